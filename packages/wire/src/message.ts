@@ -1,0 +1,131 @@
+/**
+ * The JSON-RPC 2.0 envelope as MCP uses it: types, hand-written guards, and reading one message from text.
+ * It does not look into `params` or `result`, and unknown members are kept.
+ */
+
+import { wireError, type JsonRpcErrorObject, type WireError } from './errors.ts';
+import { isObject, type JsonObject, type JsonValue } from './json.ts';
+import { exceedsShape } from './json-text.ts';
+import { MAX_BATCH, MAX_ID_LENGTH, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_METHOD_LENGTH } from './limits.ts';
+
+/** A string, or an integer that survives a round trip through a double. Never null. */
+export type RequestId = string | number;
+
+export interface JsonRpcRequest {
+  readonly jsonrpc: '2.0';
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params?: JsonObject;
+}
+
+export interface JsonRpcNotification {
+  readonly jsonrpc: '2.0';
+  readonly method: string;
+  readonly params?: JsonObject;
+}
+
+export interface JsonRpcResult {
+  readonly jsonrpc: '2.0';
+  readonly id: RequestId;
+  readonly result: JsonObject;
+}
+
+export interface JsonRpcFailure {
+  readonly jsonrpc: '2.0';
+  readonly id?: RequestId;
+  readonly error: JsonRpcErrorObject;
+}
+
+export type JsonRpcResponse = JsonRpcResult | JsonRpcFailure;
+
+export type Incoming =
+  | { readonly kind: 'request'; readonly message: JsonRpcRequest }
+  | { readonly kind: 'notification'; readonly message: JsonRpcNotification }
+  | { readonly kind: 'response'; readonly message: JsonRpcResponse }
+  | { readonly kind: 'batch'; readonly entries: readonly JsonValue[] }
+  | { readonly kind: 'invalid'; readonly error: WireError; readonly id?: RequestId };
+
+export interface MessageLimits {
+  readonly depth: number;
+  readonly members: number;
+  readonly batch: number;
+}
+
+export const MESSAGE_LIMITS: MessageLimits = {
+  depth: MAX_JSON_DEPTH,
+  members: MAX_JSON_MEMBERS,
+  batch: MAX_BATCH,
+};
+
+/** An id that can be echoed without loss. */
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'string' ? value.length <= MAX_ID_LENGTH : Number.isSafeInteger(value);
+}
+
+/** Reads one message from its text. Never throws: what cannot be read is `invalid` and says why. */
+export function readMessage(text: string, limits: MessageLimits = MESSAGE_LIMITS): Incoming {
+  const excess = exceedsShape(text, limits.depth, limits.members);
+  if (excess !== undefined) return invalid(wireError('parse', `The message has too many ${excess}.`));
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch {
+    return invalid(wireError('parse'));
+  }
+  return classify(value, limits);
+}
+
+/** Says what a parsed value is. A batch is only recognised here: its entries are classified one by one. */
+export function classify(value: JsonValue, limits: MessageLimits = MESSAGE_LIMITS): Incoming {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return invalid(wireError('invalid_request', 'A batch must not be empty.'));
+    if (value.length > limits.batch) {
+      return invalid(wireError('invalid_request', `A batch may hold ${limits.batch} messages at most.`));
+    }
+    return { kind: 'batch', entries: value };
+  }
+  if (!isObject(value)) return invalid(wireError('invalid_request', 'A message must be an object.'));
+  const id = isRequestId(value['id']) ? value['id'] : undefined;
+  if (value['jsonrpc'] !== '2.0') return invalid(wireError('invalid_request', '"jsonrpc" must be "2.0".'), id);
+  return value['method'] === undefined ? classifyResponse(value, id) : classifyCall(value, id);
+}
+
+function classifyCall(value: JsonObject, id: RequestId | undefined): Incoming {
+  const { method, params } = value;
+  if (typeof method !== 'string' || method === '' || method.length > MAX_METHOD_LENGTH) {
+    return invalid(wireError('invalid_request', '"method" must be a non-empty string.'), id);
+  }
+  if (params !== undefined && !isObject(params)) {
+    return invalid(wireError('invalid_request', '"params" must be an object.'), id);
+  }
+  if (value['result'] !== undefined || value['error'] !== undefined) {
+    return invalid(wireError('invalid_request', 'A message is a call or a response, not both.'), id);
+  }
+  if (!('id' in value)) return { kind: 'notification', message: value as unknown as JsonRpcNotification };
+  if (id === undefined) return invalid(wireError('invalid_request', '"id" must be a string or a safe integer.'));
+  return { kind: 'request', message: value as unknown as JsonRpcRequest };
+}
+
+function classifyResponse(value: JsonObject, id: RequestId | undefined): Incoming {
+  const { result, error } = value;
+  if (isObject(result) && error === undefined && id !== undefined) {
+    return { kind: 'response', message: value as unknown as JsonRpcResult };
+  }
+  if (isErrorObject(error) && result === undefined && (id !== undefined || value['id'] == null)) {
+    return { kind: 'response', message: value as unknown as JsonRpcFailure };
+  }
+  return invalid(wireError('invalid_request', 'Neither a request, a notification nor a response.'), id);
+}
+
+export function isErrorObject(value: unknown): value is JsonRpcErrorObject {
+  return isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string';
+}
+
+function invalid(error: WireError, id?: RequestId): Incoming {
+  return id === undefined ? { kind: 'invalid', error } : { kind: 'invalid', error, id };
+}
+
+/** The response that carries `error`; the id is left out when it is unknown, never null. */
+export function failure(error: JsonRpcErrorObject, id?: RequestId): JsonRpcFailure {
+  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error };
+}
