@@ -1,1 +1,33 @@
-export {};
+/** Serve MCP over any transport: listeners, sessions, limits. What is served stands behind `Served`. */
+
+export {
+  errorAnswer,
+  preparedResult,
+  principalKey,
+  type Answer,
+  type AnswerRest,
+  type AnswerSink,
+  type ClientFacts,
+  type ClientReply,
+  type Exchange,
+  type Principal,
+  type ServerDescription,
+  type Served,
+  type Session,
+  type Visitor,
+} from './exchange.ts';
+export {
+  createListener,
+  LISTENER_LIMITS,
+  type Authenticate,
+  type Credentials,
+  type Listener,
+  type ListenerLimits,
+  type ListenerOptions,
+  type PublicRoute,
+  type Unauthenticated,
+} from './http/listener.ts';
+export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
+export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
+export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';
+export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/door.ts';

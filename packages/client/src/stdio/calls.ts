@@ -1,0 +1,140 @@
+/**
+ * The requests under way on one connection: ids, answers, clocks, and which call a message of the server belongs to.
+ * It sends nothing and knows neither child nor era.
+ */
+
+import type { RequestId } from '@sallyport/wire';
+import { createClocks, type Clock, type Clocks, type SetTimer } from '../clock.ts';
+import { UpstreamError, type Cause, type Outgoing, type UpstreamAnswer } from '../leg.ts';
+
+/**
+ * A call that was given up may still run in the server and ask for something. So long nothing is attributed, unless
+ * the server answers the call first.
+ */
+const ABANDONED_MS = 60_000;
+
+export interface CallsOptions {
+  readonly now: () => number;
+  readonly setTimer?: SetTimer;
+  /** The clock of a call ran out; it is settled by then. */
+  readonly onTimeout: (call: Call) => void;
+}
+
+/** One request under way. */
+export interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly cause: Cause | undefined;
+  readonly clock: Clock;
+  readonly answer: Promise<UpstreamAnswer>;
+  readonly resolve: (answer: UpstreamAnswer) => void;
+  readonly reject: (error: UpstreamError) => void;
+}
+
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #clocks: Clocks;
+  readonly #open = new Map<number, Call>();
+  /** Ids of calls with a cause that were given up, and when that is forgotten. */
+  readonly #abandoned = new Map<number, number>();
+  #lastId = 0;
+  #inFlight = 0;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+    this.#clocks = createClocks(options.now, options.setTimer);
+  }
+
+  /** Calls with a cause. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  open({ method, cause, timeoutMs, maxMs }: Omit<Outgoing, 'text'>): Call {
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<UpstreamAnswer>();
+    const clock = this.#clocks.start({ timeoutMs, maxMs, onTimeout: () => this.#timeOut(call, timeoutMs) });
+    const call: Call = { id, method, cause, clock, answer: promise, resolve, reject };
+    this.#open.set(id, call);
+    if (cause !== undefined) this.#inFlight++;
+    return call;
+  }
+
+  /** The open call with an id or progress token that came from the server. */
+  find(id: RequestId | undefined): Call | undefined {
+    return typeof id === 'number' ? this.#open.get(id) : undefined;
+  }
+
+  /** True when the answer was awaited; a late or unknown one is dropped. */
+  settle(id: RequestId | undefined, answer: UpstreamAnswer): boolean {
+    const call = this.find(id);
+    if (call === undefined) {
+      if (typeof id === 'number') this.#abandoned.delete(id);
+      return false;
+    }
+    this.#close(call);
+    call.resolve(answer);
+    return true;
+  }
+
+  /** Fails an open call of which the server is done. */
+  fail(call: Call, error: UpstreamError): void {
+    this.#close(call);
+    call.reject(error);
+  }
+
+  failAll(error: UpstreamError): void {
+    for (const call of this.#open.values()) call.reject(error);
+    this.#open.clear();
+    this.#abandoned.clear();
+    this.#inFlight = 0;
+    this.#clocks.destroy();
+  }
+
+  /** Fails an open call of which the server may not be done. False when it is over already. */
+  abandon(call: Call, error: UpstreamError): boolean {
+    if (!this.#open.has(call.id)) return false;
+    if (call.cause !== undefined) this.#abandoned.set(call.id, this.#options.now() + ABANDONED_MS);
+    this.fail(call, error);
+    return true;
+  }
+
+  isOpen(call: Call): boolean {
+    return this.#open.has(call.id);
+  }
+
+  /** The call that must have caused what the server says now: the only one that the server can be at work on. */
+  onlyCause(): (Call & { readonly cause: Cause }) | undefined {
+    if (this.#inFlight !== 1 || this.#hasAbandoned()) return undefined;
+    for (const call of this.#open.values()) if (hasCause(call)) return call;
+    return undefined;
+  }
+
+  #hasAbandoned(): boolean {
+    const nowMs = this.#options.now();
+    // The oldest come first.
+    for (const [id, untilMs] of this.#abandoned) {
+      if (untilMs > nowMs) return true;
+      this.#abandoned.delete(id);
+    }
+    return false;
+  }
+
+  #close(call: Call): void {
+    this.#open.delete(call.id);
+    call.clock.stop();
+    if (call.cause !== undefined) this.#inFlight--;
+  }
+
+  #timeOut(call: Call, timeoutMs: number): void {
+    const error = new UpstreamError(
+      'timeout',
+      `No answer to ${call.method} and no progress for ${timeoutMs} ms, or none in the longest time allowed.`,
+    );
+    if (this.abandon(call, error)) this.#options.onTimeout(call);
+  }
+}
+
+function hasCause(call: Call): call is Call & { readonly cause: Cause } {
+  return call.cause !== undefined;
+}

@@ -1,0 +1,109 @@
+/**
+ * What one line of a server's stdout is (MCP, transports, stdio: one JSON-RPC message per line). A successful response is
+ * cut at its id without parsing its result where its layout allows; everything else goes through the parser. Says what a
+ * line is, not whom it concerns.
+ */
+
+import {
+  members,
+  readMessage,
+  resultBytes,
+  type JsonRpcErrorObject,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type MessageLimits,
+  type RequestId,
+  type ResultBytes,
+} from '@sallyport/wire';
+
+export type Decoded =
+  | ({ readonly kind: 'result' } & ResultBytes)
+  /** `id` is absent when the server could not read the id of what it complains about. */
+  | { readonly kind: 'error'; readonly id: RequestId | undefined; readonly error: JsonRpcErrorObject }
+  | { readonly kind: 'request'; readonly message: JsonRpcRequest }
+  | { readonly kind: 'notification'; readonly message: JsonRpcNotification }
+  /** Only in 2025-03-26. Each entry is a line of its own. */
+  | { readonly kind: 'batch'; readonly lines: readonly Buffer[] }
+  /** A response that can be told apart by its id but not forwarded. */
+  | { readonly kind: 'broken'; readonly id: number; readonly reason: string }
+  | { readonly kind: 'noise'; readonly reason: string };
+
+/**
+ * Up to this size a response is parsed only to see that it is exactly one JSON value with that id; the time this takes
+ * is small beside a call. Above it, the bytes are searched instead.
+ */
+const PROVEN_BYTES = 16 * 1024;
+
+/** What a second id could look like: spelled out, or with an escaped letter. */
+const ID_KEY = '"id"';
+const ESCAPED_LETTER = '\\u006';
+const ID_KEY_BYTES: Buffer = Buffer.from(ID_KEY);
+const ESCAPED_LETTER_BYTES: Buffer = Buffer.from(ESCAPED_LETTER);
+
+/** The results of servers are larger than what clients send, and fewer. */
+const LIMITS: MessageLimits = { depth: 128, members: 2_000_000, batch: 1000 };
+
+/** Never throws. The Buffers of a result are views of `line`. */
+export function decodeLine(line: Buffer): Decoded {
+  const cut = resultBytes(line);
+  return cut !== undefined && (line.length <= PROVEN_BYTES ? isProven(line) : hasOneId(line))
+    ? { kind: 'result', id: cut.id, before: cut.before, after: cut.after }
+    : decodeText(line.toString('utf8'));
+}
+
+/*
+ * A member `id` within the result makes no difference, but one beside it does: of two ids one client takes the first,
+ * another the last, and the answer of one call would pass for that of another. Lines that hold a second one anywhere
+ * are left to the parser.
+ */
+
+function isProven(line: Buffer): boolean {
+  // Structure alone is asked for, so the cheapest decoding of the bytes does.
+  const text = line.toString('latin1');
+  if (text.indexOf(ID_KEY) !== text.lastIndexOf(ID_KEY) || text.includes(ESCAPED_LETTER)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasOneId(line: Buffer): boolean {
+  const first = line.indexOf(ID_KEY_BYTES);
+  return line.indexOf(ID_KEY_BYTES, first + 1) === -1 && !line.includes(ESCAPED_LETTER_BYTES);
+}
+
+function decodeText(text: string): Decoded {
+  const incoming = readMessage(text, LIMITS);
+  switch (incoming.kind) {
+    case 'request':
+    case 'notification':
+      return incoming;
+    case 'response':
+      if ('error' in incoming.message) {
+        return { kind: 'error', id: incoming.message.id, error: incoming.message.error };
+      }
+      return cutText(text, incoming.message.id);
+    case 'batch':
+      return { kind: 'batch', lines: incoming.entries.map((entry) => Buffer.from(JSON.stringify(entry))) };
+    case 'invalid':
+      return typeof incoming.id === 'number'
+        ? { kind: 'broken', id: incoming.id, reason: incoming.error.error.message }
+        : { kind: 'noise', reason: incoming.error.error.message };
+  }
+}
+
+function cutText(text: string, id: RequestId): Decoded {
+  if (typeof id !== 'number') return { kind: 'noise', reason: 'The id of a response is none that was sent.' };
+  const span = members(text, 0)?.get('id');
+  if (span === undefined) {
+    return { kind: 'broken', id, reason: 'A member of the response is written twice or with an escape.' };
+  }
+  return {
+    kind: 'result',
+    id,
+    before: Buffer.from(text.slice(0, span.start)),
+    after: Buffer.from(text.slice(span.end)),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * An upstream: one configured server, kept alive. It starts legs when they are wanted, decides the era, restarts with
+ * back-off, opens a breaker, and stops what has been idle. Types only for now.
+ */
+
+import type { Era, JsonObject, JsonRpcNotification, JsonRpcRequest } from '@sallyport/wire';
+import type { Leg, ServerRequestAnswer, UpstreamError } from './leg.ts';
+
+export interface StdioTarget {
+  readonly kind: 'stdio';
+  readonly command: string;
+  readonly args: readonly string[];
+  /** What the configuration adds to the child's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface HttpTarget {
+  readonly kind: 'http';
+  readonly url: URL;
+  /** Sent to this origin alone; lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface UpstreamOptions {
+  readonly name: string;
+  readonly target: StdioTarget | HttpTarget;
+  readonly era: 'auto' | Era;
+  readonly connectTimeoutMs: number;
+  /** 0 = never. */
+  readonly idleMs: number;
+  /** What is told to every server: the name and version of this program. */
+  readonly clientInfo: JsonObject;
+  /** The full set of client capabilities, told to shared session-era servers. */
+  readonly clientCapabilities: JsonObject;
+  readonly maxMessageBytes: number;
+  readonly verdicts: VerdictStore;
+  readonly events: UpstreamEvents;
+  /** The gateway's environment: proxies, PATH, the allow-list of what a child gets. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => number;
+}
+
+/** The eras that a server was found to speak, and when. Kept across restarts of the gateway. */
+export interface Verdict {
+  readonly eras: readonly Era[];
+  readonly atMs: number;
+}
+
+export interface VerdictStore {
+  get(key: string): Promise<Verdict | undefined>;
+  put(key: string, verdict: Verdict): Promise<void>;
+}
+
+export interface UpstreamEvents {
+  /** A leg is up: the catalogue may be read, subscriptions renewed. */
+  onUp(leg: Leg): void;
+  onDown(error: UpstreamError): void;
+  onNotification(leg: Leg, message: JsonRpcNotification): void;
+  onUnattributed(leg: Leg, message: JsonRpcRequest): ServerRequestAnswer;
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string, detail?: Readonly<Record<string, unknown>>): void;
+}
+
+export type UpstreamState = 'idle' | 'starting' | 'up' | 'failed' | 'closed';
+
+export interface UpstreamStatus {
+  readonly state: UpstreamState;
+  readonly eras: readonly Era[];
+  /** Of the leg that is up, or of the last one. */
+  readonly revision: string | undefined;
+  readonly pid: number | undefined;
+  readonly lastError: string | undefined;
+  /** Milliseconds until it may be tried again; 0 when it may be tried now. */
+  readonly retryInMs: number;
+  readonly restarts: number;
+  readonly noiseLines: number;
+}
+
+export interface Upstream {
+  readonly name: string;
+  /**
+   * A leg to send a request on, in the preferred era when the server speaks it, else in the other. Starts it when
+   * there is none; callers that come meanwhile share the start. Rejects at once while a back-off or the breaker holds.
+   */
+  leg(preferred: Era): Promise<Leg>;
+  /** The leg that `leg(preferred)` would give, if it is up: the hot path needs no promise. */
+  ready(preferred: Era): Leg | undefined;
+  status(): UpstreamStatus;
+  close(): Promise<void>;
+  destroy(): void;
+}

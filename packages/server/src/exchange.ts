@@ -1,0 +1,143 @@
+/**
+ * What a transport hands to whoever serves: one request with every fact about its caller, and a way to talk to that
+ * caller until the request is answered. Types and small constructors; no transport is known here.
+ */
+
+import {
+  wireError,
+  type Era,
+  type ErrorKey,
+  type HeaderBag,
+  type JsonObject,
+  type JsonRpcErrorObject,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type LogLevel,
+  type Revision,
+  statusOf,
+} from '@sallyport/wire';
+
+/** Who calls: never the bytes of a credential. */
+export interface Principal {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly roles: readonly string[];
+}
+
+/** The key under which everything that belongs to a principal hangs. */
+export function principalKey(principal: Principal): string {
+  return JSON.stringify([principal.issuer, principal.subject]);
+}
+
+/** What a client says of itself. Never an input to a decision. */
+export interface ClientFacts {
+  readonly info: JsonObject | undefined;
+  readonly capabilities: JsonObject;
+}
+
+/** The rest of a large body: starts to flow when it is piped. */
+export interface AnswerRest {
+  /** Bytes still to come, exactly. */
+  readonly bytes: number;
+  pipe(sink: AnswerSink): void;
+  resume(): void;
+  cancel(): void;
+}
+
+export interface AnswerSink {
+  /** False asks for a pause until `AnswerRest.resume`. */
+  write(chunk: Buffer): boolean;
+  end(): void;
+  fail(error: Error): void;
+}
+
+/** How a request is answered. */
+export type Answer =
+  /** A response as bytes, cut at its id: `before` + id + `after` + `rest`. */
+  | { readonly kind: 'result'; readonly before: Buffer; readonly after: Buffer; readonly rest?: AnswerRest }
+  /** A result still to be serialised. */
+  | { readonly kind: 'value'; readonly result: JsonObject }
+  /** `status` is used on HTTP as long as nothing was sent. */
+  | {
+      readonly kind: 'error';
+      readonly error: JsonRpcErrorObject;
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
+
+const RESULT_START: Buffer = Buffer.from('{"jsonrpc":"2.0","id":');
+
+/** A result that was serialised before: the text of the result object, made once and used for many answers. */
+export function preparedResult(result: string): Answer {
+  return { kind: 'result', before: RESULT_START, after: Buffer.from(`,"result":${result}}`) };
+}
+
+/** An error of the table as an answer. */
+export function errorAnswer(key: ErrorKey, era: Era, message?: string, data?: JsonObject): Answer {
+  return { kind: 'error', error: wireError(key, message, data).error, status: statusOf(key, era) };
+}
+
+/** What a client answered to a request of the server. */
+export type ClientReply = { readonly result: JsonObject } | { readonly error: JsonRpcErrorObject };
+
+/** A session of the session era, as the one who serves sees it. */
+export interface Session {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly principal: Principal;
+  readonly revision: Revision;
+  readonly client: ClientFacts;
+  /** The level of `logging/setLevel`; undefined until it is set. */
+  logLevel: LogLevel | undefined;
+  /** A message that belongs to no request, on the session's own stream. Kept, within bounds, until one is open. */
+  notify(message: JsonRpcNotification): void;
+}
+
+export interface Exchange {
+  readonly message: JsonRpcRequest;
+  /** The message as it was written, so that numbers and unknown members can be forwarded untouched. */
+  readonly text: string;
+  readonly era: Era;
+  readonly revision: Revision;
+  readonly transport: 'http' | 'stdio';
+  /** The path that was asked, or `stdio`. */
+  readonly endpoint: string;
+  readonly principal: Principal;
+  readonly client: ClientFacts;
+  /** Log messages of this level and above are wanted; undefined: none, in the stateless era. */
+  readonly logLevel: LogLevel | undefined;
+  readonly session: Session | undefined;
+  readonly headers: HeaderBag | undefined;
+  /** True once the client has cancelled or gone; nothing that is sent then arrives. */
+  readonly cancelled: boolean;
+  /** Called at most once, also at once when it is already cancelled. */
+  onCancel(listener: () => void): void;
+  /** A notification on this request's own stream, before its answer. */
+  notify(message: JsonRpcNotification): void;
+  /** A request to the client on this request's own stream. Session era only. An error is an answer too. */
+  ask(method: string, params: JsonObject | undefined): Promise<ClientReply>;
+}
+
+/** What `initialize` and `server/discover` answer with. */
+export interface ServerDescription {
+  readonly info: JsonObject;
+  readonly capabilities: JsonObject;
+  readonly instructions: string | undefined;
+}
+
+/** Facts about a caller before any message of it is read. */
+export interface Visitor {
+  readonly endpoint: string;
+  readonly principal: Principal;
+}
+
+/** Whoever serves MCP behind the transports. */
+export interface Served {
+  describe(visitor: Visitor, era: Era): ServerDescription | Promise<ServerDescription>;
+  /** Answers one request. Must not reject. `initialize`, `ping` and `server/discover` do not come here. */
+  handle(exchange: Exchange): Promise<Answer>;
+  /** A notification of the client that is neither `initialized` nor `cancelled`. */
+  notified(message: JsonRpcNotification, session: Session | undefined): void;
+  sessionOpened(session: Session): void;
+  sessionClosed(session: Session): void;
+}

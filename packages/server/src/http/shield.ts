@@ -1,0 +1,109 @@
+/**
+ * The checks on a request that need nothing but its addresses and headers: Host and Origin against DNS rebinding and
+ * strange web pages (2026-07-28, transports, "Security"), CORS by allow-list, and what counts as local.
+ * Pure functions on facts.
+ */
+
+import type { HeaderBag } from '@sallyport/wire';
+
+export interface ShieldOptions {
+  /** The address the listener was told to bind. */
+  readonly host: string;
+  /** Further host names it answers to, without a port. */
+  readonly hosts: readonly string[];
+  /** Origins of web pages that may call, exact: scheme://host[:port]. */
+  readonly origins: readonly string[];
+  readonly publicUrl: URL | undefined;
+  readonly trustProxy: readonly string[];
+}
+
+export interface Shield {
+  /** True when the Host header names this gateway. */
+  hostAllowed(host: string | undefined): boolean;
+  /** True when there is no Origin, or one that may call. */
+  originAllowed(origin: string | undefined, host: string | undefined): boolean;
+  /** True for a request made on this machine, straight to this listener. */
+  isLocal(facts: LocalFacts): boolean;
+}
+
+export interface LocalFacts {
+  /** Address of the peer of the socket. */
+  readonly peer: string | undefined;
+  readonly headers: HeaderBag;
+}
+
+const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** A Host value in lower case without its port and without a trailing dot; undefined when it is not a host. */
+export function hostName(host: string | undefined): string | undefined {
+  const found = host === undefined ? null : /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.exec(host.toLowerCase());
+  return found === null ? undefined : (found[1] as string).replace(/\.$/, '');
+}
+
+/** True for an address of this machine's loopback network. */
+export function isLoopbackAddress(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain === '::1' || /^127(?:\.\d{1,3}){3}$/.test(plain);
+}
+
+/** True for a listen address that only this machine reaches. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || isLoopbackAddress(host);
+}
+
+const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+
+export function createShield(options: ShieldOptions): Shield {
+  const names = new Set(LOOPBACK_NAMES);
+  for (const name of options.hosts) names.add(name.toLowerCase());
+  if (!['0.0.0.0', '::'].includes(options.host)) {
+    names.add(options.host.includes(':') ? `[${options.host}]` : options.host.toLowerCase());
+  }
+  if (options.publicUrl !== undefined) names.add(options.publicUrl.hostname);
+  const origins = new Set(options.origins.map((origin) => origin.toLowerCase()));
+  if (options.publicUrl !== undefined) origins.add(options.publicUrl.origin);
+  const closed = options.publicUrl === undefined && options.trustProxy.length === 0 && isLoopbackHost(options.host);
+
+  const hostAllowed = (host: string | undefined): boolean => {
+    const name = hostName(host);
+    return name !== undefined && names.has(name);
+  };
+  return {
+    hostAllowed,
+    originAllowed: (origin, host) => {
+      if (origin === undefined) return true;
+      const lower = origin.toLowerCase();
+      if (origins.has(lower)) return true;
+      return (
+        hostAllowed(host) && (lower === `http://${host?.toLowerCase()}` || lower === `https://${host?.toLowerCase()}`)
+      );
+    },
+    isLocal: ({ peer, headers }) =>
+      closed &&
+      isLoopbackAddress(peer) &&
+      !PROXY_HEADERS.some((name) => headers[name] !== undefined) &&
+      LOOPBACK_NAMES.has(hostName(headers['host'] as string | undefined) ?? ''),
+  };
+}
+
+/** CORS headers for an origin that may call; none without an Origin. */
+export function corsHeaders(origin: string | undefined): Record<string, string> {
+  if (origin === undefined) return {};
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after',
+    vary: 'origin',
+  };
+}
+
+/** The answer to a preflight of an origin that may call. */
+export function preflightHeaders(origin: string): Record<string, string> {
+  return {
+    ...corsHeaders(origin),
+    'access-control-allow-methods': 'GET, POST, DELETE',
+    'access-control-allow-headers':
+      'authorization, content-type, accept, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, last-event-id',
+    'access-control-max-age': '600',
+  };
+}

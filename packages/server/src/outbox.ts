@@ -1,0 +1,96 @@
+/**
+ * The outgoing side of an event stream that a client may resume (2025-11-25, transports, "Resumability and
+ * redelivery"): events are numbered, the last ones are kept, and a new connection continues where the old one broke.
+ * It knows nothing of HTTP: a connection is something that takes text.
+ */
+
+/** Where events go while a client is connected. */
+export interface EventWriter {
+  write(event: string | Buffer): void;
+  end(): void;
+}
+
+interface Kept {
+  readonly sequence: number;
+  readonly data: string;
+}
+
+export interface OutboxLimits {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** A stream's kept events. `name` makes event ids of different streams differ. */
+export class Outbox {
+  readonly name: string;
+  /** Ended by the server: nothing will be added. */
+  ended = false;
+  #kept: Kept[] = [];
+  #keptBytes = 0;
+  #sequence = 0;
+  #delivered = 0;
+  #writer: EventWriter | undefined;
+  readonly #limits: OutboxLimits;
+  readonly #frame: (data: string, id: string) => string;
+
+  constructor(name: string, limits: OutboxLimits, frame: (data: string, id: string) => string) {
+    this.name = name;
+    this.#limits = limits;
+    this.#frame = frame;
+  }
+
+  get connected(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** Sends a message, or keeps it until somebody is there to take it. */
+  send(data: string): void {
+    this.#sequence++;
+    this.#keep({ sequence: this.#sequence, data });
+    if (this.#writer === undefined) return;
+    this.#delivered = this.#sequence;
+    this.#writer.write(this.#frame(data, `${this.name}.${this.#sequence}`));
+  }
+
+  /**
+   * Connects a writer: first what came after `lastSequence` (or, without one, what was never delivered), then live.
+   * A writer that was connected before is ended: the newest connection wins, the old one may be a dead peer.
+   */
+  connect(writer: EventWriter, lastSequence: number | undefined): void {
+    this.#writer?.end();
+    this.#writer = writer;
+    const from = lastSequence ?? this.#delivered;
+    for (const { sequence, data } of this.#kept) {
+      if (sequence > from) writer.write(this.#frame(data, `${this.name}.${sequence}`));
+    }
+    this.#delivered = this.#sequence;
+    if (this.ended) this.disconnect(writer, true);
+  }
+
+  /** Forgets a writer, when it is still the one that is connected. */
+  disconnect(writer: EventWriter, end = false): void {
+    if (this.#writer !== writer) return;
+    this.#writer = undefined;
+    if (end) writer.end();
+  }
+
+  end(): void {
+    this.ended = true;
+    if (this.#writer !== undefined) this.disconnect(this.#writer, true);
+  }
+
+  #keep(event: Kept): void {
+    if (event.data.length > this.#limits.bytes) return;
+    this.#kept.push(event);
+    this.#keptBytes += event.data.length;
+    while (this.#kept.length > this.#limits.events || this.#keptBytes > this.#limits.bytes) {
+      this.#keptBytes -= (this.#kept.shift() as Kept).data.length;
+    }
+  }
+}
+
+/** Reads an event id back: the stream's name and the sequence in it. */
+export function parseEventId(id: string): { readonly name: string; readonly sequence: number } | undefined {
+  const found = /^([0-9a-z]{1,16})\.(\d{1,15})$/.exec(id);
+  return found === null ? undefined : { name: found[1] as string, sequence: Number(found[2]) };
+}
