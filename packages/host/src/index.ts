@@ -1,1 +1,19 @@
-export {};
+export { startChild, type Child, type ChildExit, type ChildOptions } from './child.ts';
+export { ChildError, type ChildErrorCode } from './child-error.ts';
+export { killAllOnExit } from './child-group.ts';
+export { childEnvironment, type ChildEnvironment } from './environment.ts';
+export { resolveCommand, type CommandContext, type ResolvedCommand } from './command.ts';
+export {
+  ensurePrivateDirectory,
+  FileRefusedError,
+  readFileBounded,
+  stateDirectory,
+  tightenOrRefuse,
+  writeFileAtomic,
+  writeFileOnce,
+  type FileRefusal,
+  type WriteFileOptions,
+} from './files.ts';
+export { checkTrustedFile, readSecretFile, type TrustedFile } from './trusted-files.ts';
+export { acquireLock, LockTimeoutError, type AcquireLockOptions, type Lock } from './lock.ts';
+export { resolveInside } from './path-guard.ts';

@@ -16,18 +16,34 @@ export {
   type Session,
   type Visitor,
 } from './exchange.ts';
+export { createFailureLimit, type FailureLimit } from './auth/failures.ts';
+export {
+  createKeyTable,
+  formatClientKey,
+  hasKeyForm,
+  KeyError,
+  type ClientKey,
+  type KeyErrorCode,
+  type KeyStorage,
+  type KeyTable,
+  type KeyTableOptions,
+  type NewKey,
+  type StoredKey,
+} from './auth/keys.ts';
 export {
   createListener,
   LISTENER_LIMITS,
   type Authenticate,
   type Credentials,
+  type Endpoint,
   type Listener,
   type ListenerLimits,
   type ListenerOptions,
   type PublicRoute,
   type Unauthenticated,
 } from './http/listener.ts';
-export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
+export { McpEndpoint, type Arrival, type McpEndpointOptions } from './http/mcp-endpoint.ts';
+export { refusePlain } from './http/refuse.ts';
 export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';
 export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/door.ts';

@@ -1,7 +1,8 @@
 /**
  * Which era a request belongs to, and the ladder of checks on a stateless request in the order that 2026-07-28 asks
  * for: envelope, version, headers. Pure; the answer is a classification or the error to send.
- * The body decides the era, so that a proxy which drops a header cannot change it.
+ * The body decides the era, so that a proxy which drops a header cannot change it. Capabilities that a method needs,
+ * and whether the method exists, are checked by who knows the method.
  */
 
 import { wireError, type WireError } from './errors.ts';
@@ -49,19 +50,31 @@ export function claimedVersion(message: { readonly params?: JsonObject }): unkno
 /**
  * Classifies a request. `headers` is absent on transports that have none.
  * A body without a claim is session-era traffic, unless its version header names a stateless revision: then the
- * envelope is missing.
+ * envelope is missing. `initialize` is the session era's handshake unless a whole envelope of a stateless revision
+ * says otherwise; under a header of the stateless era it contradicts that header.
  */
 export function classifyRequest(message: JsonRpcRequest, headers?: HeaderBag): Classified {
   const header = headers && singleHeader(headers, 'mcp-protocol-version');
   const claim = claimedVersion(message);
-  if (claim === undefined) {
-    if (!isStatelessRevision(header)) return { era: 'session' };
-    return refused(wireError('invalid_envelope', `_meta["${META_PROTOCOL_VERSION}"] is required.`));
+  const envelope = claim === undefined ? undefined : readEnvelope(message.params?.['_meta'] as JsonObject);
+  if (envelope === undefined || (message.method === 'initialize' && 'error' in envelope)) {
+    if (!namesStatelessEra(header)) return { era: 'session' };
+    return refused(
+      message.method === 'initialize' ? headerOfOtherEra() : envelopeError(META_PROTOCOL_VERSION, 'is missing'),
+    );
   }
-  const envelope = readEnvelope(message.params?.['_meta'] as JsonObject);
   if ('error' in envelope) return refused(envelope);
-  const problem = headers && checkHeaders(headers, header, message, claim as string);
+  const problem = headers && checkHeaders(headers, header, message, envelope.revision);
   return problem === undefined ? { era: 'stateless', envelope } : refused(problem);
+}
+
+/** True for the date of a stateless revision, known or to come: no session revision will follow the first of them. */
+function namesStatelessEra(header: string | undefined): boolean {
+  return header !== undefined && /^\d{4}-\d\d-\d\d$/.test(header) && header >= STATELESS_REVISIONS[0];
+}
+
+function headerOfOtherEra(): WireError {
+  return wireError('header_mismatch', 'The MCP-Protocol-Version header names a revision that has no initialize.');
 }
 
 function checkHeaders(
@@ -70,7 +83,9 @@ function checkHeaders(
   message: JsonRpcRequest,
   claim: string,
 ): WireError | undefined {
-  if (header === undefined) return wireError('header_mismatch', 'The MCP-Protocol-Version header is missing.');
+  if (header === undefined) {
+    return wireError('header_mismatch', 'The MCP-Protocol-Version header is missing or was sent twice.');
+  }
   if (header !== claim) {
     return wireError('header_mismatch', 'The MCP-Protocol-Version header does not name the version of the body.');
   }
@@ -83,11 +98,12 @@ function readEnvelope(meta: JsonObject): Envelope | WireError {
   const info = meta[META_CLIENT_INFO];
   const level = meta[META_LOG_LEVEL];
   if (typeof revision !== 'string') return envelopeError(META_PROTOCOL_VERSION, 'must be a string');
-  if (!isObject(capabilities)) return envelopeError(META_CLIENT_CAPABILITIES, 'must be an object');
+  if (!isCapabilities(capabilities)) return envelopeError(META_CLIENT_CAPABILITIES, 'must be an object of objects');
   if (info !== undefined && !isImplementation(info)) {
     return envelopeError(META_CLIENT_INFO, 'must have a name and a version');
   }
   if (level !== undefined && !isLogLevel(level)) return envelopeError(META_LOG_LEVEL, 'must be a log level');
+  if (!isProgressToken(meta['progressToken'])) return envelopeError('progressToken', 'must be a string or an integer');
   if (!isStatelessRevision(revision)) return unsupportedVersion(revision);
   return {
     revision,
@@ -95,6 +111,17 @@ function readEnvelope(meta: JsonObject): Envelope | WireError {
     ...(info !== undefined && { clientInfo: info }),
     ...(level !== undefined && { logLevel: level }),
   };
+}
+
+/** The capabilities that the revision defines. Others may be anything and pass through. */
+const CLIENT_CAPABILITIES = ['elicitation', 'sampling', 'roots', 'extensions', 'experimental'] as const;
+
+function isCapabilities(value: unknown): value is JsonObject {
+  return isObject(value) && CLIENT_CAPABILITIES.every((name) => value[name] === undefined || isObject(value[name]));
+}
+
+function isProgressToken(value: unknown): boolean {
+  return value === undefined || typeof value === 'string' || Number.isSafeInteger(value);
 }
 
 function isImplementation(value: unknown): value is JsonObject {

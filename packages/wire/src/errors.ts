@@ -5,8 +5,8 @@
  * Sallyport's own, outside the range that JSON-RPC reserves.
  */
 
+import { isObject, type JsonObject, type JsonValue } from './json.ts';
 import type { Era } from './revisions.ts';
-import type { JsonObject, JsonValue } from './json.ts';
 
 /** The `error` member of a response (JSON-RPC 2.0 §5.1). */
 export interface JsonRpcErrorObject {
@@ -100,8 +100,12 @@ export function statusOf(key: ErrorKey, era: Era): number {
   return key === 'method_not_found' && era === 'session' ? 200 : ERRORS[key].status;
 }
 
-/** The same error with `id` of the log line in `data.id`. An object in `data` keeps its other members. */
+/**
+ * The same error with `id` of the log line in `data.id`. An object in `data` keeps its other members; `data` that is
+ * no object is another server's own and stays as it is.
+ */
 export function withLogId(error: JsonRpcErrorObject, logId: string): JsonRpcErrorObject {
-  const data: JsonValue = { ...(error.data as JsonObject | undefined), id: logId };
-  return { ...error, data };
+  const { data } = error;
+  if (data !== undefined && !isObject(data)) return error;
+  return { ...error, data: { ...data, id: logId } };
 }

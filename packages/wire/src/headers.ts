@@ -6,6 +6,7 @@
 
 import { wireError, type WireError } from './errors.ts';
 import { isObject, type JsonObject, type JsonValue } from './json.ts';
+import { MAX_JSON_DEPTH } from './limits.ts';
 import type { JsonRpcRequest } from './message.ts';
 import type { StatelessRevision } from './revisions.ts';
 
@@ -16,7 +17,6 @@ export const PARAM_HEADER_PREFIX = 'mcp-param-';
 
 const SENTINEL_START = '=?base64?';
 const SENTINEL_END = '?=';
-const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 /** Visible ASCII, with spaces and tabs only inside. */
 const PLAIN_VALUE = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -32,23 +32,41 @@ const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
   ['tasks/cancel', 'taskId'],
 ]);
 
-/** A value as header text: as it is when that is safe and unambiguous, else in the sentinel. */
+/**
+ * A value as header text: as it is when that is safe and unambiguous, else in the sentinel. A lone surrogate has no
+ * UTF-8 and becomes U+FFFD, so such a value never agrees with a body.
+ */
 export function encodeHeaderValue(value: string): string {
   if (PLAIN_VALUE.test(value) && !value.startsWith(SENTINEL_START)) return value;
   return SENTINEL_START + Buffer.from(value, 'utf8').toString('base64') + SENTINEL_END;
 }
 
-/** The text behind a header value; undefined when a sentinel does not hold canonical Base64 of valid UTF-8. */
+/**
+ * The text behind a header value; undefined when a sentinel does not hold canonical Base64 (RFC 4648 §3.5: padded, no
+ * stray bits) of valid UTF-8. White space around the value is left off.
+ */
 export function decodeHeaderValue(value: string): string | undefined {
-  const trimmed = value.replace(/^[ \t]+|[ \t]+$/g, '');
+  const trimmed = withoutSpaceAround(value);
   if (!trimmed.startsWith(SENTINEL_START) || !trimmed.endsWith(SENTINEL_END)) return trimmed;
+  if (trimmed.length < SENTINEL_START.length + SENTINEL_END.length) return undefined;
   const payload = trimmed.slice(SENTINEL_START.length, -SENTINEL_END.length);
-  if (!CANONICAL_BASE64.test(payload)) return undefined;
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(payload, 'base64'));
-  } catch {
-    return undefined;
-  }
+  const bytes = Buffer.from(payload, 'base64');
+  if (bytes.toString('base64') !== payload) return undefined;
+  const text = bytes.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : undefined;
+}
+
+/** Without spaces and tabs at its ends (RFC 9110 §5.5). A loop, because a pattern would be quadratic in long runs. */
+function withoutSpaceAround(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isHeaderSpace(value.charCodeAt(start))) start++;
+  while (end > start && isHeaderSpace(value.charCodeAt(end - 1))) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+function isHeaderSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** The text that `Mcp-Name` must carry for a request, or undefined when it has none. */
@@ -58,31 +76,40 @@ export function nameOf(method: string, params: JsonObject | undefined): string |
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The headers that a stateless request must carry besides its content type. */
+/**
+ * The headers that a stateless request must carry besides its content type. The method goes into the sentinel like a
+ * name: it may come from a body, and a line break in it must not start another header.
+ */
 export function standardHeaders(
   revision: StatelessRevision,
   method: string,
   name: string | undefined,
 ): Record<string, string> {
-  const headers: Record<string, string> = { 'mcp-protocol-version': revision, 'mcp-method': method };
+  const headers: Record<string, string> = { 'mcp-protocol-version': revision, 'mcp-method': encodeHeaderValue(method) };
   if (name !== undefined) headers['mcp-name'] = encodeHeaderValue(name);
   return headers;
 }
 
-/** One value of a header; undefined when it is absent, and when it was sent twice with different values. */
+/** The one value of a header, without white space around it; undefined when it is absent or was sent more than once. */
 export function singleHeader(headers: HeaderBag, name: string): string | undefined {
   const value = headers[name];
-  return typeof value === 'string' || value === undefined ? value : value.length === 1 ? value[0] : undefined;
+  if (typeof value === 'string') return withoutSpaceAround(value);
+  return value?.length === 1 ? withoutSpaceAround(value[0] as string) : undefined;
 }
 
-/** Compares the standard headers of a stateless request with its body. Undefined when they agree. */
+/**
+ * Compares the standard headers of a stateless request with its body. Undefined when they agree. `Mcp-Name` says
+ * nothing, and is not looked at, on a method that has no name.
+ */
 export function checkStandardHeaders(headers: HeaderBag, message: JsonRpcRequest): WireError | undefined {
   const method = singleHeader(headers, 'mcp-method');
-  if (method === undefined) return mismatch('Mcp-Method', 'is missing');
+  if (method === undefined) return mismatch('Mcp-Method', 'is missing or was sent twice');
   if (method !== message.method) return mismatch('Mcp-Method', 'does not name the method of the body');
+  if (!NAME_SOURCE.has(message.method)) return undefined;
   const name = nameOf(message.method, message.params);
+  if (headers['mcp-name'] === undefined && name === undefined) return undefined;
   const header = singleHeader(headers, 'mcp-name');
-  if (header === undefined) return name === undefined ? undefined : mismatch('Mcp-Name', 'is missing');
+  if (header === undefined) return mismatch('Mcp-Name', 'is missing or was sent twice');
   const decoded = decodeHeaderValue(header);
   if (decoded === undefined) return mismatch('Mcp-Name', 'is not valid Base64 of UTF-8');
   return name !== undefined && decoded !== name ? mismatch('Mcp-Name', 'does not name what the body names') : undefined;
@@ -104,61 +131,73 @@ export type ParamHeaders =
   | { readonly valid: true; readonly declarations: readonly ParamHeader[] }
   | { readonly valid: false; readonly reason: string };
 
-const NO_DECLARATIONS: ParamHeaders = { valid: true, declarations: [] };
-
 /**
  * Reads the `x-mcp-header` declarations of a tool's input schema. They may stand only on string, integer and boolean
  * properties reached through `properties` alone; a tool with any other declaration is invalid and must not be offered.
  */
 export function paramHeaders(inputSchema: JsonValue | undefined): ParamHeaders {
-  if (!mentionsHeader(inputSchema)) return NO_DECLARATIONS;
   const declarations: ParamHeader[] = [];
-  const reason = collect(inputSchema as JsonObject, [], declarations);
+  const reason = collect(inputSchema, [], declarations, MAX_JSON_DEPTH);
   if (reason !== undefined) return { valid: false, reason };
   const names = new Set(declarations.map((declaration) => declaration.header));
   if (names.size !== declarations.length) return { valid: false, reason: 'two parameters name the same header' };
-  if (countHeaders(inputSchema) !== declarations.length) {
-    return { valid: false, reason: 'x-mcp-header stands where no chain of properties leads' };
-  }
   return { valid: true, declarations };
 }
 
-function mentionsHeader(value: JsonValue | undefined): boolean {
-  return countHeaders(value) > 0;
-}
-
-/** Schemas that carry the annotation anywhere: data under `default`, `const`, `enum` and `examples` is not a schema. */
-function countHeaders(value: JsonValue | undefined): number {
-  if (Array.isArray(value)) return value.reduce<number>((sum, entry) => sum + countHeaders(entry), 0);
-  if (!isObject(value)) return 0;
-  let count = 'x-mcp-header' in value ? 1 : 0;
-  for (const [key, child] of Object.entries(value)) {
-    if (key === 'properties' && isObject(child)) {
-      for (const property of Object.values(child)) count += countHeaders(property);
-    } else if (!DATA_KEYWORDS.has(key)) count += countHeaders(child);
-  }
-  return count;
-}
-
+/** Keywords whose value is data, not a schema: what looks like a declaration in there is none. */
 const DATA_KEYWORDS: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples', 'x-mcp-header']);
+/** Keywords whose value is a map from names to schemas: a name in there is not a keyword. */
+const MAP_KEYWORDS: ReadonlySet<string> = new Set([
+  'properties',
+  'patternProperties',
+  'dependentSchemas',
+  '$defs',
+  'definitions',
+]);
 
-function collect(schema: JsonObject, path: readonly string[], into: ParamHeader[]): string | undefined {
+/**
+ * Walks a schema, or a list of them, into everything that may hold schemas, unknown keywords included. `path` is
+ * undefined where something else than `properties` has led. Answers what is wrong with the first bad declaration.
+ */
+function collect(
+  schema: JsonValue | undefined,
+  path: readonly string[] | undefined,
+  into: ParamHeader[],
+  levels: number,
+): string | undefined {
+  if (typeof schema !== 'object' || schema === null) return undefined;
+  if (levels === 0) return `the schema nests deeper than ${MAX_JSON_DEPTH} levels`;
+  if (Array.isArray(schema)) return firstProblem(schema, (entry) => collect(entry, undefined, into, levels - 1));
+  const problem = declare(schema, path, into);
+  if (problem !== undefined) return problem;
+  return firstProblem(Object.entries(schema), ([keyword, child]) => {
+    if (DATA_KEYWORDS.has(keyword)) return undefined;
+    if (!MAP_KEYWORDS.has(keyword) || !isObject(child)) return collect(child, undefined, into, levels - 1);
+    return firstProblem(Object.entries(child), ([name, property]) =>
+      collect(property, keyword === 'properties' ? path && [...path, name] : undefined, into, levels - 1),
+    );
+  });
+}
+
+function firstProblem<T>(entries: readonly T[], check: (entry: T) => string | undefined): string | undefined {
+  for (const entry of entries) {
+    const problem = check(entry);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function declare(schema: JsonObject, path: readonly string[] | undefined, into: ParamHeader[]): string | undefined {
   const name = schema['x-mcp-header'];
-  if (name !== undefined) {
-    const problem = declarationProblem(schema, name, path);
-    if (problem !== undefined) return problem;
-    into.push({
-      path,
-      header: PARAM_HEADER_PREFIX + (name as string).toLowerCase(),
-      type: schema['type'] as ParamHeader['type'],
-    });
-  }
-  const properties = schema['properties'];
-  if (!isObject(properties)) return undefined;
-  for (const [key, child] of Object.entries(properties)) {
-    const problem = isObject(child) ? collect(child, [...path, key], into) : undefined;
-    if (problem !== undefined) return problem;
-  }
+  if (name === undefined) return undefined;
+  if (path === undefined) return 'x-mcp-header stands where no chain of properties leads';
+  const problem = declarationProblem(schema, name, path);
+  if (problem !== undefined) return problem;
+  into.push({
+    path,
+    header: PARAM_HEADER_PREFIX + (name as string).toLowerCase(),
+    type: schema['type'] as ParamHeader['type'],
+  });
   return undefined;
 }
 
@@ -171,7 +210,7 @@ function declarationProblem(schema: JsonObject, name: JsonValue, path: readonly 
   return `x-mcp-header of ${where} needs the type string, integer or boolean`;
 }
 
-/** The `Mcp-Param-*` headers of a call. Absent, null and unsafe numbers are left out. */
+/** The `Mcp-Param-*` headers of a call. Absent, null and numbers that a double cannot hold are left out. */
 export function mirrorParams(
   declarations: readonly ParamHeader[],
   args: JsonValue | undefined,
@@ -217,8 +256,13 @@ function primitiveText(value: JsonValue | undefined): string | undefined {
     case 'boolean':
       return String(value);
     case 'number':
-      return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value);
+      return isPlainNumber(value) ? String(value) : undefined;
     default:
       return undefined;
   }
+}
+
+/** False for what a double cannot hold: integers past 2^53 and literals like 1e400, which parse to infinity. */
+function isPlainNumber(value: number): boolean {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
 }

@@ -44,7 +44,7 @@ export {
   type JsonRpcErrorObject,
   type WireError,
 } from './errors.ts';
-export { isObject, type JsonObject, type JsonValue } from './json.ts';
+export { isObject, mergeObjects, type JsonObject, type JsonValue } from './json.ts';
 export {
   classify,
   failure,

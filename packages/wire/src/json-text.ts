@@ -1,11 +1,13 @@
 /**
  * Looking at JSON text without building values: how deep and how large it is, and where the members of an object
  * stand, so that one can be replaced and every other byte is forwarded as it came (numbers beyond a double included).
- * `members` expects text that JSON.parse has accepted.
+ * It does not validate: what it says holds for text that JSON.parse accepts (RFC 8259), and for other text it only
+ * ends, in time linear in the text's length.
  */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
 const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
@@ -13,7 +15,10 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 
-/** Index just past the string whose opening quote is at `start`; the text's length when it never closes. */
+/**
+ * Index just past the string whose opening quote is at `start`; the text's length when it never closes.
+ * Each run of backslashes is counted once, by the quote behind it, so the whole is linear.
+ */
 function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     let slashes = 0;
@@ -23,13 +28,24 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
+/** What goes past a limit: nesting, or the number of values. */
+export type Excess = 'levels' | 'members';
+
+/** The shape of a text: what of it goes past a limit, and how many member names its objects have in all. */
+export interface Shape {
+  readonly excess: Excess | undefined;
+  /** Complete only without an excess. */
+  readonly names: number;
+}
+
 /**
- * What of the text goes past a limit, before any parser sees it: `'levels'` when it nests deeper than `maxDepth`,
- * `'members'` when it has more than `maxMembers` members and elements in all. Linear in the text's length.
+ * The shape of a text before any parser sees it. Every value but the first stands behind an opening bracket or a
+ * comma, so these are what is counted against `maxMembers`; an empty object or array counts one more.
  */
-export function exceedsShape(text: string, maxDepth: number, maxMembers: number): 'levels' | 'members' | undefined {
+export function shapeOf(text: string, maxDepth: number, maxMembers: number): Shape {
   let depth = 0;
-  let members = 0;
+  let values = 0;
+  let names = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case QUOTE:
@@ -37,18 +53,30 @@ export function exceedsShape(text: string, maxDepth: number, maxMembers: number)
         break;
       case OPEN_OBJECT:
       case OPEN_ARRAY:
-        if (++depth > maxDepth) return 'levels';
+        if (++depth > maxDepth) return { excess: 'levels', names };
+        if (++values > maxMembers) return { excess: 'members', names };
         break;
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
         depth--;
         break;
       case COMMA:
-        if (++members > maxMembers) return 'members';
+        if (++values > maxMembers) return { excess: 'members', names };
+        break;
+      case COLON:
+        names++;
         break;
     }
   }
-  return undefined;
+  return { excess: undefined, names };
+}
+
+/**
+ * What of the text goes past a limit, before any parser sees it: `'levels'` when it nests deeper than `maxDepth`,
+ * `'members'` when it has more than `maxMembers` members and elements in all. Linear in the text's length.
+ */
+export function exceedsShape(text: string, maxDepth: number, maxMembers: number): Excess | undefined {
+  return shapeOf(text, maxDepth, maxMembers).excess;
 }
 
 /** Where a value stands in its text: `[start, end)`. */
@@ -57,23 +85,26 @@ export interface Span {
   readonly end: number;
 }
 
-/** Members of the object whose brace is at `at`; undefined when a key is written twice or with an escape. */
+/** The members of an object by name, in the order of the text. */
 export type Members = ReadonlyMap<string, Span>;
 
 /**
- * The members of the object that opens at or after `at`. Undefined when two members have the same key or a key is
- * spelled with an escape: such text means different things to different parsers, so it must not be forwarded as bytes.
+ * The members of the object that opens at or after `at`. Undefined when no object opens there, when two members have
+ * the same name or when a name is spelled with an escape: such text means different things to different parsers, so it
+ * must not be forwarded as bytes. Only the names of this object are looked at, not those of objects inside.
  */
 export function members(text: string, at: number): Members | undefined {
+  const open = skipSpace(text, at);
+  if (text.charCodeAt(open) !== OPEN_OBJECT) return undefined;
   const found = new Map<string, Span>();
-  let cursor = skipSpace(text, skipSpace(text, at) + 1);
+  let cursor = skipSpace(text, open + 1);
   while (text.charCodeAt(cursor) === QUOTE) {
-    const keyEnd = endOfString(text, cursor);
-    const key = text.slice(cursor + 1, keyEnd - 1);
-    if (key.includes('\\') || found.has(key)) return undefined;
-    const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    const nameEnd = endOfString(text, cursor);
+    const name = text.slice(cursor + 1, nameEnd - 1);
+    if (name.includes('\\') || found.has(name)) return undefined;
+    const start = skipSpace(text, skipSpace(text, nameEnd) + 1);
     const end = endOfValue(text, start);
-    found.set(key, { start, end });
+    found.set(name, { start, end });
     cursor = skipSpace(text, end);
     if (text.charCodeAt(cursor) === COMMA) cursor = skipSpace(text, cursor + 1);
   }
@@ -115,7 +146,7 @@ export interface Edit extends Span {
   readonly text: string;
 }
 
-/** Applies edits, which must not overlap, in any order. */
+/** Applies edits, which must not overlap, in any order. Insertions at one place keep the order they were given in. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const sorted = edits.length > 1 ? edits.toSorted((a, b) => a.start - b.start) : edits;
   let result = '';

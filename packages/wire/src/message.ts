@@ -1,11 +1,13 @@
 /**
  * The JSON-RPC 2.0 envelope as MCP uses it: types, hand-written guards, and reading one message from text.
- * It does not look into `params` or `result`, and unknown members are kept.
+ * It does not look into `params` or `result`, and unknown members are kept. Text in which an object has the same name
+ * twice is refused (RFC 8259 §4, RFC 7493 §2.3): it is checked by one parser, forwarded as bytes and read by another,
+ * and the two may choose different ones.
  */
 
 import { wireError, type JsonRpcErrorObject, type WireError } from './errors.ts';
 import { isObject, type JsonObject, type JsonValue } from './json.ts';
-import { exceedsShape } from './json-text.ts';
+import { shapeOf } from './json-text.ts';
 import { MAX_BATCH, MAX_ID_LENGTH, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_METHOD_LENGTH } from './limits.ts';
 
 /** A string, or an integer that survives a round trip through a double. Never null. */
@@ -57,43 +59,70 @@ export const MESSAGE_LIMITS: MessageLimits = {
   batch: MAX_BATCH,
 };
 
-/** An id that can be echoed without loss. */
+/** An id that can be echoed without loss: -0 would come back as 0. */
 export function isRequestId(value: unknown): value is RequestId {
-  return typeof value === 'string' ? value.length <= MAX_ID_LENGTH : Number.isSafeInteger(value);
+  if (typeof value === 'string') return value.length <= MAX_ID_LENGTH;
+  return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
 
 /** Reads one message from its text. Never throws: what cannot be read is `invalid` and says why. */
 export function readMessage(text: string, limits: MessageLimits = MESSAGE_LIMITS): Incoming {
-  const excess = exceedsShape(text, limits.depth, limits.members);
-  if (excess !== undefined) return invalid(wireError('parse', `The message has too many ${excess}.`));
+  const shape = shapeOf(text, limits.depth, limits.members);
+  if (shape.excess !== undefined) return invalid(wireError('parse', `The message has too many ${shape.excess}.`));
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
     return invalid(wireError('parse'));
   }
+  if (countNames(value) !== shape.names) {
+    return invalid(wireError('invalid_request', 'An object has the same name twice.'), idOf(value));
+  }
   return classify(value, limits);
 }
 
-/** Says what a parsed value is. A batch is only recognised here: its entries are classified one by one. */
-export function classify(value: JsonValue, limits: MessageLimits = MESSAGE_LIMITS): Incoming {
+/** Member names of all objects in a value. Its depth is that of a message, so recursion is safe. */
+function countNames(value: JsonValue | undefined): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
   if (Array.isArray(value)) {
-    if (value.length === 0) return invalid(wireError('invalid_request', 'A batch must not be empty.'));
-    if (value.length > limits.batch) {
-      return invalid(wireError('invalid_request', `A batch may hold ${limits.batch} messages at most.`));
-    }
-    return { kind: 'batch', entries: value };
+    for (const entry of value) count += countNames(entry);
+    return count;
   }
+  for (const name in value) count += 1 + countNames(value[name]);
+  return count;
+}
+
+function idOf(value: JsonValue): RequestId | undefined {
+  return isObject(value) && isRequestId(value['id']) ? value['id'] : undefined;
+}
+
+/**
+ * Says what a parsed value is. A batch is only recognised here: its entries are classified one by one. A batch within
+ * a batch is refused with the whole.
+ */
+export function classify(value: JsonValue, limits: MessageLimits = MESSAGE_LIMITS): Incoming {
+  if (Array.isArray(value)) return classifyBatch(value, limits);
   if (!isObject(value)) return invalid(wireError('invalid_request', 'A message must be an object.'));
-  const id = isRequestId(value['id']) ? value['id'] : undefined;
+  const id = idOf(value);
   if (value['jsonrpc'] !== '2.0') return invalid(wireError('invalid_request', '"jsonrpc" must be "2.0".'), id);
   return value['method'] === undefined ? classifyResponse(value, id) : classifyCall(value, id);
+}
+
+function classifyBatch(entries: readonly JsonValue[], limits: MessageLimits): Incoming {
+  if (entries.length === 0) return invalid(wireError('invalid_request', 'A batch must not be empty.'));
+  if (entries.length > limits.batch) {
+    return invalid(wireError('invalid_request', `A batch may hold ${limits.batch} messages at most.`));
+  }
+  if (entries.some(Array.isArray)) return invalid(wireError('invalid_request', 'A batch must not hold a batch.'));
+  return { kind: 'batch', entries };
 }
 
 function classifyCall(value: JsonObject, id: RequestId | undefined): Incoming {
   const { method, params } = value;
   if (typeof method !== 'string' || method === '' || method.length > MAX_METHOD_LENGTH) {
-    return invalid(wireError('invalid_request', '"method" must be a non-empty string.'), id);
+    const rule = `"method" must be a string of 1 to ${MAX_METHOD_LENGTH} characters.`;
+    return invalid(wireError('invalid_request', rule), id);
   }
   if (params !== undefined && !isObject(params)) {
     return invalid(wireError('invalid_request', '"params" must be an object.'), id);
@@ -112,13 +141,20 @@ function classifyResponse(value: JsonObject, id: RequestId | undefined): Incomin
     return { kind: 'response', message: value as unknown as JsonRpcResult };
   }
   if (isErrorObject(error) && result === undefined && (id !== undefined || value['id'] == null)) {
-    return { kind: 'response', message: value as unknown as JsonRpcFailure };
+    return { kind: 'response', message: withoutNullId(value) as unknown as JsonRpcFailure };
   }
   return invalid(wireError('invalid_request', 'Neither a request, a notification nor a response.'), id);
 }
 
+/** JSON-RPC 2.0 §5 writes an unknown id as null, MCP leaves it out. */
+function withoutNullId(value: JsonObject): JsonObject {
+  if (value['id'] !== null) return value;
+  const { id: _null, ...rest } = value;
+  return rest;
+}
+
 export function isErrorObject(value: unknown): value is JsonRpcErrorObject {
-  return isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string';
+  return isObject(value) && Number.isSafeInteger(value['code']) && typeof value['message'] === 'string';
 }
 
 function invalid(error: WireError, id?: RequestId): Incoming {

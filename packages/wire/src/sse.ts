@@ -1,12 +1,17 @@
 /**
  * Server-Sent Events as bytes (WHATWG HTML §9.2): writing one event, and reading a stream in any chunking.
- * The reader keeps an event's data as bytes, so a large message is not turned into text on its way through.
+ * The reader keeps an event's data as bytes, so a large message is not turned into text on its way through. It does
+ * not connect, reconnect or look into the data.
  */
 
 const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
+const BYTE_ORDER_MARK: Buffer = Buffer.of(0xef, 0xbb, 0xbf);
+const NOTHING: Buffer = Buffer.alloc(0);
+/** At most eleven days: longer is a mistake of the server and is not obeyed. */
+const RETRY = /^\d{1,9}$/;
 
 export interface SseFields {
   readonly id?: string;
@@ -32,7 +37,10 @@ export function sseHead(fields: SseFields): string {
   return head;
 }
 
-/** One whole event. Every line of the data gets its own `data:` field, so data can never end the event. */
+/**
+ * One whole event. Every line of the data gets its own `data:` field, so data can never end the event; a reader sees
+ * each of its line breaks as LF, which in JSON is white space like the others.
+ */
 export function sseEvent(data: string, fields: SseFields = {}): string {
   const lines = /[\r\n]/.test(data) ? data.split(/\r\n|\r|\n/).join('\ndata: ') : data;
   return `${sseHead(fields)}data: ${lines}\n\n`;
@@ -46,6 +54,7 @@ export function isSingleLine(bytes: Buffer): boolean {
 export interface SseEvent {
   /** The `event` field; `message` when absent. */
   readonly event: string;
+  /** May be a view of the chunk that was pushed: copy what is kept for long. */
   readonly data: Buffer;
   /** The stream's last event id, which an event without one inherits. */
   readonly id: string | undefined;
@@ -54,13 +63,14 @@ export interface SseEvent {
 export interface SseReader {
   /** Feeds bytes; events that are complete are given to `onEvent` before it returns. */
   push(chunk: Buffer): void;
-  /** The last id seen, for `Last-Event-ID`. */
+  /** The last id seen, for `Last-Event-ID`; undefined when there was none or the server has taken it back. */
   readonly lastId: string | undefined;
   /** The last `retry` seen, milliseconds. */
   readonly retryMs: number | undefined;
 }
 
 export interface SseReaderOptions {
+  /** Bytes of one event as it stands in the stream, its names and line breaks included. */
   readonly maxEventBytes: number;
   readonly onEvent: (event: SseEvent) => void;
   /** Called once when an event grows past the limit; nothing is read after it. */
@@ -69,106 +79,176 @@ export interface SseReaderOptions {
 
 /** Reads a stream of events. Never throws on what it reads. */
 export function createSseReader(options: SseReaderOptions): SseReader {
-  let line: Buffer[] = [];
-  let lineBytes = 0;
-  let data: Buffer[] = [];
-  let dataBytes = 0;
-  let event = 'message';
-  let pendingId: string | undefined;
-  let afterCr = false;
-  let first = true;
-  let dead = false;
-  const state: { lastId: string | undefined; retryMs: number | undefined } = { lastId: undefined, retryMs: undefined };
+  return new Reader(options);
+}
 
-  const dispatch = (): void => {
-    if (pendingId !== undefined) state.lastId = pendingId;
-    if (data.length > 0) {
-      const bytes = data.length === 1 ? (data[0] as Buffer) : Buffer.concat(joinLines(data));
-      options.onEvent({ event, data: bytes, id: state.lastId });
-    }
-    data = [];
-    dataBytes = 0;
-    event = 'message';
-    pendingId = undefined;
-  };
+class Reader implements SseReader {
+  readonly #options: SseReaderOptions;
+  readonly #line: PartialLine = new PartialLine();
+  readonly #event: PendingEvent = new PendingEvent();
+  #firstLine = true;
+  #afterCr = false;
+  #dead = false;
 
-  const field = (name: string, value: Buffer): void => {
-    if (name === 'data') {
-      data.push(value);
-      dataBytes += value.length;
-    } else if (name === 'event') event = value.toString('utf8') || 'message';
-    else if (name === 'id') {
-      if (!value.includes(0)) pendingId = value.toString('utf8');
-    } else if (name === 'retry' && /^\d{1,9}$/.test(value.toString('latin1')))
-      state.retryMs = Number(value.toString('latin1'));
-  };
+  constructor(options: SseReaderOptions) {
+    this.#options = options;
+  }
 
-  const endLine = (): void => {
-    let bytes = line.length === 1 ? (line[0] as Buffer) : Buffer.concat(line);
-    line = [];
-    lineBytes = 0;
-    if (first) {
-      first = false;
-      if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
-    }
-    if (bytes.length === 0) return dispatch();
-    const colon = bytes.indexOf(COLON);
-    if (colon === 0) return;
-    if (colon === -1) return field(bytes.toString('latin1'), bytes.subarray(bytes.length));
-    field(bytes.toString('latin1', 0, colon), bytes.subarray(bytes[colon + 1] === SPACE ? colon + 2 : colon + 1));
-  };
+  get lastId(): string | undefined {
+    return this.#event.lastId;
+  }
 
-  const keep = (part: Buffer): boolean => {
-    line.push(part);
-    lineBytes += part.length;
-    if (lineBytes + dataBytes <= options.maxEventBytes) return true;
-    dead = true;
-    line = [];
-    data = [];
-    options.onOversize();
-    return false;
-  };
+  get retryMs(): number | undefined {
+    return this.#event.retryMs;
+  }
 
-  const push = (chunk: Buffer): void => {
+  push(chunk: Buffer): void {
     let at = 0;
-    if (afterCr && chunk.length > 0) {
-      afterCr = false;
+    if (this.#afterCr && chunk.length > 0) {
+      this.#afterCr = false;
       if (chunk[0] === LF) at = 1;
     }
-    while (at < chunk.length && !dead) {
-      const end = nextBreak(chunk, at);
+    const breaks = new Breaks(chunk);
+    while (at < chunk.length && !this.#dead) {
+      const end = breaks.next(at);
       if (end === -1) {
-        keep(chunk.subarray(at));
+        this.#hold(chunk.subarray(at));
         return;
       }
-      if (!keep(chunk.subarray(at, end))) return;
-      endLine();
+      this.#endLine(chunk.subarray(at, end));
       at = end + 1;
-      if (chunk[end] === CR) {
-        if (at === chunk.length) afterCr = true;
-        else if (chunk[at] === LF) at++;
-      }
+      if (chunk[end] === LF) continue;
+      if (at === chunk.length) this.#afterCr = true;
+      else if (chunk[at] === LF) at++;
     }
-  };
+  }
 
-  return {
-    push,
-    get lastId() {
-      return state.lastId;
-    },
-    get retryMs() {
-      return state.retryMs;
-    },
-  };
+  #hold(part: Buffer): void {
+    if (this.#fits(part.length)) this.#line.add(part);
+  }
+
+  #endLine(part: Buffer): void {
+    if (!this.#fits(part.length)) return;
+    let line = this.#line.end(part);
+    if (this.#firstLine) {
+      this.#firstLine = false;
+      if (line.subarray(0, 3).equals(BYTE_ORDER_MARK)) line = line.subarray(3);
+    }
+    if (line.length > 0) return this.#event.takeLine(line);
+    const event = this.#event.end();
+    if (event !== undefined) this.#options.onEvent(event);
+  }
+
+  #fits(more: number): boolean {
+    if (this.#event.bytes + this.#line.length + more <= this.#options.maxEventBytes) return true;
+    this.#dead = true;
+    this.#line.drop();
+    this.#event.drop();
+    this.#options.onOversize();
+    return false;
+  }
 }
 
-function nextBreak(chunk: Buffer, from: number): number {
-  const lf = chunk.indexOf(LF, from);
-  const cr = (lf === -1 ? chunk : chunk.subarray(0, lf)).indexOf(CR, from);
-  return cr === -1 ? lf : cr;
+/** The line breaks of one chunk. Each of the two searches runs over the chunk once, whatever the chunk holds. */
+class Breaks {
+  readonly #chunk: Buffer;
+  #lf = -2;
+  #cr = -2;
+
+  constructor(chunk: Buffer) {
+    this.#chunk = chunk;
+  }
+
+  /** The first CR or LF at or after `from`, which never goes back; -1 when there is none. */
+  next(from: number): number {
+    if (this.#lf !== -1 && this.#lf < from) this.#lf = this.#chunk.indexOf(LF, from);
+    if (this.#cr !== -1 && this.#cr < from) this.#cr = this.#chunk.indexOf(CR, from);
+    if (this.#lf === -1 || this.#cr === -1) return Math.max(this.#lf, this.#cr);
+    return Math.min(this.#lf, this.#cr);
+  }
 }
 
-function joinLines(lines: readonly Buffer[]): Buffer[] {
+/**
+ * The start of a line whose end has not arrived. Pieces are copied into one buffer that doubles, so a line that comes
+ * byte by byte costs its own size and not a chunk for each byte.
+ */
+class PartialLine {
+  #held = NOTHING;
+  length = 0;
+
+  add(part: Buffer): void {
+    const length = this.length + part.length;
+    if (length > this.#held.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#held.length));
+      this.#held.copy(larger, 0, 0, this.length);
+      this.#held = larger;
+    }
+    part.copy(this.#held, this.length);
+    this.length = length;
+  }
+
+  /** The whole line, with its last part. */
+  end(part: Buffer): Buffer {
+    if (this.length === 0) return part;
+    this.add(part);
+    const line = this.#held.subarray(0, this.length);
+    this.drop();
+    return line;
+  }
+
+  drop(): void {
+    this.#held = NOTHING;
+    this.length = 0;
+  }
+}
+
+/** The fields of the event that is being read, and what the stream keeps from event to event. */
+class PendingEvent {
+  #data: Buffer[] = [];
+  #name = '';
+  #id: string | undefined;
+  lastId: string | undefined;
+  retryMs: number | undefined;
+  /** Bytes of the lines so far. A comment before any field counts nothing: nothing of it is kept. */
+  bytes = 0;
+
+  takeLine(line: Buffer): void {
+    const colon = line.indexOf(COLON);
+    if (colon === 0 && this.bytes === 0) return;
+    this.bytes += line.length + 1;
+    if (colon === -1) this.#takeField(line.toString('latin1'), NOTHING);
+    else if (colon > 0) {
+      const from = line[colon + 1] === SPACE ? colon + 2 : colon + 1;
+      this.#takeField(line.toString('latin1', 0, colon), line.subarray(from));
+    }
+  }
+
+  #takeField(name: string, value: Buffer): void {
+    if (name === 'data') this.#data.push(value);
+    else if (name === 'event') this.#name = value.toString('utf8');
+    else if (name === 'id' && !value.includes(0)) this.#id = value.toString('utf8');
+    else if (name === 'retry' && RETRY.test(value.toString('latin1'))) this.retryMs = Number(value.toString('latin1'));
+  }
+
+  /** Ends the event at its blank line. Undefined when it has no data: its id counts all the same. */
+  end(): SseEvent | undefined {
+    if (this.#id !== undefined) this.lastId = this.#id === '' ? undefined : this.#id;
+    const event = { event: this.#name === '' ? 'message' : this.#name, data: joinLines(this.#data), id: this.lastId };
+    const hasData = this.#data.length > 0;
+    this.drop();
+    return hasData ? event : undefined;
+  }
+
+  drop(): void {
+    this.#data = [];
+    this.#name = '';
+    this.#id = undefined;
+    this.bytes = 0;
+  }
+}
+
+function joinLines(lines: readonly Buffer[]): Buffer {
+  if (lines.length <= 1) return lines[0] ?? NOTHING;
   const newline = Buffer.of(LF);
-  return lines.flatMap((part, index) => (index === 0 ? [part] : [newline, part]));
+  return Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [newline, line])));
 }

@@ -98,6 +98,7 @@ const SECRET_LENGTH = 43;
 const FORM = /^sp_(?:[0-9a-f]{16}|local)_[A-Za-z0-9_-]{43}$/;
 const ID = /^[0-9a-f]{16}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
+const DIGEST = /^[A-Za-z0-9_-]{43}$/;
 const USE_INTERVAL_MS = 60_000;
 
 /** What is hashed in place of something that has not the form of a key; nothing is ever compared with it. */
@@ -117,17 +118,16 @@ export function hasKeyForm(text: string): boolean {
 const secretOf = (key: string): string => key.slice(-SECRET_LENGTH);
 const idOf = (key: string): string => key.slice(PREFIX.length, -SECRET_LENGTH - 1);
 
+const isMatch = (value: unknown, form: RegExp): boolean => typeof value === 'string' && form.test(value);
 const isOptional = (value: unknown, type: 'number' | 'string'): boolean => value === undefined || typeof value === type;
+const isRoles = (value: unknown): boolean => Array.isArray(value) && value.every((role) => typeof role === 'string');
 
 /** Storage may have been edited by hand: what does not look like a key is none. */
 function isStoredKey(value: unknown): value is StoredKey {
   if (typeof value !== 'object' || value === null) return false;
-  const key = value as Partial<Record<keyof StoredKey, unknown>>;
-  const named = typeof key.id === 'string' && ID.test(key.id) && typeof key.name === 'string' && NAME.test(key.name);
-  const hashed = typeof key.hash === 'string' && /^[A-Za-z0-9_-]{43}$/.test(key.hash);
-  const roles = Array.isArray(key.roles) && key.roles.every((role) => typeof role === 'string');
-  const rest = typeof key.created === 'number' && isOptional(key.expires, 'number') && isOptional(key.client, 'string');
-  return named && hashed && roles && rest;
+  const { id, name, hash: digest, roles, created, expires, client }: Partial<Record<keyof StoredKey, unknown>> = value;
+  if (!isMatch(id, ID) || !isMatch(name, NAME) || !isMatch(digest, DIGEST) || !isRoles(roles)) return false;
+  return typeof created === 'number' && isOptional(expires, 'number') && isOptional(client, 'string');
 }
 
 interface Entry {
@@ -139,8 +139,16 @@ interface Entry {
   recordedMs: number;
 }
 
-function publicPart({ hash: _, ...key }: StoredKey): ClientKey {
-  return Object.freeze({ ...key, roles: Object.freeze([...key.roles]) });
+/** Field by field: what else storage holds, the hash first of all, stays there. */
+function publicPart({ id, name, roles, created, expires, client }: StoredKey): ClientKey {
+  return Object.freeze({
+    id,
+    name,
+    roles: Object.freeze([...roles]),
+    created,
+    ...(expires === undefined ? {} : { expires }),
+    ...(client === undefined ? {} : { client }),
+  });
 }
 
 class Table implements KeyTable {
@@ -254,7 +262,7 @@ class Table implements KeyTable {
     return [...this.#entries.values()]
       .filter((entry) => entry !== this.#local)
       .map(({ key, lastUsedMs }) => (lastUsedMs === 0 ? key : { ...key, lastUsed: lastUsedMs }))
-      .sort((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
+      .toSorted((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
   }
 
   async revoke(idOrName: string): Promise<ClientKey | undefined> {
@@ -272,7 +280,8 @@ class Table implements KeyTable {
   }
 
   verify(presented: string): ClientKey | undefined {
-    const formed = typeof presented === 'string' && FORM.test(presented);
+    // The length first: a header may be long, and a hash of it would cost in proportion.
+    const formed = typeof presented === 'string' && presented.length <= STAND_IN.length && FORM.test(presented);
     const text = formed ? presented : STAND_IN;
     const digest = hash('sha256', text, 'buffer');
     const entry = formed ? this.#entries.get(idOf(text)) : undefined;

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { MAX_HEADER_BYTES, wireError, type WireError } from '@sallyport/wire';
 import type { Principal } from '../exchange.ts';
-import type { Arrival, McpEndpoint } from './mcp-endpoint.ts';
+import type { Arrival } from './mcp-endpoint.ts';
 import { refuse, refusePlain } from './refuse.ts';
 import { corsHeaders, preflightHeaders, type Shield } from './shield.ts';
 
@@ -51,15 +51,20 @@ export type PublicRoute = (request: IncomingMessage, response: ServerResponse) =
 export interface ListenerOptions {
   readonly shield: Shield;
   readonly authenticate: Authenticate;
-  /** The MCP endpoint of a path; undefined when there is none. */
-  readonly endpoint: (path: string) => McpEndpoint | undefined;
+  /** What stands at a path, for callers who are known; undefined when there is nothing. */
+  readonly endpoint: (path: string) => Endpoint | undefined;
+  /** Paths on which errors are JSON-RPC errors. */
+  readonly isMcpPath: (path: string) => boolean;
   /** Exact paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
   readonly routes: Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
   readonly limits: ListenerLimits;
-  readonly now: () => number;
-  /** Called on every sweep, after the endpoints. */
+  /** Called every `sweepMs`: heartbeats, expiry. */
   readonly onSweep: () => void;
-  readonly endpoints: () => Iterable<McpEndpoint>;
+}
+
+/** What answers at a path once the caller is known. */
+export interface Endpoint {
+  handle(arrival: Arrival): void;
 }
 
 export interface Listener {
@@ -88,10 +93,7 @@ export function createListener(options: ListenerOptions): Listener {
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
   capConnections(server, limits.connectionsPerAddress);
-  const sweep = setInterval(() => {
-    for (const endpoint of options.endpoints()) endpoint.sweep(options.now());
-    options.onSweep();
-  }, limits.sweepMs).unref();
+  const sweep = setInterval(options.onSweep, limits.sweepMs).unref();
 
   return {
     listen: (host, port) =>
@@ -118,12 +120,16 @@ function arrive(options: ListenerOptions, request: IncomingMessage, response: Se
   const { shield } = options;
   const { headers } = request;
   const path = pathOf(request.url ?? '/');
+  const reject = (error: WireError, more: Readonly<Record<string, string>> = NO_HEADERS): void => {
+    if (options.isMcpPath(path)) refuse(response, { error, headers: more, close: hasBody(request) });
+    else refusePlain(response, error, more);
+  };
   const route = Object.hasOwn(options.routes, path) ? options.routes[path] : undefined;
   if (route?.hostExempt) return route.handle(request, response);
-  if (!shield.hostAllowed(headers.host)) return refuse(response, { error: wireError('forbidden_origin') });
-  const origin = headers.origin;
-  if (!shield.originAllowed(origin, headers.host)) return refuse(response, { error: wireError('forbidden_origin') });
+  const { host, origin } = headers;
+  if (!shield.hostAllowed(host) || !shield.originAllowed(origin, host)) return reject(wireError('forbidden_origin'));
   if (route !== undefined) return route.handle(request, response);
+  const cors = origin === undefined ? NO_HEADERS : corsHeaders(origin);
   if (request.method === 'OPTIONS' && origin !== undefined) {
     response.writeHead(204, preflightHeaders(origin)).end();
     return;
@@ -131,22 +137,10 @@ function arrive(options: ListenerOptions, request: IncomingMessage, response: Se
   const address = request.socket.remoteAddress;
   const local = shield.isLocal({ peer: address, headers });
   const known = options.authenticate({ authorization: headers.authorization, local, address });
-  if ('error' in known) {
-    return refuse(response, {
-      error: known.error,
-      headers: { ...corsHeaders(origin), ...known.headers },
-      close: hasBody(request),
-    });
-  }
+  if ('error' in known) return reject(known.error, { ...cors, ...known.headers });
   const endpoint = options.endpoint(path);
-  if (endpoint === undefined) return refusePlain(response, wireError('no_such_path'), corsHeaders(origin));
-  const arrival: Arrival = {
-    request,
-    response,
-    principal: known,
-    headers: origin === undefined ? NO_HEADERS : corsHeaders(origin),
-  };
-  endpoint.handle(arrival);
+  if (endpoint === undefined) return reject(wireError('no_such_path'), cors);
+  endpoint.handle({ request, response, principal: known, headers: cors });
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = {};

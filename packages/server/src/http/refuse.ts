@@ -19,7 +19,11 @@ export function refuse(response: ServerResponse, refusal: Refusal): void {
 }
 
 /** Elsewhere. */
-export function refusePlain(response: ServerResponse, error: WireError, headers: Record<string, string> = {}): void {
+export function refusePlain(
+  response: ServerResponse,
+  error: WireError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = { error: { code: error.key, message: error.error.message } };
   send(response, statusOf(error.key, 'stateless'), body, headers, false);
 }

@@ -1,0 +1,337 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import * as fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createKeyTable, formatClientKey, type KeyStorage, type KeyTable, type StoredKey } from './keys.ts';
+
+interface Kept {
+  keys: Map<string, unknown>;
+  uses: Map<string, number>;
+  writtenUses: number;
+  loads: number;
+  version: number;
+}
+
+/** Storage in this test's memory, as several tables would share it. */
+const storageOver = (kept: Kept): KeyStorage => ({
+  version: async () => kept.version,
+  async load() {
+    kept.loads += 1;
+    return { keys: [...kept.keys.values()], lastUsed: new Map(kept.uses) };
+  },
+  async add(key) {
+    if (kept.keys.has(key.name)) return false;
+    kept.keys.set(key.name, key);
+    kept.version += 1;
+    return true;
+  },
+  async remove({ name }) {
+    kept.version += 1;
+    return kept.keys.delete(name);
+  },
+  async recordUse(id, atMs) {
+    kept.writtenUses += 1;
+    kept.uses.set(id, atMs);
+  },
+});
+
+const hmacKey = createSecretKey(randomBytes(32));
+
+describe('the key table', () => {
+  let kept: Kept;
+  let nowMs: number;
+  let table: KeyTable;
+
+  const openTable = (localKey?: string): KeyTable =>
+    createKeyTable({
+      storage: storageOver(kept),
+      hmacKey,
+      now: () => nowMs,
+      random: randomBytes,
+      ...(localKey === undefined ? {} : { localKey }),
+    });
+
+  beforeEach(() => {
+    kept = { keys: new Map(), uses: new Map(), writtenUses: 0, loads: 0, version: 0 };
+    nowMs = 1_000_000;
+    table = openTable();
+  });
+
+  it('makes a key of the documented form, and keeps no trace of its secret', async () => {
+    const { key, record } = await table.create({
+      name: 'alice',
+      roles: ['dev'],
+      client: 'cursor',
+      expiresAtMs: nowMs + 5,
+    });
+    expect(key).toMatch(/^sp_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
+    expect(key).toContain(record.id);
+    expect(record).toEqual({
+      id: expect.any(String) as string,
+      name: 'alice',
+      roles: ['dev'],
+      created: 1_000_000,
+      expires: 1_000_005,
+      client: 'cursor',
+    });
+    expect(JSON.stringify([...kept.keys])).not.toContain(key.slice(-43));
+    expect(JSON.stringify(await table.list())).not.toContain((kept.keys.get('alice') as StoredKey).hash);
+  });
+
+  it('knows a key at the first and at every later look', async () => {
+    const { key, record } = await table.create({ name: 'alice' });
+    for (let look = 0; look < 3; look += 1) expect(table.verify(key)).toEqual(record);
+  });
+
+  it('lets nobody in before the first refresh', async () => {
+    const { key, record } = await table.create({ name: 'alice' });
+    const other = openTable();
+    expect(other.verify(key)).toBeUndefined();
+    await other.refresh();
+    expect(other.verify(key)).toEqual(record);
+  });
+
+  it('refuses every change of a single character, before and after the key was seen', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    for (const seen of [false, true]) {
+      expect(seen && table.verify(key) === undefined).toBe(false);
+      for (let at = 0; at < key.length; at += 1) {
+        const other = key[at] === 'a' ? 'b' : 'a';
+        expect(table.verify(key.slice(0, at) + other + key.slice(at + 1))).toBeUndefined();
+      }
+    }
+  });
+
+  it('refuses the secret of one key under the id of another', async () => {
+    const [one, two] = [await table.create({ name: 'one' }), await table.create({ name: 'two' })];
+    for (const seen of [false, true]) {
+      if (seen) for (const { key } of [one, two]) table.verify(key);
+      expect(table.verify(one.key.slice(0, -43) + two.key.slice(-43))).toBeUndefined();
+    }
+  });
+
+  it('refuses a key under another keyed hash', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    const options = { storage: storageOver(kept), now: () => nowMs, random: randomBytes };
+    const foreign = createKeyTable({ ...options, hmacKey: createSecretKey(randomBytes(32)) });
+    await foreign.refresh();
+    expect(foreign.verify(key)).toBeUndefined();
+  });
+
+  it('never throws, whatever is presented', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    const strange = [
+      undefined,
+      null,
+      1,
+      {},
+      [],
+      [key],
+      Buffer.from(key),
+      '',
+      'sp_',
+      'sp__',
+      `${key}\n`,
+      ` ${key}`,
+      `${key}${key}`,
+    ];
+    for (const value of strange) expect(table.verify(value as string)).toBeUndefined();
+    expect(table.verify(`sp_${'0'.repeat(16)}_${'A'.repeat(43)}`)).toBeUndefined();
+    expect(table.verify(`sp_local_${'A'.repeat(43)}`)).toBeUndefined();
+    expect(table.verify('x'.repeat(10_000_000))).toBeUndefined();
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.anything()), (value) => {
+        expect(table.verify(value as string)).toBeUndefined();
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('stops accepting a key the moment it expires, also one seen before', async () => {
+    const { key } = await table.create({ name: 'alice', expiresAtMs: nowMs + 10 });
+    nowMs += 9;
+    expect(table.verify(key)).toBeDefined();
+    nowMs += 1;
+    expect(table.verify(key)).toBeUndefined();
+    expect(await table.list()).toHaveLength(1);
+  });
+
+  it.each(['id', 'name'] as const)('revokes by %s, here at once and elsewhere with the next refresh', async (by) => {
+    const { key, record } = await table.create({ name: 'alice' });
+    const other = openTable();
+    await other.refresh();
+    expect(other.verify(key)).toBeDefined();
+    expect(table.verify(key)).toBeDefined();
+    expect(await table.revoke(record[by])).toMatchObject({ name: 'alice' });
+    expect(table.verify(key)).toBeUndefined();
+    await other.refresh();
+    expect(other.verify(key)).toBeUndefined();
+    expect(await table.revoke(record[by])).toBeUndefined();
+  });
+
+  it('does not accept the old key when its name is given again', async () => {
+    const first = await table.create({ name: 'alice' });
+    table.verify(first.key);
+    await table.revoke('alice');
+    const second = await table.create({ name: 'alice' });
+    expect(table.verify(first.key)).toBeUndefined();
+    expect(table.verify(second.key)).toEqual(second.record);
+  });
+
+  it('forgets that it has seen a key when another hash is stored under its id', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    expect(table.verify(key)).toBeDefined();
+    const digest = randomBytes(32).toString('base64url');
+    kept.keys.set('alice', { ...(kept.keys.get('alice') as StoredKey), hash: digest });
+    kept.version += 1;
+    await table.refresh();
+    expect(table.verify(key)).toBeUndefined();
+  });
+
+  it('refuses a name twice, and keeps the first key good', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    await expect(openTable().create({ name: 'alice' })).rejects.toMatchObject({ code: 'name_taken' });
+    expect(table.verify(key)).toBeDefined();
+  });
+
+  it.each(['', ' alice', 'a b', 'a\nb', 'ä', 'local', '0123456789abcdef', '-x', 'a'.repeat(65), '__proto__'])(
+    'refuses the name %j',
+    async (name) => {
+      await expect(table.create({ name })).rejects.toMatchObject({ code: 'bad_name' });
+      expect(kept.keys.size).toBe(0);
+    },
+  );
+
+  it('refuses an expiry that is past or no time at all', async () => {
+    for (const expiresAtMs of [nowMs, 0, -1, Number.NaN, 1.5]) {
+      await expect(table.create({ name: 'alice', expiresAtMs })).rejects.toMatchObject({ code: 'bad_expiry' });
+    }
+  });
+
+  it('takes a damaged record for no key, and the others for what they are', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    const good = kept.keys.get('alice') as StoredKey;
+    const damaged = [
+      null,
+      7,
+      'x',
+      [],
+      {},
+      { ...good, hash: '' },
+      { ...good, hash: undefined },
+      { ...good, roles: 'dev' },
+      { ...good, id: '../x' },
+      { ...good, expires: 'soon' },
+      { ...good, name: 3 },
+    ];
+    damaged.forEach((value, index) => kept.keys.set(`bad${index}`, value));
+    kept.version += 1;
+    await table.refresh();
+    expect(table.verify(key)).toBeDefined();
+    expect(await table.list()).toHaveLength(1);
+  });
+
+  it('reads the keys again only when something changed', async () => {
+    await table.refresh();
+    const before = kept.loads;
+    for (let n = 0; n < 5; n += 1) await table.refresh();
+    expect(kept.loads).toBe(before);
+    await openTable().create({ name: 'alice' });
+    const between = kept.loads;
+    await table.refresh();
+    expect(kept.loads).toBe(between + 1);
+  });
+
+  it('does not let a slow load bring a revoked key back', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    const storage = storageOver(kept);
+    let letGo = (): void => undefined;
+    let slow = true;
+    const held = createKeyTable({
+      hmacKey,
+      now: () => nowMs,
+      random: randomBytes,
+      storage: {
+        ...storage,
+        async load() {
+          const loaded = await storage.load();
+          if (slow) await new Promise<void>((resolve) => (letGo = resolve));
+          return loaded;
+        },
+      },
+    });
+    const first = held.refresh();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    slow = false;
+    const revoked = held.revoke('alice');
+    // As far as the revocation gets by itself: to its end, if it does not wait for the load.
+    for (let turn = 0; turn < 20; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    letGo();
+    await Promise.all([first, revoked]);
+    expect(held.verify(key)).toBeUndefined();
+  });
+
+  it('goes on after a failed refresh, which rejects', async () => {
+    const storage = storageOver(kept);
+    let broken = true;
+    const version = async (): Promise<number> => {
+      if (broken) throw new Error('no storage');
+      return await storage.version();
+    };
+    const options = { storage: { ...storage, version }, hmacKey, now: () => nowMs, random: randomBytes };
+    const shaky = createKeyTable(options);
+    const { key } = await table.create({ name: 'alice' });
+    await expect(shaky.refresh()).rejects.toThrow('no storage');
+    broken = false;
+    await shaky.refresh();
+    expect(shaky.verify(key)).toBeDefined();
+  });
+
+  it('writes uses down at most once a minute for each key, and the last at closing', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    for (let second = 0; second < 180; second += 1) {
+      nowMs += 1000;
+      table.verify(key);
+      await table.refresh();
+    }
+    expect(kept.writtenUses).toBeGreaterThanOrEqual(3);
+    expect(kept.writtenUses).toBeLessThanOrEqual(4);
+    await table.close();
+    expect([...kept.uses.values()]).toEqual([nowMs]);
+    expect(await table.list()).toMatchObject([{ lastUsed: nowMs }]);
+    const before = kept.writtenUses;
+    await table.refresh();
+    await table.close();
+    expect(kept.writtenUses).toBe(before);
+  });
+
+  it('lists the oldest first', async () => {
+    for (const name of ['c', 'a', 'b']) {
+      nowMs += 1;
+      await table.create({ name });
+    }
+    expect((await table.list()).map(({ name }) => name)).toEqual(['c', 'a', 'b']);
+  });
+
+  describe('with a local key', () => {
+    const localKey = formatClientKey('local', randomBytes(32));
+
+    it('accepts it from the start, keeps it out of storage, and does not revoke it', async () => {
+      const local = openTable(localKey);
+      expect(local.verify(localKey)).toMatchObject({ id: 'local', name: 'local', roles: [] });
+      await local.create({ name: 'alice' });
+      await local.refresh();
+      expect(local.verify(localKey)).toMatchObject({ id: 'local' });
+      expect((await local.list()).map(({ name }) => name)).toEqual(['alice']);
+      await expect(local.revoke('local')).rejects.toMatchObject({ code: 'local_key' });
+      await local.close();
+      expect(kept.uses.size).toBe(0);
+      expect(local.verify(formatClientKey('local', randomBytes(32)))).toBeUndefined();
+    });
+
+    it('refuses to start with something else in its place', () => {
+      for (const wrong of ['', 'changeme', formatClientKey('0123456789abcdef', randomBytes(32))]) {
+        expect(() => openTable(wrong)).toThrow(/local key/);
+      }
+    });
+  });
+});

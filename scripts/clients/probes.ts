@@ -1,0 +1,139 @@
+/**
+ * How each AI client is told of a server and asked whether it reaches it, with the client's own commands and
+ * without an account. What a client prints is judged here, and nothing else is.
+ */
+import type { Finished, Running } from '../../test/support/process.ts';
+
+/** The name under which the clients know the gateway. */
+const NAME = 'sallyport';
+/** The environment variable in which Codex finds the key. */
+const KEY_VARIABLE = 'SALLYPORT_KEY';
+const CODEX_MS = 30_000;
+
+export type Way = 'http' | 'stdio';
+
+/** What a probe works with: an empty home, the gateway, and the client's program. */
+export interface Surroundings {
+  readonly url: string;
+  readonly key: string;
+  /** The command that serves the gateway over stdio. */
+  readonly stdio: readonly [command: string, ...args: string[]];
+  /** Runs the client's program to its end, and shows the command and what it printed. */
+  readonly run: (args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<Finished>;
+  /** Starts the client's program and leaves it running. */
+  readonly start: (args: readonly string[], env?: Readonly<Record<string, string>>) => Running;
+}
+
+export interface Verdict {
+  readonly connected: boolean;
+  /** The line it was judged by. */
+  readonly said: string;
+}
+
+export interface AiClient {
+  readonly title: string;
+  readonly packageName: string;
+  readonly program: string;
+  readonly probe: (way: Way, at: Surroundings) => Promise<Verdict>;
+}
+
+const bearer = (key: string): string => `Authorization: Bearer ${key}`;
+
+function lastLine({ stdout, stderr, code, timedOut }: Finished): string {
+  const line = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? '';
+  return timedOut ? `timed out: ${line}` : `exit ${code ?? 'by signal'}: ${line}`;
+}
+
+/** The line of `mcp list` about the gateway, and whether it says that it is connected. */
+function judgeList(finished: Finished): Verdict {
+  // Gemini prints its list on stderr.
+  const line = `${finished.stdout}\n${finished.stderr}`.split('\n').find((text) => text.includes(`${NAME}: `));
+  if (finished.code !== 0 || line === undefined) return { connected: false, said: lastLine(finished) };
+  return { connected: /\bConnected$/.test(line.trim()), said: line.trim() };
+}
+
+function toolsOf(value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null || !('tools' in value)) return undefined;
+  const { tools } = value;
+  return typeof tools === 'object' && tools !== null ? Object.keys(tools).length : undefined;
+}
+
+const inspector: AiClient = {
+  title: 'MCP Inspector CLI',
+  packageName: '@modelcontextprotocol/inspector',
+  program: 'mcp-inspector',
+  probe: async (way, at) => {
+    const target =
+      way === 'http'
+        ? [at.url, '--transport', 'http', '--header', bearer(at.key), '--method', 'tools/list']
+        : // What follows `--` is not taken for the Inspector's own options.
+          ['--method', 'tools/list', '--', ...at.stdio];
+    const finished = await at.run(['--cli', ...target]);
+    if (finished.code !== 0) return { connected: false, said: lastLine(finished) };
+    const count = toolsOf(JSON.parse(finished.stdout));
+    return { connected: count !== undefined && count > 0, said: `tools/list: ${count ?? 'no'} tools` };
+  },
+};
+
+const claude: AiClient = {
+  title: 'Claude Code',
+  packageName: '@anthropic-ai/claude-code',
+  program: 'claude',
+  probe: async (way, at) => {
+    const server =
+      way === 'http' ? ['--transport', 'http', NAME, at.url, '--header', bearer(at.key)] : [NAME, '--', ...at.stdio];
+    const added = await at.run(['mcp', 'add', ...server]);
+    if (added.code !== 0) return { connected: false, said: lastLine(added) };
+    return judgeList(await at.run(['mcp', 'list']));
+  },
+};
+
+/** Asks Codex's own app server, because `codex mcp list` shows the configuration and connects to nothing. */
+async function codexStatus(at: Surroundings, env: Readonly<Record<string, string>>): Promise<Verdict> {
+  await using server = at.start(['app-server'], env);
+  const send = (message: object): void => server.write(`${JSON.stringify(message)}\n`);
+  send({ id: 1, method: 'initialize', params: { clientInfo: { name: NAME, title: NAME, version: '1.0.0' } } });
+  await server.untilLine(/^\{"id":1,/, CODEX_MS);
+  send({ method: 'initialized' });
+  send({ id: 2, method: 'mcpServerStatus/list', params: {} });
+  const { input } = await server.untilLine(/^\{"id":2,/, CODEX_MS);
+  const { result } = JSON.parse(input) as { result?: { data?: { name: string; tools?: object }[] } };
+  const status = result?.data?.find(({ name }) => name === NAME);
+  const count = toolsOf(status) ?? 0;
+  return { connected: count > 0, said: `app-server mcpServerStatus/list: ${count} tools` };
+}
+
+const codex: AiClient = {
+  title: 'Codex CLI',
+  packageName: '@openai/codex',
+  program: 'codex',
+  probe: async (way, at) => {
+    const env = { [KEY_VARIABLE]: at.key };
+    const server = way === 'http' ? ['--url', at.url, '--bearer-token-env-var', KEY_VARIABLE] : ['--', ...at.stdio];
+    const added = await at.run(['mcp', 'add', NAME, ...server], env);
+    if (added.code !== 0) return { connected: false, said: lastLine(added) };
+    const listed = await at.run(['mcp', 'list'], env);
+    if (!new RegExp(`^${NAME} .*enabled`, 'm').test(listed.stdout)) return { connected: false, said: lastLine(listed) };
+    return codexStatus(at, env);
+  },
+};
+
+const gemini: AiClient = {
+  title: 'Gemini CLI',
+  packageName: '@google/gemini-cli',
+  program: 'gemini',
+  probe: async (way, at) => {
+    const [command, ...args] = at.stdio;
+    const server =
+      way === 'http'
+        ? ['--transport', 'http', '--header', bearer(at.key), NAME, at.url]
+        : // What follows `--` is not taken for Gemini's own options.
+          [NAME, command, '--', ...args];
+    const added = await at.run(['mcp', 'add', '--scope', 'user', ...server]);
+    if (added.code !== 0) return { connected: false, said: lastLine(added) };
+    // In a folder that nobody has trusted yet it connects to nothing.
+    return judgeList(await at.run(['mcp', 'list'], { GEMINI_CLI_TRUST_WORKSPACE: 'true' }));
+  },
+};
+
+export const AI_CLIENTS: readonly AiClient[] = [inspector, claude, codex, gemini];

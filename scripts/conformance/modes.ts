@@ -1,0 +1,123 @@
+/** The three ways in which the suite is run: against the everything server, through a gateway to it, and as a client. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryHome } from '../../test/support/home.ts';
+import type { TemporaryHome } from '../../test/support/home.ts';
+import { start } from '../../test/support/process.ts';
+import { startGateway } from './gateway.ts';
+import { ROOT, outcomes, requirementsOf, runSuite } from './suite.ts';
+import type { Leg, Outcome, Requirements, Revision } from './suite.ts';
+
+export const MODES = ['direct', 'server', 'client'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface RunOptions {
+  readonly mode: Mode;
+  readonly revision: Revision;
+  /** Which scenarios to run, by name. */
+  readonly wanted: RegExp;
+  /** How many client scenarios run at once. */
+  readonly jobs: number;
+  readonly gateway: string;
+}
+
+export interface Report {
+  readonly scored: readonly Outcome[];
+  readonly unscored: readonly Outcome[];
+  /** Scored scenarios that were left out on purpose. */
+  readonly notRun: readonly string[];
+  readonly elapsedMs: number;
+}
+
+const WHOLE_SUITE_MS = 240_000;
+const ONE_SCENARIO_MS = 45_000;
+const SUITE_CLIENT_MS = 30_000;
+
+/** Client scenarios that need credentials for the upstream, which this version does not have. */
+const LEFT_OUT = /^auth\//;
+
+interface Plan extends Requirements {
+  readonly notRun: readonly string[];
+}
+
+async function planOf(options: RunOptions, leg: Leg, env: TemporaryHome['env']): Promise<Plan> {
+  const all = await requirementsOf(options.revision, leg, env);
+  const wanted = (name: string): boolean => options.wanted.test(name);
+  const leftOut = (name: string): boolean => leg === 'client' && LEFT_OUT.test(name);
+  return {
+    scored: all.scored.filter((name) => wanted(name) && !leftOut(name)),
+    unscored: all.unscored.filter((name) => wanted(name) && !leftOut(name)),
+    notRun: all.scored.filter((name) => wanted(name) && leftOut(name)),
+  };
+}
+
+/** Serves the suite's requests on a URL for as long as `use` takes. */
+async function withServer(
+  options: RunOptions,
+  home: TemporaryHome,
+  use: (url: string) => Promise<void>,
+): Promise<void> {
+  const { path: folder, env } = home;
+  await using everything = start(process.execPath, [join(ROOT, 'test/everything/server.ts'), '--port', '0'], { env });
+  const [upstream] = await everything.untilLine(/http:\S+/);
+  if (options.mode === 'direct') {
+    await use(upstream);
+    return;
+  }
+  const gateway = await startGateway(upstream, { program: options.gateway, folder, env, ownGroup: true });
+  try {
+    await use(gateway.url);
+  } finally {
+    await gateway.running.stop();
+  }
+}
+
+async function runServerLeg(options: RunOptions, plan: Plan, home: TemporaryHome, results: string): Promise<void> {
+  const names = [...plan.scored, ...plan.unscored];
+  const isWhole = options.wanted.source === '.';
+  await withServer(options, home, async (url) => {
+    if (isWhole) {
+      await runSuite(
+        ['server', '--url', url, '--requirements', options.revision, '-o', results],
+        WHOLE_SUITE_MS,
+        home.env,
+      );
+      return;
+    }
+    for (const name of names) {
+      const args = ['server', '--url', url, '--scenario', name, '--spec-version', options.revision, '--force'];
+      await runSuite([...args, '-o', results], ONE_SCENARIO_MS, home.env);
+    }
+  });
+}
+
+async function runClientLeg(options: RunOptions, plan: Plan, home: TemporaryHome, results: string): Promise<void> {
+  const queue = [...plan.scored, ...plan.unscored];
+  // The suite splits this at spaces and hands it to a shell, in the repository's root.
+  const command = `node scripts/conformance/driver.ts --gateway ${options.gateway}`;
+  const worker = async (): Promise<void> => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const args = ['client', '--command', command, '--scenario', name, '--spec-version', options.revision, '--force'];
+      await runSuite([...args, '--timeout', String(SUITE_CLIENT_MS), '-o', results], ONE_SCENARIO_MS, home.env);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+}
+
+/** Runs one mode for one revision; rejects when something other than a scenario fails. */
+export async function runMode(options: RunOptions): Promise<Report> {
+  const leg: Leg = options.mode === 'client' ? 'client' : 'server';
+  await using home = await temporaryHome();
+  const plan = await planOf(options, leg, home.env);
+  const results = join(home.path, 'results');
+  await mkdir(results);
+  const startedMs = performance.now();
+  if (leg === 'client') await runClientLeg(options, plan, home, results);
+  else await runServerLeg(options, plan, home, results);
+  return {
+    scored: await outcomes(results, leg, plan.scored),
+    unscored: await outcomes(results, leg, plan.unscored),
+    notRun: plan.notRun,
+    elapsedMs: performance.now() - startedMs,
+  };
+}
