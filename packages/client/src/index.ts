@@ -1,1 +1,31 @@
-export {};
+/** Talk to any MCP server: over stdio and Streamable HTTP, in both eras, started when wanted and kept alive. */
+
+export { createUpstream } from './supervise.ts';
+export type {
+  HttpTarget,
+  StdioTarget,
+  Upstream,
+  UpstreamEvents,
+  UpstreamOptions,
+  UpstreamState,
+  UpstreamStatus,
+  Verdict,
+  VerdictStore,
+} from './upstream.ts';
+export { UpstreamError } from './leg.ts';
+export type {
+  BodyRest,
+  BodySink,
+  Cause,
+  ErrorAnswer,
+  Leg,
+  LegEvents,
+  Outgoing,
+  Pending,
+  ResultAnswer,
+  ServerFacts,
+  ServerRequestAnswer,
+  UpstreamAnswer,
+  UpstreamReason,
+} from './leg.ts';
+export { ask, askAllPages, errorOf, type AskOptions, type Pages } from './ask.ts';

@@ -109,6 +109,8 @@ export interface Leg {
    * difference; stateless era: the one `subscriptions/listen` is renewed. What the server refuses is logged.
    */
   setSubscriptions(uris: readonly string[]): void;
+  /** How many resources are in that set. */
+  readonly subscriptions: number;
   /** Ends the leg in order: the session is deleted, the child is given its time. Idempotent. */
   close(): Promise<void>;
   /** Ends it now. Requests under way fail with `down`. Idempotent. */

@@ -85,6 +85,8 @@ export interface Upstream {
   leg(preferred: Era): Promise<Leg>;
   /** The leg that `leg(preferred)` would give, if it is up: the hot path needs no promise. */
   ready(preferred: Era): Leg | undefined;
+  /** Those that are up now. */
+  readonly legs: readonly Leg[];
   status(): UpstreamStatus;
   close(): Promise<void>;
   destroy(): void;

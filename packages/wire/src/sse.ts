@@ -168,37 +168,55 @@ class Breaks {
   }
 }
 
-/**
- * The start of a line whose end has not arrived. Pieces are copied into one buffer that doubles, so a line that comes
- * byte by byte costs its own size and not a chunk for each byte.
- */
+/** Pieces of a line below this size are copied: a view of each would cost more than what it shows. */
+const COPIED_BYTES = 1024;
+const BLOCK_BYTES = 4096;
+
+/** The start of a line whose end has not arrived, in memory of about its own size however small its pieces are. */
 class PartialLine {
-  #held = NOTHING;
+  #parts: Buffer[] = [];
+  /** Where small pieces are copied to: `[from, to)` is not in `#parts` yet. */
+  #block = NOTHING;
+  #from = 0;
+  #to = 0;
   length = 0;
 
   add(part: Buffer): void {
-    const length = this.length + part.length;
-    if (length > this.#held.length) {
-      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#held.length));
-      this.#held.copy(larger, 0, 0, this.length);
-      this.#held = larger;
+    this.length += part.length;
+    if (part.length >= COPIED_BYTES) {
+      this.#closeBlock();
+      this.#parts.push(part);
+      return;
     }
-    part.copy(this.#held, this.length);
-    this.length = length;
+    if (part.length > this.#block.length - this.#to) {
+      this.#closeBlock();
+      this.#block = Buffer.allocUnsafe(BLOCK_BYTES);
+      this.#from = 0;
+      this.#to = 0;
+    }
+    this.#to += part.copy(this.#block, this.#to);
   }
 
   /** The whole line, with its last part. */
   end(part: Buffer): Buffer {
     if (this.length === 0) return part;
-    this.add(part);
-    const line = this.#held.subarray(0, this.length);
+    this.#closeBlock();
+    const line = Buffer.concat([...this.#parts, part], this.length + part.length);
     this.drop();
     return line;
   }
 
   drop(): void {
-    this.#held = NOTHING;
+    this.#parts = [];
+    this.#block = NOTHING;
+    this.#from = 0;
+    this.#to = 0;
     this.length = 0;
+  }
+
+  #closeBlock(): void {
+    if (this.#to > this.#from) this.#parts.push(this.#block.subarray(this.#from, this.#to));
+    this.#from = this.#to;
   }
 }
 

@@ -16,7 +16,7 @@ const ABANDONED_MS = 60_000;
 export interface CallsOptions {
   readonly now: () => number;
   readonly setTimer?: SetTimer;
-  /** The clock of a call ran out; it is settled by then. */
+  /** The clock of a call ran out; it has failed by then. */
   readonly onTimeout: (call: Call) => void;
 }
 
@@ -25,6 +25,8 @@ export interface Call {
   readonly id: number;
   readonly method: string;
   readonly cause: Cause | undefined;
+  /** Nothing tells the server when it is given up. */
+  readonly silent: boolean;
   readonly clock: Clock;
   readonly answer: Promise<UpstreamAnswer>;
   readonly resolve: (answer: UpstreamAnswer) => void;
@@ -37,6 +39,7 @@ export class Calls {
   readonly #open = new Map<number, Call>();
   /** Ids of calls with a cause that were given up, and when that is forgotten. */
   readonly #abandoned = new Map<number, number>();
+  readonly #idleWaiters: (() => void)[] = [];
   #lastId = 0;
   #inFlight = 0;
 
@@ -50,11 +53,11 @@ export class Calls {
     return this.#inFlight;
   }
 
-  open({ method, cause, timeoutMs, maxMs }: Omit<Outgoing, 'text'>): Call {
+  open({ method, cause, timeoutMs, maxMs }: Outgoing, silent: boolean): Call {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamAnswer>();
     const clock = this.#clocks.start({ timeoutMs, maxMs, onTimeout: () => this.#timeOut(call, timeoutMs) });
-    const call: Call = { id, method, cause, clock, answer: promise, resolve, reject };
+    const call: Call = { id, method, cause, silent, clock, answer: promise, resolve, reject };
     this.#open.set(id, call);
     if (cause !== undefined) this.#inFlight++;
     return call;
@@ -83,12 +86,19 @@ export class Calls {
     call.reject(error);
   }
 
+  /** Fails all that wait, though the server may be at work on them; others may follow. */
+  abandonAll(error: UpstreamError): void {
+    for (const call of this.#open.values()) this.abandon(call, error);
+  }
+
+  /** Fails all that wait, for good. */
   failAll(error: UpstreamError): void {
     for (const call of this.#open.values()) call.reject(error);
     this.#open.clear();
     this.#abandoned.clear();
     this.#inFlight = 0;
     this.#clocks.destroy();
+    this.#tellIdle();
   }
 
   /** Fails an open call of which the server may not be done. False when it is over already. */
@@ -99,8 +109,12 @@ export class Calls {
     return true;
   }
 
-  isOpen(call: Call): boolean {
-    return this.#open.has(call.id);
+  /** Resolves when no call with a cause is open. */
+  whenIdle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+    });
   }
 
   /** The call that must have caused what the server says now: the only one that the server can be at work on. */
@@ -123,7 +137,11 @@ export class Calls {
   #close(call: Call): void {
     this.#open.delete(call.id);
     call.clock.stop();
-    if (call.cause !== undefined) this.#inFlight--;
+    if (call.cause !== undefined && --this.#inFlight === 0) this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 
   #timeOut(call: Call, timeoutMs: number): void {

@@ -8,6 +8,7 @@ import {
   members,
   readMessage,
   resultBytes,
+  resultHead,
   type JsonRpcErrorObject,
   type JsonRpcNotification,
   type JsonRpcRequest,
@@ -29,16 +30,10 @@ export type Decoded =
   | { readonly kind: 'noise'; readonly reason: string };
 
 /**
- * Up to this size a response is parsed only to see that it is exactly one JSON value with that id; the time this takes
- * is small beside a call. Above it, the bytes are searched instead.
+ * Up to this size a response is parsed to see that its result is JSON; the time this takes is small beside a call.
+ * Above it, only the structure is followed.
  */
 const PROVEN_BYTES = 16 * 1024;
-
-/** What a second id could look like: spelled out, or with an escaped letter. */
-const ID_KEY = '"id"';
-const ESCAPED_LETTER = '\\u006';
-const ID_KEY_BYTES: Buffer = Buffer.from(ID_KEY);
-const ESCAPED_LETTER_BYTES: Buffer = Buffer.from(ESCAPED_LETTER);
 
 /** The results of servers are larger than what clients send, and fewer. */
 const LIMITS: MessageLimits = { depth: 128, members: 2_000_000, batch: 1000 };
@@ -46,32 +41,23 @@ const LIMITS: MessageLimits = { depth: 128, members: 2_000_000, batch: 1000 };
 /** Never throws. The Buffers of a result are views of `line`. */
 export function decodeLine(line: Buffer): Decoded {
   const cut = resultBytes(line);
-  return cut !== undefined && (line.length <= PROVEN_BYTES ? isProven(line) : hasOneId(line))
-    ? { kind: 'result', id: cut.id, before: cut.before, after: cut.after }
-    : decodeText(line.toString('utf8'));
+  if (cut !== undefined && (line.length > PROVEN_BYTES || isJson(line))) {
+    return { kind: 'result', id: cut.id, before: cut.before, after: cut.after };
+  }
+  const decoded = decodeText(line.toString('utf8'));
+  if (decoded.kind !== 'broken') return decoded;
+  // Of several ids the one that stands where it should says which call the server meant.
+  return { ...decoded, id: resultHead(line)?.id ?? decoded.id };
 }
 
-/*
- * A member `id` within the result makes no difference, but one beside it does: of two ids one client takes the first,
- * another the last, and the answer of one call would pass for that of another. Lines that hold a second one anywhere
- * are left to the parser.
- */
-
-function isProven(line: Buffer): boolean {
-  // Structure alone is asked for, so the cheapest decoding of the bytes does.
-  const text = line.toString('latin1');
-  if (text.indexOf(ID_KEY) !== text.lastIndexOf(ID_KEY) || text.includes(ESCAPED_LETTER)) return false;
+function isJson(line: Buffer): boolean {
   try {
-    JSON.parse(text);
+    // Only structure is asked for, so the cheapest decoding of the bytes does.
+    JSON.parse(line.toString('latin1'));
     return true;
   } catch {
     return false;
   }
-}
-
-function hasOneId(line: Buffer): boolean {
-  const first = line.indexOf(ID_KEY_BYTES);
-  return line.indexOf(ID_KEY_BYTES, first + 1) === -1 && !line.includes(ESCAPED_LETTER_BYTES);
 }
 
 function decodeText(text: string): Decoded {
@@ -87,7 +73,7 @@ function decodeText(text: string): Decoded {
       return cutText(text, incoming.message.id);
     case 'batch':
       return { kind: 'batch', lines: incoming.entries.map((entry) => Buffer.from(JSON.stringify(entry))) };
-    case 'invalid':
+    default:
       return typeof incoming.id === 'number'
         ? { kind: 'broken', id: incoming.id, reason: incoming.error.error.message }
         : { kind: 'noise', reason: incoming.error.error.message };

@@ -1,0 +1,53 @@
+/**
+ * Names that clients see. The canonical id is `server__original`; the shown name follows from it, the naming mode and
+ * a limit on length, deterministically. Shown names are looked up in a table, never taken apart.
+ */
+
+import { createHash } from 'node:crypto';
+
+export interface Naming {
+  readonly mode: 'prefixed' | 'plain';
+  /** Characters; clients put a prefix of their own before it. */
+  readonly maxLength: number;
+}
+
+const FOREIGN = /[^A-Za-z0-9_-]/g;
+const HASH_LENGTH = 6;
+
+export function canonicalId(server: string, original: string): string {
+  return `${server}__${original}`;
+}
+
+/**
+ * The name to show. `label` is the original name, or what the configuration renames it to. What had to be replaced or
+ * cut gets a hash of the canonical id, so two things that look alike never get one name.
+ */
+export function shownName(server: string, original: string, label: string, naming: Naming): string {
+  const full = naming.mode === 'prefixed' ? canonicalId(server, label) : label;
+  const clean = full.replace(FOREIGN, '_');
+  if (clean === full && clean.length <= naming.maxLength && clean !== '') return full;
+  const hash = createHash('sha256').update(canonicalId(server, original)).digest('hex').slice(0, HASH_LENGTH);
+  return `${clean.slice(0, naming.maxLength - HASH_LENGTH - 1)}_${hash}`;
+}
+
+/** A glob over names: `*` stands for any text. Compiled once; linear in the name's length. */
+export function globMatcher(globs: readonly string[]): (name: string) => boolean {
+  const parts = globs.map((glob) => glob.split('*'));
+  return (name) => parts.some((literals) => matchesLiterals(name, literals));
+}
+
+/** True when the text is the literals in order with anything between them, anchored at both ends. */
+export function matchesLiterals(text: string, literals: readonly string[]): boolean {
+  const first = literals[0] as string;
+  if (literals.length === 1) return text === first;
+  const last = literals[literals.length - 1] as string;
+  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
+  let at = first.length;
+  const end = text.length - last.length;
+  for (const literal of literals.slice(1, -1)) {
+    const found = text.indexOf(literal, at);
+    if (found === -1 || found + literal.length > end) return false;
+    at = found + literal.length;
+  }
+  return true;
+}

@@ -1,0 +1,68 @@
+/**
+ * All that a verb may touch of the world, so that a test can hand it another one. The real world is in `system.ts`; this file
+ * is types and the global options.
+ */
+import type { Command } from 'commander';
+import type { ConfigFiles } from '../config/load.ts';
+import type { ExitCode } from './exit.ts';
+
+export type Output = { readonly write: (text: string) => unknown };
+
+/** The file system of the command line: what the loader needs, and writing. */
+export type CliFiles = ConfigFiles & {
+  /** Replaces a file as a whole; its mode stays, a link is followed. */
+  readonly replace: (path: string, text: string) => Promise<void>;
+  /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */
+  readonly readState: (path: string) => Promise<string | undefined>;
+  readonly writeState: (path: string, text: string) => Promise<void>;
+  /** Where state lives; nothing is created. */
+  readonly stateDirectory: () => Promise<string>;
+};
+
+export type CliSystem = {
+  /** Results, and nothing else. */
+  readonly stdout: Output;
+  /** Everything else. */
+  readonly stderr: Output;
+  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly version: string;
+  /** Version of Node, `24.1.0`. */
+  readonly nodeVersion: string;
+  /** A person sits there: stdin and stderr are a terminal. */
+  readonly isTerminal: boolean;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** Asks yes or no on the terminal; false when the person turns away. */
+  readonly confirm: (question: string) => Promise<boolean>;
+  readonly files: CliFiles;
+};
+
+export type CliContext = CliSystem & {
+  /** Sets the exit code of a verb that ends without an error. */
+  readonly exit: (code: ExitCode) => void;
+};
+
+/** Options that every verb takes, before or after its name. */
+export type GlobalOptions = {
+  readonly config?: string;
+  readonly logLevel?: string;
+  readonly json: boolean;
+  readonly color: boolean;
+};
+
+/** The global options as this command line has them. `NO_COLOR` counts as `--no-color`. */
+export function globalsOf(command: Command, context: CliContext): GlobalOptions {
+  const { config, logLevel, json, color } = command.optsWithGlobals<Partial<GlobalOptions>>();
+  return {
+    ...(config !== undefined && { config }),
+    ...(logLevel !== undefined && { logLevel }),
+    json: json === true,
+    color: color !== false && (context.env['NO_COLOR'] ?? '') === '',
+  };
+}
+
+/** What a file `cli/<verb>.ts` exports: adds its command to the program. */
+export type Register = (program: Command, context: CliContext) => void;

@@ -1,0 +1,37 @@
+/** What `add`, `remove`, `enable` and `disable` share: edit the file's text, check it, write it whole. */
+import { checkDraft, draftOf } from '../config/check-text.ts';
+import { editConfig, type Edit } from '../config/edit.ts';
+import { findConfig } from '../config/find.ts';
+import { configFormat } from '../config/load.ts';
+import { configError, ConfigError } from '../config/problems.ts';
+import { maxFileBytes } from '../config/source.ts';
+import { configHash, lockPath } from '../config/trust.ts';
+import { trustStore } from './configuration.ts';
+import type { CliContext, GlobalOptions } from './context.ts';
+
+/**
+ * Edits the configuration that `serve` would use; gives its path. A file that was trusted before stays trusted: the change
+ * is the user's own. Throws ConfigError and leaves the file alone when the server would not load.
+ */
+export async function editFile(context: CliContext, globals: GlobalOptions, edit: Edit): Promise<string> {
+  const { files } = context;
+  const { path } = await findConfig({ ...context, file: globals.config, exists: files.exists });
+  const format = configFormat(path);
+  const { realPath } = await files.checkTrusted(path);
+  const before = await files.read(realPath, maxFileBytes);
+  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(before);
+  const draft = draftOf(path, text, format);
+  // An unreadable file cannot be edited; one with a wrong key can, or nobody could remove what is wrong.
+  if (draft.source.value === undefined || draft.source.problems.length > 0) throw configError(draft.problems);
+  const after = editConfig(text, format, edit);
+  const checked = checkDraft(draftOf(path, after, format), { env: context.env, files: new Map() });
+  const own = checked.problems.filter((problem) => problem.path[1] === edit.name);
+  if (edit.kind === 'add' && own.length > 0) throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
+  if (after === text) return path;
+  const store = await trustStore(context);
+  const lock = (await files.exists(lockPath(path))) ? await files.read(lockPath(path), maxFileBytes * 8) : undefined;
+  const wasTrusted = await store.isTrusted(path, configHash(before, lock));
+  await files.replace(realPath, after);
+  if (wasTrusted) await store.trust(path, configHash(new TextEncoder().encode(after), lock));
+  return path;
+}

@@ -1,0 +1,69 @@
+/** The real world for the command line. What costs time to load is loaded when it is first used. */
+import { readFileSync } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
+import type * as Host from '@sallyport/host';
+import type { CliFiles, CliSystem } from './context.ts';
+
+/** Built from this process; reads nothing but the version in package.json. */
+export function realSystem(): CliSystem {
+  const { env } = process;
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    env,
+    cwd: process.cwd(),
+    home: homedir(),
+    version: packageVersion(),
+    nodeVersion: process.versions.node,
+    isTerminal: process.stdin.isTTY && process.stderr.isTTY,
+    now: Date.now,
+    confirm: async (question) => {
+      const { confirm, isCancel } = await import('@clack/prompts');
+      const answer = await confirm({ message: question, initialValue: false, output: process.stderr });
+      return !isCancel(answer) && answer;
+    },
+    files: realFiles(env),
+  };
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+const host = (): Promise<typeof Host> => import('@sallyport/host');
+
+function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles {
+  return {
+    exists: async (path) =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    read: async (path, maxBytes) => (await host()).readFileBounded(path, maxBytes),
+    checkTrusted: async (path) => (await host()).checkTrustedFile(path),
+    readSecret: async (path) => (await host()).readSecretFile(path),
+    replace: async (path, text) => {
+      const { writeFileAtomic } = await host();
+      const existing = await realpath(path).catch(() => undefined);
+      const mode = existing === undefined ? 0o600 : (await stat(existing)).mode & 0o777;
+      await writeFileAtomic(existing ?? path, text, { mode });
+    },
+    readState: async (path) => {
+      const { readFileBounded, tightenOrRefuse } = await host();
+      if ((await tightenOrRefuse(path)) === 'absent') return undefined;
+      return (await readFileBounded(path, 4_194_304)).toString('utf8');
+    },
+    writeState: async (path, text) => {
+      const { ensurePrivateDirectory, writeFileAtomic } = await host();
+      await ensurePrivateDirectory(dirname(path));
+      await writeFileAtomic(path, text);
+    },
+    stateDirectory: async () => (await host()).stateDirectory(env, process.platform),
+  };
+}

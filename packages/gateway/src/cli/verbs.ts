@@ -1,0 +1,63 @@
+/**
+ * The verbs of the command line in the order of its help, and the file of each. A verb's file is loaded only when the verb is
+ * used, so that none pays for another. A verb without a file is not built and is refused by name.
+ */
+import type { Register } from './context.ts';
+
+export type Verb = {
+  readonly name: string;
+  readonly summary: string;
+  readonly load?: () => Promise<{ readonly register: Register }>;
+};
+
+export const verbs: readonly Verb[] = [
+  { name: 'serve', summary: 'run the gateway in the foreground', load: () => import('./serve.ts') },
+  { name: 'trust', summary: 'allow the configuration in this folder to be used', load: () => import('./trust.ts') },
+  { name: 'add', summary: 'put a server into the configuration', load: () => import('./add.ts') },
+  { name: 'remove', summary: 'take a server out of it', load: () => import('./remove.ts') },
+  { name: 'enable', summary: 'turn a server on', load: () => import('./enable.ts') },
+  { name: 'disable', summary: 'turn a server off', load: () => import('./enable.ts') },
+  { name: 'list', summary: 'the servers and how they are' },
+  { name: 'tools', summary: 'the tools that clients see' },
+  { name: 'call', summary: 'call a tool' },
+  { name: 'read', summary: 'read a resource' },
+  { name: 'prompt', summary: 'get a prompt' },
+  { name: 'validate', summary: 'check a configuration without starting it', load: () => import('./validate.ts') },
+  { name: 'config', summary: 'show, describe, convert or export the configuration', load: () => import('./config.ts') },
+  { name: 'key', summary: 'the keys of clients' },
+  { name: 'version', summary: 'the version of Sallyport and of Node', load: () => import('./version.ts') },
+];
+
+/** Verbs that the documentation names and that later versions bring. */
+export const laterVerbs: readonly string[] = [
+  'start',
+  'stop',
+  'restart',
+  'reload',
+  'status',
+  'logs',
+  'init',
+  'allow',
+  'import',
+  'connect',
+  'disconnect',
+  'explain',
+  'login',
+  'logout',
+  'secret',
+  'principal',
+  'lockdown',
+  'pins',
+  'audit',
+  'backup',
+  'restore',
+  'context',
+  'instructions',
+  'search',
+  'doctor',
+  'top',
+  'dashboard',
+  'spec',
+  'new',
+  'dev',
+];

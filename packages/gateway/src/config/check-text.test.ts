@@ -1,0 +1,297 @@
+import { describe, expect, it } from 'vitest';
+import { checkDraft, draftOf, type Checked } from './check-text.ts';
+import { formatProblem } from './problems.ts';
+import type { Format } from './source.ts';
+
+function check(text: string, format: Format = 'json', env: Record<string, string> = {}): Checked {
+  return checkDraft(draftOf('f', text, format), { env, files: new Map() });
+}
+const problems = (text: string, format: Format = 'json', env: Record<string, string> = {}): string[] =>
+  check(text, format, env).problems.map(formatProblem);
+const json = (value: unknown): string => JSON.stringify(value);
+const server = (value: unknown): string => json({ mcpServers: { one: value } });
+
+describe('check of a configuration', () => {
+  it('accepts comments, trailing commas, $schema and a BOM', () => {
+    expect(
+      problems(
+        '\uFEFF// hello\n{ "$schema": "x", "mcpServers": { "one": { "$schema": "y", "command": "a", /* b */ }, }, }',
+      ),
+    ).toEqual([]);
+  });
+
+  it('tells all problems at once, with line, column, key and the nearest known key', () => {
+    const text = [
+      'mcpServers:',
+      '  files:',
+      '    comand: npx',
+      '    args: -y',
+      '  far: { url: "ftp://x", timeout: { cal: 3s } }',
+      'listen:',
+      '  port: 70000',
+      '  hots: []',
+      'limits: { body: lots }',
+      'policy: { default: deny }',
+      'naming: prefixd',
+      'polcy: {}',
+    ].join('\n');
+    const found = problems(text, 'yaml');
+    expect(found.toSorted()).toEqual(
+      [
+        'f:2:3: mcpServers.files: expected `command` (a program to start) or `url` (a server to reach)',
+        'f:3:5: mcpServers.files.comand: unknown key — did you mean `command`?',
+        'f:4:5: mcpServers.files.args: expected a list of texts',
+        'f:5:10: mcpServers.far.url: expected an http or https URL',
+        'f:5:37: mcpServers.far.timeout.cal: unknown key — did you mean `call`?',
+        'f:7:3: listen.port: expected a whole number from 0 to 65535',
+        'f:8:3: listen.hots: unknown key — did you mean `host`?',
+        'f:9:11: limits.body: expected a size such as "64 KiB" or "4 MiB" (a number is bytes), at least 1 bytes',
+        'f:10:1: policy: `policy` is not available in this version',
+        'f:11:1: naming: expected `prefixed` or `plain` — did you mean `prefixed`?',
+        'f:12:1: polcy: unknown key — did you mean `policy`?',
+      ].toSorted(),
+    );
+  });
+
+  it('finds places in JSON and TOML too', () => {
+    expect(problems('{\n  "mcpServers": {\n    "one": { "command": "x", "enabld": true }\n  }\n}')).toEqual([
+      'f:3:30: mcpServers.one.enabld: unknown key — did you mean `enabled`?',
+    ]);
+    const toml = [
+      'strict = false',
+      '[mcpServers."one"]',
+      'command = """',
+      '[listen]',
+      'port = 1',
+      '"""',
+      'args = [',
+      '  "a",',
+      '  3,',
+      ']',
+      '[listen]',
+      'prot = 1',
+    ].join('\n');
+    expect(problems(toml, 'toml')).toEqual([
+      'f:7:1: mcpServers.one.args[1]: expected text',
+      'f:12:1: listen.prot: unknown key — did you mean `port`?',
+    ]);
+  });
+
+  it.each([
+    ['{ "mcpServers": { "a": {"command":"x"}, "a": {"command":"y"} } }', 'json', /f:1:41: mcpServers\.a: .*twice/],
+    ['mcpServers:\n  a: {command: x}\n  a: {command: y}\n', 'yaml', /f:3:3: mcpServers\.a: .*twice/],
+    ['{ "mcpServers": { "Files": {"command":"x"}, "files": {"command":"y"} } }', 'json', /f:1:45: .*only in case/],
+    ['{ "__proto__": { "strict": true } }', 'json', /f:1:3: __proto__: .*never allowed/],
+    ['{ "mcpServers": { "a": {"command":"x","env":{"__proto__":"y"}} } }', 'json', /__proto__: .*never allowed/],
+    ['__proto__: {}', 'yaml', /never allowed/],
+    ['[__proto__]\na = 1', 'toml', /never allowed/],
+    ['a: !!js/function x', 'yaml', /f:1:4: YAML tags are not read/],
+    ['a: !!str x', 'yaml', /f:1:4: YAML tags/],
+    ['a: &x 1\n<<: *x', 'yaml', /merge keys/],
+    ['a: 1\n---\nb: 2', 'yaml', /f:2:1: a second document/],
+    ['? [a]\n: 1', 'yaml', /expected a key that is plain text/],
+    ['a: *x', 'yaml', /./],
+    ['a: &x [*x]', 'yaml', /aliases|nested/],
+    ['', 'json', /the file is empty/],
+    ['', 'yaml', /the file is empty/],
+    ['[]', 'json', /expected an object with `mcpServers`/],
+    ['"x"', 'yaml', /expected an object with `mcpServers`/],
+    ['{ "a": 1', 'json', /f:1:9: expected `}`/],
+    ['{ a: 1 }', 'json', /f:1:3: this is no JSON value|f:1:3: expected a key/],
+    ['a: [1', 'yaml', /f:\d+:\d+: /],
+    ['a = ', 'toml', /f:1:\d+: /],
+    ['a = 1979-05-27', 'toml', /not a date/],
+    ['{ "mcpServers": null }', 'json', /expected server names/],
+    ['{ "mcpServers": { "a": null } }', 'json', /expected an object/],
+  ] as const)('refuses %j', (text, format, expected) => {
+    const found = problems(text, format);
+    expect(found.join('\n')).toMatch(expected);
+    expect(check(text, format).entry).toBeUndefined();
+  });
+
+  it.each([
+    ['JSON nesting', '['.repeat(500_000), 'json', /nested deeper than 64/],
+    ['JSON object nesting', '{"a":'.repeat(200_000), 'json', /nested deeper than 64/],
+    ['JSON values', `[${'1,'.repeat(400_000)}1]`, 'json', /more than 50000 values/],
+    ['YAML flow nesting', '['.repeat(500_000), 'yaml', /nested deeper than 64/],
+    ['YAML block nesting', '- '.repeat(400_000), 'yaml', /nested deeper than 64/],
+    ['YAML complex keys', '? '.repeat(400_000), 'yaml', /nested deeper than 64/],
+    ['YAML values', '- 1\n'.repeat(200_000), 'yaml', /more than/],
+    ['YAML comments', '#\n'.repeat(400_000), 'yaml', /more than/],
+    ['TOML nesting', `a = ${'['.repeat(400_000)}`, 'toml', /f:/],
+    ['TOML spaces', `a = [${' '.repeat(900_000)}"x",\n[${' '.repeat(100_000)}"y"\n]]`, 'toml', /unknown key/],
+    [
+      'YAML alias bomb',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghi'
+        .split('')
+        .map((key, index) => `${key}: &${key} [${`*${'abcdefgh'[index] ?? ''},`.repeat(9)}]`)
+        .join('\n')}`,
+      'yaml',
+      /more than 100 uses of YAML aliases/,
+    ],
+  ] as const)('stops at a bomb of %s', (_name, text, format, expected) => {
+    expect(problems(text, format).join('\n')).toMatch(expected);
+  });
+
+  it.each(['json', 'yaml', 'toml'] as const)('stops after 50000 values in %s', (format) => {
+    const items = (count: number): string => `[${'1,'.repeat(count)}1]`;
+    const text = (count: number): string =>
+      ({ json: `{"a":${items(count)}}`, yaml: `a: ${items(count)}`, toml: `a = ${items(count)}` })[format];
+    expect(problems(text(55_000), format)).toEqual([expect.stringContaining('more than 50000 values')]);
+    expect(problems(text(45_000), format)).toEqual([expect.stringContaining('unknown key')]);
+  });
+
+  it('compares names without case in both directions', () => {
+    const names = (...all: string[]): string =>
+      json({ mcpServers: Object.fromEntries(all.map((name) => [name, { command: 'x' }])) });
+    expect(problems(names('files', 'FILES')).join()).toContain('`files` only in case');
+    expect(problems(names('FILES', 'files')).join()).toContain('`FILES` only in case');
+  });
+
+  it('follows a few aliases', () => {
+    const { entry } = check('mcpServers:\n  a: &a { command: x, tags: [t] }\n  b: *a\n', 'yaml');
+    expect(entry?.mcpServers['b']).toEqual(entry?.mcpServers['a']);
+  });
+
+  it.each([
+    ['../x', 'x'],
+    ['a__b', 'a_b'],
+    ['_a', 'a'],
+    ['a_', 'a'],
+    ['my server', 'my-server'],
+    ['x'.repeat(300), 'x'.repeat(32)],
+  ])('refuses the name %j and suggests another', (name, suggestion) => {
+    const found = problems(json({ mcpServers: { [name]: { command: 'x' } } }));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(`\`${suggestion}\` would do`);
+    expect(found[0]?.length).toBeLessThan(400);
+  });
+
+  it('suggests no name that is taken', () => {
+    const [found] = problems(json({ mcpServers: { 'My-Server': { command: 'x' }, 'my server': { command: 'y' } } }));
+    expect(found).toContain('`my-server-2` would do');
+  });
+
+  it('keeps the order of the file, whatever the names', () => {
+    const text = '{ "mcpServers": { "b": {"command":"x"}, "10": {"command":"x"}, "1": {"command":"x"} } }';
+    expect(draftOf('f', text, 'json').order).toEqual(['b', '10', '1']);
+  });
+
+  it.each([
+    [{ tls: { ca: 'x' } }, 'tls'],
+    [{ oauth: {} }, 'oauth'],
+    [{ oauth_client_id: 'x' }, 'oauth'],
+    [{ isolation: 'principal' }, 'isolation: principal'],
+    [{ readOnly: true }, 'readOnly'],
+    [{ cache: { ttl: '5m' } }, 'cache'],
+    [{ sandbox: 'strict' }, 'sandbox: strict'],
+    [{ sandbox: { level: 'limited' } }, 'sandbox.level: limited'],
+    [{ sandbox: { level: 'none', memory: '1 GiB' } }, 'sandbox.memory'],
+    [{ command: undefined, url: 'https://x/sse', type: 'sse' }, 'type: sse'],
+    [{ command: undefined, url: 'https://x', instances: [] }, 'instances'],
+  ])('refuses %j of a server by name', (keys, name) => {
+    expect(problems(server({ command: 'x', ...keys })).join()).toContain(
+      `\`${name}\` is not available in this version`,
+    );
+  });
+
+  it.each([
+    [{ policy: { rules: 3 } }, 'policy'],
+    [{ views: { v: { servers: ['a'] } } }, 'views'],
+    [{ guard: {} }, 'guard'],
+    [{ audit: { enabled: false } }, 'audit'],
+    [{ auth: { mode: 'jwt', jwt: { issuer: 'x' } } }, 'auth.mode: jwt'],
+    [{ auth: { mode: ['key', 'jwt'] } }, 'auth.mode: key, jwt'],
+    [{ auth: { keys: [] } }, 'auth.keys'],
+    [{ discovery: 'search' }, 'discovery: search'],
+    [{ discovery: { mode: 'auto' } }, 'discovery.mode: auto'],
+    [{ discovery: { budget: 5 } }, 'discovery.budget'],
+    [{ store: 'redis://x' }, 'store: redis://x'],
+    [{ reload: 'auto' }, 'reload: auto'],
+    [{ reload: 'confirm' }, 'reload: confirm'],
+    [{ listen: { tls: {} } }, 'listen.tls'],
+    [{ listen: { workers: 4 } }, 'listen.workers'],
+    [{ limits: { rate: { perPrincipal: '5/m' } } }, 'limits.rate'],
+    [{ limits: { quota: { day: 5 } } }, 'limits.quota'],
+    [{ telemetry: { metrics: { enabled: false } } }, 'telemetry.metrics'],
+    [{ profile: 'hardened' }, 'profile'],
+    [{ interceptors: [] }, 'interceptors'],
+  ])('refuses %j by name', (value, name) => {
+    expect(
+      problems(json(value)).filter((one) => one.includes(`\`${name}\` is not available in this version`)),
+    ).toHaveLength(1);
+  });
+
+  it('accepts what is available in the words of a room that is not', () => {
+    expect(
+      problems(
+        json({ discovery: 'full', naming: { maxLength: 60 }, auth: { mode: 'none' }, reload: 'off', store: 'memory' }),
+      ),
+    ).toEqual([]);
+    expect(problems(json({ discovery: { mode: 'full' }, naming: 'plain' }))).toEqual([]);
+    expect(problems(server({ command: 'x', sandbox: 'none', isolation: 'shared' }))).toEqual([]);
+    expect(problems(server({ command: 'x', sandbox: { level: 'none' } }))).toEqual([]);
+  });
+
+  it('expands variables where a number, boolean or duration is wanted', () => {
+    const text = json({
+      listen: { port: '${PORT:-7000}' },
+      mcpServers: { one: { command: 'x', enabled: '${ON}', idle: '${IDLE}' } },
+    });
+    const { entry } = check(text, 'json', { ON: 'false', IDLE: '5s' });
+    expect(entry?.listen.port).toBe(7000);
+    expect(entry?.mcpServers['one']).toMatchObject({ enabled: false, idleMs: 5_000 });
+  });
+
+  it('warns once of an undefined variable, and refuses it where its text will not do', () => {
+    const soft = check(server({ command: 'x', args: ['${NOPE}', '${NOPE}'] }));
+    expect(soft.entry).toBeDefined();
+    expect(soft.warnings.map(formatProblem)).toEqual([
+      'f:1:45: mcpServers.one.args[0]: the variable NOPE is not set and stays as it is written',
+    ]);
+    expect(soft.unresolved).toEqual([
+      ['mcpServers', 'one', 'args', 0],
+      ['mcpServers', 'one', 'args', 1],
+    ]);
+    expect(problems(json({ listen: { port: '${NOPE}' } }))).toEqual([
+      'f:1:12: listen.port: the variable NOPE is not set, and here expected a whole number from 0 to 65535',
+    ]);
+    expect(problems(json({ strict: true, mcpServers: { one: { command: '${NOPE}' } } })).join()).toMatch(
+      /NOPE is not set/,
+    );
+    expect(problems(json({ strict: '${S:-true}', mcpServers: { one: { command: '${NOPE}' } } })).join()).toMatch(
+      /NOPE/,
+    );
+  });
+
+  it.each([
+    [{ command: 'x', url: 'https://x' }, /url: `command` is there too/],
+    [{ command: 'x', headers: { A: 'b' } }, /headers: only for a server with `url`/],
+    [{ url: 'https://x', args: ['a'] }, /args: only for a server with `command`/],
+    [{ url: 'x' }, /expected an absolute URL/],
+    [{ url: 'wss://x' }, /`type: ws` is not available/],
+    [{ url: 'https://u:p@x' }, /credentials do not belong in a URL/],
+    [{ url: 'https://x', headers: { 'a b': 'c' } }, /expected the name of an HTTP header/],
+    [{ url: 'https://x', headers: { a: 'b\r\nc: d' } }, /without line breaks/],
+    [{ command: '' }, /expected the program to start/],
+    [{ command: 'a\u0000b' }, /expected the program to start/],
+    [{ command: 'x', args: ['{root}'] }, /`\{root\}` is not available/],
+    [{ command: 'x', cwd: '{root}/a' }, /`\{root\}` is not available/],
+    [{ command: 'x', idle: '30d' }, /at most 24d/],
+    [{ command: 'x', idle: null }, /expected a duration/],
+    [{ command: 'x', tools: { arguments: { t: { a: { fix: 1, default: 2 } } } } }, /exclude each other/],
+    [{ url: 'https://x', headers: { A: 'Bearer {env:TOKEN}' } }, /OpenCode; write `\$\{TOKEN\}`/],
+    [{ url: 'https://x', headers: { A: '${env:TOKEN}' } }, /Cursor, VS Code/],
+  ])('refuses the server %j', (value, expected) => {
+    expect(problems(server(value)).join('\n')).toMatch(expected);
+  });
+
+  it('shows no control characters of the file', () => {
+    expect(problems(json({ '\u001b[2J\u202e': 1 })).join()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('is frozen text: no value of the file reaches Object.prototype', () => {
+    problems('{ "constructor": { "prototype": { "polluted": 1 } }, "__proto__": { "polluted": 1 } }');
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+});

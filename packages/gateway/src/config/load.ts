@@ -1,0 +1,260 @@
+/**
+ * The whole way from options to a frozen `Config`: find the file, check who may write to it, ask for trust, read, check,
+ * resolve. Every touch of the system is a parameter. It neither watches the file nor writes it.
+ */
+import { dirname, resolve } from 'node:path';
+import { checkConfig } from './check.ts';
+import { checkDraft, draftOf, type Draft } from './check-text.ts';
+import { secretPaths } from './describe.ts';
+import { parseEnvFile } from './env-file.ts';
+import { expand, filesIn, type Lookup } from './expand.ts';
+import { findConfig, type Found } from './find.ts';
+import { ConfigError, configError } from './problems.ts';
+import type { ConfigEntry } from './schema.ts';
+import { checkServers, resolveServer } from './servers.ts';
+import { formatOf, locate, maxFileBytes, type Path } from './source.ts';
+import { configHash, lockPath } from './trust.ts';
+import type { Config, LoadedConfig, Problem } from './types.ts';
+
+/** The file system as the loader needs it. */
+export type ConfigFiles = {
+  readonly exists: (path: string) => Promise<boolean>;
+  /** The bytes of a file; throws when there are more than `maxBytes`, without reading them. */
+  readonly read: (path: string, maxBytes: number) => Promise<Uint8Array>;
+  /** Throws when others may write the file or could swap it. */
+  readonly checkTrusted: (path: string) => Promise<{ readonly realPath: string; readonly readableByOthers: boolean }>;
+  /** The bytes of a file that holds secrets, if nobody else could have written it. */
+  readonly readSecret: (path: string) => Promise<Uint8Array>;
+};
+
+export type LoadOptions = {
+  /** `--config FILE` or `serve FILE`. */
+  readonly file?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly files: ConfigFiles;
+  /**
+   * Asked for a file that was only found in the current directory: false or an error keeps it unused. Absent = the caller
+   * only looks at the file and starts nothing from it.
+   */
+  readonly confirmTrust?: (path: string, hash: string) => Promise<boolean>;
+};
+
+/** A configuration with the steps it was made of, for the verbs that show or edit it. */
+export type DetailedConfig = LoadedConfig & {
+  readonly origin: Found['origin'];
+  /** The file's value, foreign keys mapped, before expansion and after. */
+  readonly written: unknown;
+  readonly expanded: unknown;
+};
+
+/** Bytes of a `sallyport.lock`: it holds a hash for every tool. */
+const maxLockBytes = 8_388_608;
+
+/** Loads and checks. Throws ConfigError: not found, not trusted, or every problem of the file at once. */
+export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> {
+  const found = await findConfig({ ...options, exists: options.files.exists });
+  const { path, text, hash, readableByOthers } = await readTrusted(found, options);
+  const draft = draftOf(path, text, configFormat(path));
+  const directory = dirname(path);
+  const lookup: Lookup = { env: options.env, files: await readNamedFiles(draft.value, directory, options.files) };
+  const checked = checkDraft(draft, lookup);
+  const environment = await readEnvFiles(draft, checked.value, directory, options.files);
+  const exposed = readableByOthers ? exposedSecret(draft) : [];
+  const strict = checked.entry?.strict ?? false;
+  const problems = [...checked.problems, ...environment.problems, ...(strict ? exposed : [])];
+  if (checked.entry === undefined || problems.length > 0) throw configError(problems);
+  const config = assemble(checked.entry, draft.order, {
+    directory,
+    environments: environment.values,
+    unresolved: checked.unresolved,
+  });
+  return {
+    config,
+    path,
+    hash,
+    warnings: [...checked.warnings, ...exposed],
+    origin: found.origin,
+    written: draft.value,
+    expanded: checked.value,
+  };
+}
+
+/** Format by the name; throws for a name that tells none. */
+export function configFormat(path: string): 'json' | 'yaml' | 'toml' {
+  const format = formatOf(path);
+  if (format === undefined)
+    throw new ConfigError(`${path}: expected a name that ends in .json, .jsonc, .yaml, .yml or .toml`);
+  return format;
+}
+
+async function readTrusted(
+  { path, origin }: Found,
+  options: LoadOptions,
+): Promise<{ path: string; text: string; hash: string; readableByOthers: boolean }> {
+  const { files, confirmTrust } = options;
+  const { realPath, readableByOthers } = await refusing(path, files.checkTrusted(path));
+  const bytes = await refusing(path, files.read(realPath, maxFileBytes));
+  const lock = lockPath(path);
+  // Read once: what was hashed and trusted is what is used.
+  const hash = configHash(bytes, (await files.exists(lock)) ? await readLock(lock, files) : undefined);
+  if (origin === 'directory' && confirmTrust !== undefined && !(await confirmTrust(path, hash))) {
+    throw new ConfigError(
+      `${path} was found in the current directory and is not trusted: it says which commands to start.\n` +
+        `Read it, then run \`sallyport trust\`, or name it with --config ${path}`,
+    );
+  }
+  return { path, text: decode(path, bytes), hash, readableByOthers };
+}
+
+async function readLock(path: string, files: ConfigFiles): Promise<Uint8Array> {
+  const { realPath } = await refusing(path, files.checkTrusted(path));
+  return refusing(path, files.read(realPath, maxLockBytes));
+}
+
+function decode(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw configError([{ file: path, path: [], message: 'this is not UTF-8 text' }]);
+  }
+}
+
+/** A refusal of the file system, in the words of a configuration error. */
+async function refusing<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(reason.includes(path) ? reason : `${path}: ${reason}`, [
+      { file: path, path: [], message: reason },
+    ]);
+  }
+}
+
+async function readNamedFiles(
+  value: unknown,
+  directory: string,
+  files: ConfigFiles,
+): Promise<Map<string, string | Error>> {
+  const entries = filesIn(value).map(async (name): Promise<[string, string | Error]> => {
+    const content = await readText(resolve(directory, name), files);
+    // One line break at the end is the editor's, not the secret's.
+    return [name, typeof content === 'string' ? content.replace(/\r?\n$/, '') : content];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+async function readText(path: string, files: ConfigFiles): Promise<string | Error> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await files.readSecret(path));
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+type Environments = {
+  readonly values: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly problems: readonly Problem[];
+};
+
+async function readEnvFiles(
+  draft: Draft,
+  expanded: unknown,
+  directory: string,
+  files: ConfigFiles,
+): Promise<Environments> {
+  const values = new Map<string, Readonly<Record<string, string>>>();
+  const problems: Problem[] = [];
+  const servers = isObject(expanded) && isObject(expanded['mcpServers']) ? Object.entries(expanded['mcpServers']) : [];
+  for (const [name, server] of servers) {
+    const written = isObject(server) ? server['envFile'] : undefined;
+    if (typeof written !== 'string' || written === '') continue;
+    const path = ['mcpServers', name, 'envFile'];
+    const position = locate(draft.source, path);
+    const content = await readText(resolve(directory, written), files);
+    const parsed = typeof content === 'string' ? parseEnvFile(content) : undefined;
+    if (parsed !== undefined && 'env' in parsed) values.set(name, parsed.env);
+    else {
+      const reason =
+        parsed === undefined ? `cannot be read: ${String(content)}` : `line ${parsed.line} is not NAME=value`;
+      problems.push({
+        file: draft.file,
+        ...(position !== undefined && { position }),
+        path,
+        message: `${written} ${reason}`,
+      });
+    }
+  }
+  return { values, problems };
+}
+
+/** One finding for a file that others may read and that holds a secret in plain text. */
+function exposedSecret(draft: Draft): Problem[] {
+  const literal = secretPaths(draft.value).find((path) => isLiteral(draft.value, path));
+  if (literal === undefined) return [];
+  const position = locate(draft.source, literal);
+  const message = `others may read this file, and this looks like a secret: chmod 600 ${draft.file}, or use \${VAR} or \${file:PATH}`;
+  return [{ file: draft.file, ...(position !== undefined && { position }), path: literal, message }];
+}
+
+function isLiteral(value: unknown, path: Path): boolean {
+  const text = path.reduce<unknown>(
+    (inner, key) => (inner as Readonly<Record<string | number, unknown>> | undefined)?.[key],
+    value,
+  );
+  // With nothing to look up, a text without variables and files comes out changed in nothing but its `$$`.
+  const bare = expand(text, { env: {}, files: new Map() });
+  return typeof text === 'string' && text !== '' && bare.undefinedVariables.size === 0 && bare.problems.length === 0;
+}
+
+type AssembleOptions = {
+  readonly directory: string;
+  readonly environments: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly unresolved: readonly Path[];
+};
+
+function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[], options: AssembleOptions): Config {
+  const servers = order.flatMap((name) => {
+    const entry = Object.hasOwn(mcpServers, name) ? mcpServers[name] : undefined;
+    if (entry === undefined) return [];
+    const unresolved = options.unresolved
+      .filter((path) => path[0] === 'mcpServers' && path[1] === name)
+      .map((path) => path.slice(2));
+    const fileEnv = options.environments.get(name) ?? {};
+    return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
+  });
+  return deepFreeze({ ...rest, servers, discovery: { mode: 'full' }, reload: 'off' });
+}
+
+/**
+ * The configuration of `serve --url URL` and `serve -- COMMAND ARG…`: all defaults and one server, whose text is literal.
+ * Throws ConfigError.
+ */
+export function configForServer(
+  name: string,
+  server: { readonly url: string } | { readonly command: string; readonly args: readonly string[] },
+  directory: string,
+): Config {
+  const value = { mcpServers: { [name]: server } };
+  const { entry, findings } = checkConfig(value);
+  const problems = [...findings, ...checkServers(value)].map(({ path, message }) => ({
+    file: 'command line',
+    path,
+    message,
+  }));
+  if (entry === undefined || problems.length > 0) throw configError(problems);
+  return assemble(entry, [name], { directory, environments: new Map(), unresolved: [] });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const member of Object.values(value)) deepFreeze(member);
+  return value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,144 @@
+/**
+ * Servers: what their names and keys mean together, and the step from a server as written to a `ServerConfig` with absolute
+ * paths and one target. It starts nothing and looks nothing up on PATH.
+ */
+import { isAbsolute, resolve } from 'node:path';
+import { suggestName, type Finding } from './check.ts';
+import { shorten } from './problems.ts';
+import { serverNamePattern } from './schema.ts';
+import type { ServerEntry } from './schema-server.ts';
+import type { Path } from './source.ts';
+import type { HttpTarget, ServerConfig, StdioTarget } from './types.ts';
+
+const stdioKeys = ['args', 'env', 'envFile', 'cwd'];
+const remoteKeys = ['type', 'headers', 'tls', 'oauth', 'instances', 'balance'];
+
+/** Findings that no single key shows: names, and `command` against `url`. Looks at the value after expansion. */
+export function checkServers(value: unknown): Finding[] {
+  const servers = isObject(value) && isObject(value['mcpServers']) ? value['mcpServers'] : {};
+  const names = Object.keys(servers);
+  return [...checkNames(names), ...names.flatMap((name) => checkServer(servers[name], ['mcpServers', name]))];
+}
+
+function checkNames(names: readonly string[]): Finding[] {
+  const first = new Map<string, string>();
+  return names.flatMap((name) => {
+    const path = ['mcpServers', name];
+    if (!serverNamePattern.test(name)) return [{ path, message: badName(name, names) }];
+    const other = first.get(name.toLowerCase());
+    if (other === undefined) first.set(name.toLowerCase(), name);
+    return other === undefined
+      ? []
+      : [{ path, message: `differs from \`${other}\` only in case; names are compared without it` }];
+  });
+}
+
+/** What is wrong with a server's name, and one that would do. */
+export function badName(name: string, taken: readonly string[]): string {
+  const suggestion = suggestName(name, taken);
+  const instead = suggestion === undefined ? '' : `; \`${suggestion}\` would do`;
+  return `\`${shorten(name)}\` is no name for a server: 1 to 32 of A-Z a-z 0-9 _ -, no \`__\`, no \`_\` at an end${instead}`;
+}
+
+function checkServer(server: unknown, path: Path): Finding[] {
+  if (!isObject(server)) return [];
+  const finding = (key: string, message: string): Finding => ({ path: [...path, key], message });
+  const has = (key: string): boolean => Object.hasOwn(server, key) && !isEmpty(server[key]);
+  if (has('command') && has('url'))
+    return [finding('url', '`command` is there too; a server is started or reached, not both')];
+  if (!has('command') && !has('url')) {
+    return [{ path, message: 'expected `command` (a program to start) or `url` (a server to reach)' }];
+  }
+  if (has('command')) {
+    return [
+      ...remoteKeys.filter(has).map((key) => finding(key, 'only for a server with `url`')),
+      ...placeholders(server, path),
+    ];
+  }
+  return [
+    ...stdioKeys.filter(has).map((key) => finding(key, 'only for a server with `command`')),
+    ...checkUrl(server, path),
+  ];
+}
+
+/** `{root}` is the caller's project: it needs a child for each project. */
+function placeholders(server: Readonly<Record<string, unknown>>, path: Path): Finding[] {
+  const texts: Array<{ readonly at: Path; readonly value: unknown }> = [
+    { at: [...path, 'cwd'], value: server['cwd'] },
+    ...(Array.isArray(server['args'])
+      ? server['args'].map((value: unknown, index) => ({ at: [...path, 'args', index], value }))
+      : []),
+  ];
+  return texts
+    .filter(({ value }) => typeof value === 'string' && value.includes('{root}'))
+    .map(({ at }) => ({ path: at, message: '`{root}` is not available in this version; write the folder' }));
+}
+
+function checkUrl(server: Readonly<Record<string, unknown>>, path: Path): Finding[] {
+  const text = server['url'];
+  if (typeof text !== 'string') return [];
+  const finding = (message: string): Finding[] => [{ path: [...path, 'url'], message }];
+  if (!URL.canParse(text)) return finding('expected an absolute URL such as "https://example.com/mcp"');
+  const { protocol, username, password } = new URL(text);
+  if (protocol === 'ws:' || protocol === 'wss:') return finding('`type: ws` is not available in this version');
+  if (protocol !== 'http:' && protocol !== 'https:') return finding('expected an http or https URL');
+  if (username !== '' || password !== '') return finding('credentials do not belong in a URL; send them in `headers`');
+  return [];
+}
+
+export type ResolveOptions = {
+  /** Folder of the configuration file, absolute. */
+  readonly directory: string;
+  /** What `envFile` holds. */
+  readonly fileEnv: Readonly<Record<string, string>>;
+  /** Paths inside the server that still hold an undefined variable. */
+  readonly unresolved: readonly Path[];
+};
+
+/** One server, ready for the gateway. Expects an entry that `checkServers` had nothing against. */
+export function resolveServer(name: string, entry: ServerEntry, options: ResolveOptions): ServerConfig {
+  return {
+    name,
+    ...(entry.description !== undefined && { description: entry.description }),
+    target: entry.url === undefined ? stdioTarget(entry, options) : httpTarget(entry.url, entry, options.unresolved),
+    enabled: entry.enabled,
+    era: entry.era,
+    start: entry.start,
+    idleMs: entry.idleMs,
+    isolation: 'shared',
+    timeout: entry.timeout,
+    tools: entry.tools,
+    features: entry.features,
+    tags: entry.tags,
+    sandbox: 'none',
+    unresolved: options.unresolved.map((path) => path.join('.')),
+  };
+}
+
+function stdioTarget(entry: ServerEntry, { directory, fileEnv }: ResolveOptions): StdioTarget {
+  const command = entry.command ?? '';
+  // A bare name is for PATH; with a separator it is a file, and the file is named from the configuration's folder.
+  const isFile = !isAbsolute(command) && /[/\\]/.test(command);
+  return {
+    kind: 'stdio',
+    command: isFile ? resolve(directory, command) : command,
+    args: entry.args,
+    env: { ...fileEnv, ...entry.env },
+    cwd: resolve(directory, entry.cwd ?? '.'),
+  };
+}
+
+/** A header with an undefined variable is left out: the placeholder itself must never go out as a credential. */
+function httpTarget(url: string, entry: ServerEntry, unresolved: readonly Path[]): HttpTarget {
+  const withheld = new Set(unresolved.filter(([group]) => group === 'headers').map(([, header]) => header));
+  const headers = Object.fromEntries(Object.entries(entry.headers).filter(([header]) => !withheld.has(header)));
+  return { kind: 'http', url, headers };
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

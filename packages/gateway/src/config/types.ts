@@ -1,0 +1,169 @@
+/**
+ * The configuration as the gateway sees it: checked, defaulted, deeply frozen. Durations are milliseconds (`…Ms`),
+ * sizes bytes (`…Bytes`), paths absolute. Nothing here reads a file; `load.ts` produces these values.
+ *
+ * Only what this version can do has a field: a key whose room is not built is refused while loading and never arrives here.
+ */
+
+/** How long the gateway waits for one server. All in milliseconds. */
+export type ServerTimeouts = {
+  /** From the start of a connection (or child) until its handshake is done. */
+  readonly connectMs: number;
+  /** One request; progress renews it. */
+  readonly callMs: number;
+  /** One request in all, whatever progress says. */
+  readonly maxMs: number;
+  /** Requests of `tools/*`, `resources/*`, `prompts/*`; `callMs` where absent. */
+  readonly toolsMs?: number;
+  readonly resourcesMs?: number;
+  readonly promptsMs?: number;
+};
+
+/** What happens to one argument of one tool. `fix` is sent always, `default` when the caller gives none. */
+export type ArgumentRule = {
+  readonly hide: boolean;
+  readonly fix?: unknown;
+  readonly default?: unknown;
+};
+
+/** Which tools of a server are shown, and how. Keys and globs speak of the server's own tool names. */
+export type ToolRules = {
+  /** Globs; absent = every tool. */
+  readonly allow?: readonly string[];
+  /** Globs; deny wins over allow. */
+  readonly deny: readonly string[];
+  /** original name → shown name */
+  readonly rename: Readonly<Record<string, string>>;
+  /** original name → description */
+  readonly describe: Readonly<Record<string, string>>;
+  /** original name → argument → rule */
+  readonly arguments: Readonly<Record<string, Readonly<Record<string, ArgumentRule>>>>;
+};
+
+/** A child process that speaks MCP on its stdin and stdout. */
+export type StdioTarget = {
+  readonly kind: 'stdio';
+  /** A bare name is looked up on PATH by whoever starts it; anything with a separator is absolute here. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** `envFile` with `env` over it. The allow-listed variables of the gateway are not in here. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
+};
+
+/** A remote server over Streamable HTTP. */
+export type HttpTarget = {
+  readonly kind: 'http';
+  /** Absolute http or https URL. */
+  readonly url: string;
+  /** Only headers whose value is fully resolved; the others are named in `ServerConfig.unresolved`. */
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type ServerConfig = {
+  readonly name: string;
+  readonly description?: string;
+  readonly target: StdioTarget | HttpTarget;
+  readonly enabled: boolean;
+  readonly era: 'auto' | 'session' | 'stateless';
+  readonly start: 'lazy' | 'eager';
+  /** Stop a child that nobody has used for so long; 0 = never. */
+  readonly idleMs: number;
+  readonly isolation: 'shared';
+  readonly timeout: ServerTimeouts;
+  readonly tools: ToolRules;
+  readonly features: { readonly tools: boolean; readonly resources: boolean; readonly prompts: boolean };
+  readonly tags: readonly string[];
+  readonly sandbox: 'none';
+  /** Dotted paths inside this server whose text still holds an undefined `${VAR}`: `headers.Authorization`, `args.2`, … */
+  readonly unresolved: readonly string[];
+};
+
+/** The plain listener of `sallyport serve`. */
+export type ListenConfig = {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Starts with `/`, does not end with one. */
+  readonly path: string;
+  /** Host header values accepted besides the loopback names and `host`. */
+  readonly hosts: readonly string[];
+  /** Origins accepted besides none. */
+  readonly origins: readonly string[];
+  /** Addresses or CIDR blocks of proxies whose forwarding headers are believed. */
+  readonly trustProxy: readonly string[];
+  readonly publicUrl?: string;
+  /** TLS ends in a proxy in front: allows a plain listener beyond loopback. */
+  readonly plainBehindProxy: boolean;
+};
+
+export type LimitsConfig = {
+  /** One HTTP request body. */
+  readonly bodyBytes: number;
+  /** All header lines of one HTTP request. */
+  readonly headerBytes: number;
+  /** Nesting of one JSON message. */
+  readonly depth: number;
+  /** Entries of a JSON-RPC batch. */
+  readonly batch: number;
+  /** One message from an upstream: body, SSE event or stdio line. */
+  readonly upstreamMessageBytes: number;
+  readonly headerTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  /** How long a merged list waits for slow servers. */
+  readonly listDeadlineMs: number;
+  /** How long a stopping gateway lets calls finish. */
+  readonly drainMs: number;
+  /** Open sessions of the session era, in all. */
+  readonly sessions: number;
+  /** Waiting for a person. */
+  readonly humanMs: number;
+  /** Calls in flight per principal. */
+  readonly concurrency: number;
+  /** Open connections per address. */
+  readonly connections: number;
+  /** Failed authentications per address and minute. */
+  readonly failedAuthentications: number;
+};
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** One configuration file, whole. */
+export type Config = {
+  /** In the order of the file. Names are unique, also without regard to case. Disabled servers are in here too. */
+  readonly servers: readonly ServerConfig[];
+  readonly listen: ListenConfig;
+  readonly naming: { readonly mode: 'prefixed' | 'plain'; readonly maxLength: number };
+  readonly discovery: { readonly mode: 'full' };
+  readonly auth: { readonly mode: 'key' | 'none' };
+  readonly limits: LimitsConfig;
+  readonly sessions: { readonly idleMs: number; readonly absoluteMs: number };
+  readonly store: 'sqlite' | 'memory';
+  readonly telemetry: { readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' } };
+  /** Warnings that would leave something out become errors. */
+  readonly strict: boolean;
+  readonly reload: 'off';
+};
+
+/** Where something stands in the configuration file; lines and columns count from 1. */
+export type Position = { readonly line: number; readonly column: number };
+
+/** One thing that is wrong (or worth a warning), with its place. */
+export type Problem = {
+  readonly file: string;
+  readonly position?: Position;
+  /** Keys from the root: `['mcpServers', 'files', 'args', 0]`; empty = the file as a whole. */
+  readonly path: ReadonlyArray<string | number>;
+  readonly message: string;
+};
+
+/** What `loadConfig` gives. */
+export type LoadedConfig = {
+  readonly config: Config;
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** sha256, hex, of the file with the `sallyport.lock` beside it. */
+  readonly hash: string;
+  readonly warnings: readonly Problem[];
+};

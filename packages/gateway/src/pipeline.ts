@@ -1,0 +1,85 @@
+/**
+ * The ordered route of a call. A newcomer starts reading here: the order is the design, and each line says why it
+ * stands where it does. What a step does is in the room or file that it comes from; the wiring is in modules.ts.
+ */
+
+import type { Answer, Exchange } from '@sallyport/server';
+import { compose, type Call, type Next, type Step } from './call.ts';
+import { failureAnswer, Refused, type LogFailure } from './errors.ts';
+
+/** The steps, by the names that stand in the route. */
+export interface Steps {
+  /** Refuses new calls while the gateway drains, so that those under way can end. */
+  readonly drain: Step;
+  /** How many calls a principal may have under way. */
+  readonly admit: Step;
+  /** Name or URI → canonical id and server. */
+  readonly resolve: Step;
+  /** Ids of tasks are opened and sealed for this caller. */
+  readonly tasks: Step;
+  /** To the server, and the answer back. */
+  readonly send: Step;
+  /** The lists, from the catalogue. */
+  readonly list: Step;
+  /** What concerns the client's own session or stream: log level, subscriptions. */
+  readonly session: Step;
+}
+
+export interface Pipeline {
+  /** Answers any request. Never rejects. */
+  handle(exchange: Exchange): Promise<Answer>;
+}
+
+const LISTS: ReadonlySet<string> = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+]);
+
+/** Served here, and only in the era that knows them. */
+const OWN: Readonly<Record<string, Exchange['era']>> = {
+  'logging/setLevel': 'session',
+  'resources/subscribe': 'session',
+  'resources/unsubscribe': 'session',
+  'subscriptions/listen': 'stateless',
+};
+
+/** Opening and keep-alive of the other era: unknown in this one. */
+const FOREIGN: Readonly<Record<Exchange['era'], ReadonlySet<string>>> = {
+  session: new Set(['server/discover', 'subscriptions/listen']),
+  stateless: new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']),
+};
+
+export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
+  const head: readonly Step[] = [
+    steps.drain, // before all else: nothing new begins in a gateway that stops
+    steps.admit, // rates and concurrency of the principal, before any work is done for it
+  ];
+  const call: Next = compose([
+    ...head,
+    steps.resolve, // the target must be known before anything can be decided about it
+    steps.tasks, // outside of send: what comes back is sealed whatever way it took
+    steps.send, // last: everything that could refuse has had its turn
+  ]);
+  const list: Next = compose([...head, steps.list]);
+  const session: Next = compose([...head, steps.session]);
+
+  const routeOf = (exchange: Exchange): Next => {
+    const { method } = exchange.message;
+    if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
+    if (LISTS.has(method)) return list;
+    return Object.hasOwn(OWN, method) ? session : call;
+  };
+
+  return {
+    handle: async (exchange) => {
+      const current: Call = { exchange };
+      try {
+        return await routeOf(exchange)(current);
+      } catch (error) {
+        return failureAnswer(error, current, log);
+      }
+    },
+  };
+}

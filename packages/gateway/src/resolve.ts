@@ -1,0 +1,139 @@
+/**
+ * Resolving: from what a message names to the server that owns it. A pure look-up in the catalogue; whether the caller
+ * may is decided after it. What is not found is refused as unknown.
+ */
+
+import { isObject, type JsonObject } from '@sallyport/wire';
+import type { Call, Step, Target } from './call.ts';
+import type { Catalog } from './catalog/index.ts';
+import { Refused } from './errors.ts';
+
+export interface ResolveOptions {
+  readonly catalog: () => Catalog;
+  readonly ownerOfUri: (catalog: Catalog, uri: string) => { readonly server: string } | undefined;
+  /** Starts what was never heard of, so that a name may turn up. */
+  readonly ready: () => Promise<void>;
+  /** Names of all servers, in configuration order. */
+  readonly servers: readonly string[];
+  /** The server and its own id of a task, from the id that the client was given; undefined for a foreign one. */
+  readonly openTaskId: (
+    taskId: string,
+    call: Call,
+  ) => { readonly server: string; readonly original: string } | undefined;
+}
+
+type Resolver = (options: ResolveOptions, call: Call, params: JsonObject) => Target | undefined;
+
+const RESOLVERS: Readonly<Record<string, Resolver>> = {
+  'tools/call': (options, _call, params) => {
+    const tool = options.catalog().tools.get(text(params, 'name', 'tools/call'));
+    return (
+      tool && {
+        ...named('tool', tool),
+        paramHeaders: tool.paramHeaders,
+        ...(tool.argumentRules && { argumentRules: tool.argumentRules }),
+      }
+    );
+  },
+  'prompts/get': (options, _call, params) => {
+    const prompt = options.catalog().prompts.get(text(params, 'name', 'prompts/get'));
+    return prompt && named('prompt', prompt);
+  },
+  'resources/read': (options, _call, params) => byUri(options, text(params, 'uri', 'resources/read')),
+  'resources/subscribe': (options, _call, params) => byUri(options, text(params, 'uri', 'resources/subscribe')),
+  'completion/complete': (options, _call, params) => byReference(options, params['ref']),
+};
+
+/** Methods that name a task by its id. */
+const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel']);
+
+export function createResolve(options: ResolveOptions): Step {
+  return async (call, next) => {
+    const known = resolve(options, call);
+    if (known === undefined) await options.ready();
+    call.target = known ?? resolve(options, call) ?? refuseUnknown(call);
+    return await next(call);
+  };
+}
+
+function resolve(options: ResolveOptions, call: Call): Target | undefined {
+  const { method, params = {} } = call.exchange.message;
+  const resolver = Object.hasOwn(RESOLVERS, method) ? RESOLVERS[method] : undefined;
+  if (resolver !== undefined) return resolver(options, call, params);
+  if (TASK_METHODS.has(method)) return byTask(options, call, text(params, 'taskId', method));
+  return byCertainty(options, call, params);
+}
+
+function named(kind: 'tool' | 'prompt', entry: { server: string; id: string; original: string }): Target {
+  return { server: entry.server, kind, canonicalId: entry.id, original: entry.original };
+}
+
+function byUri(options: ResolveOptions, uri: string): Target | undefined {
+  const catalog = options.catalog();
+  const owner =
+    options.ownerOfUri(catalog, uri)?.server ?? (options.servers.length === 1 ? options.servers[0] : undefined);
+  return owner === undefined ? undefined : { server: owner, kind: 'resource', canonicalId: uri, original: uri };
+}
+
+function byReference(options: ResolveOptions, ref: unknown): Target | undefined {
+  if (!isObject(ref)) throw new Refused('invalid_params', 'completion/complete needs a ref.');
+  const catalog = options.catalog();
+  if (ref['type'] === 'ref/prompt' && typeof ref['name'] === 'string') {
+    const prompt = catalog.prompts.get(ref['name']);
+    return prompt && named('prompt', prompt);
+  }
+  const uri = ref['uri'];
+  if (ref['type'] !== 'ref/resource' || typeof uri !== 'string') {
+    throw new Refused('invalid_params', 'The ref must be a ref/prompt with a name or a ref/resource with a uri.');
+  }
+  const template = catalog.templates.find((entry) => entry.original === uri);
+  const server = template?.server ?? options.ownerOfUri(catalog, uri)?.server;
+  return server === undefined ? undefined : { server, kind: 'template', canonicalId: uri, original: uri };
+}
+
+function byTask(options: ResolveOptions, call: Call, taskId: string): Target | undefined {
+  const opened = options.openTaskId(taskId, call);
+  return opened && { server: opened.server, kind: 'task', canonicalId: opened.original, original: opened.original };
+}
+
+/** A method that nobody here knows passes where only one server can be meant. */
+function byCertainty(options: ResolveOptions, call: Call, params: JsonObject): Target | undefined {
+  const catalog = options.catalog();
+  const { name, uri } = params;
+  if (typeof name === 'string') {
+    const entry = catalog.tools.get(name) ?? catalog.prompts.get(name);
+    if (entry !== undefined) return named(catalog.tools.has(name) ? 'tool' : 'prompt', entry);
+  }
+  if (typeof uri === 'string') return byUri(options, uri);
+  const [only] = options.servers;
+  if (options.servers.length !== 1 || only === undefined) return undefined;
+  return { server: only, kind: 'server', canonicalId: call.exchange.message.method, original: undefined };
+}
+
+function text(params: JsonObject, name: string, method: string): string {
+  const value = params[name];
+  if (typeof value !== 'string' || value === '') throw new Refused('invalid_params', `${method} needs ${name}.`);
+  return value;
+}
+
+/** Unknown and not visible are refused alike, in the words of each method and era. */
+function refuseUnknown(call: Call): never {
+  const { era, message } = call.exchange;
+  const { method, params } = message;
+  const uri = params?.['uri'];
+  switch (method) {
+    case 'tools/call':
+      throw new Refused('invalid_params', `Unknown tool: ${String(params?.['name']).slice(0, 200)}`);
+    case 'prompts/get':
+      throw new Refused('invalid_params', `Unknown prompt: ${String(params?.['name']).slice(0, 200)}`);
+    case 'resources/read':
+    case 'resources/subscribe':
+      throw new Refused(era === 'session' ? 'resource_not_found' : 'invalid_params', 'Resource not found.', {
+        data: { uri },
+      });
+    case 'completion/complete':
+      throw new Refused('invalid_params', 'Nothing of this name or URI can be completed.');
+    default:
+      throw new Refused(TASK_METHODS.has(method) ? 'invalid_params' : 'method_not_found');
+  }
+}

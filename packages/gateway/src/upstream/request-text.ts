@@ -1,0 +1,85 @@
+/**
+ * The text of a request on its way upstream: the client's own text with another id and only what has to differ
+ * replaced, so that everything else leaves as it came. A hole stands where the id goes; NUL marks it, which cannot
+ * stand in JSON text.
+ */
+
+import { applyEdits, isObject, members, type Edit, type JsonRpcRequest, type Members } from '@sallyport/wire';
+
+const HOLE = '\0';
+
+/** JSON text by member of `params`: replaced, or added; undefined removes it. */
+export type ParamChanges = Readonly<Record<string, string | undefined>>;
+
+/** True when the client wants progress; its token is replaced by the upstream request's id. */
+export function progressToken(message: JsonRpcRequest): string | number | undefined {
+  const meta = message.params?.['_meta'];
+  const token = isObject(meta) ? meta['progressToken'] : undefined;
+  return typeof token === 'string' || typeof token === 'number' ? token : undefined;
+}
+
+/** The request's text as a function of its id upstream. */
+export function requestText(message: JsonRpcRequest, text: string, changes: ParamChanges): (id: number) => string {
+  const pieces = (edited(message, text, changes) ?? rebuilt(message, changes)).split(HOLE);
+  return pieces.length === 2 ? (id) => `${pieces[0]}${id}${pieces[1]}` : (id) => pieces.join(String(id));
+}
+
+/** Undefined when the text could mean different things to different parsers. */
+function edited(message: JsonRpcRequest, text: string, changes: ParamChanges): string | undefined {
+  const top = members(text, 0);
+  const id = top?.get('id');
+  if (top === undefined || id === undefined) return undefined;
+  const edits: Edit[] = [{ ...id, text: HOLE }];
+  const params = top.get('params');
+  const inner = params && members(text, params.start);
+  if (params === undefined || inner === undefined) {
+    return params === undefined && Object.keys(changes).length === 0 ? applyEdits(text, edits) : undefined;
+  }
+  let added = '';
+  for (const [name, value] of Object.entries(changes)) {
+    const span = inner.get(name);
+    if (value === undefined) {
+      if (span !== undefined) return undefined;
+    } else if (span !== undefined) edits.push({ ...span, text: value });
+    else added += `${JSON.stringify(name)}:${value},`;
+  }
+  if (progressToken(message) !== undefined && !('_meta' in changes)) {
+    const token = tokenSpan(text, inner);
+    if (token === undefined) return undefined;
+    edits.push({ ...token, text: HOLE });
+  }
+  if (added !== '') {
+    const start = params.start + 1;
+    edits.push({ start, end: start, text: inner.size === 0 ? added.slice(0, -1) : added });
+  }
+  return applyEdits(text, edits);
+}
+
+function tokenSpan(text: string, params: Members): { start: number; end: number } | undefined {
+  const meta = params.get('_meta');
+  return meta && members(text, meta.start)?.get('progressToken');
+}
+
+/** The same from values: canonical, at the price of numbers that a double cannot hold. */
+function rebuilt(message: JsonRpcRequest, changes: ParamChanges): string {
+  const { jsonrpc: _version, id: _id, params, ...others } = message as JsonRpcRequest & Record<string, unknown>;
+  const texts: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(params ?? {})) texts[name] = JSON.stringify(value);
+  if (progressToken(message) !== undefined) texts['_meta'] = metaText(params?.['_meta']);
+  Object.assign(texts, changes);
+  const list = Object.entries(texts).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${JSON.stringify(name)}:${value}`],
+  );
+  const rest = Object.entries(others).map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const body = params === undefined && list.length === 0 ? '' : `,"params":{${list.join(',')}}`;
+  return `{"jsonrpc":"2.0","id":${HOLE}${rest.join('')}${body}}`;
+}
+
+/** `_meta` as text, with a hole for the progress token when it has one. */
+export function metaText(meta: unknown): string {
+  if (!isObject(meta)) return '{}';
+  const { progressToken: token, ...others } = meta;
+  const rest = JSON.stringify(others);
+  if (token === undefined) return rest;
+  return rest === '{}' ? `{"progressToken":${HOLE}}` : `{"progressToken":${HOLE},${rest.slice(1)}`;
+}
