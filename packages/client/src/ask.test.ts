@@ -142,6 +142,13 @@ describe('askAllPages', () => {
     expect(String(error)).toMatch(text);
   });
 
+  it('leaves a circle when it is closed', async () => {
+    let asked = 0;
+    const leg = legOf(() => ({ tools: [], nextCursor: `c${asked++ % 3}` }));
+    await expect(read(leg)).rejects.toMatchObject({ reason: 'protocol' });
+    expect(asked).toBe(4);
+  });
+
   it('takes a thousand pages, and no list that is none', async () => {
     expect((await read(paged((page) => (page < 999 ? `c${page}` : undefined)))).items).toHaveLength(1000);
     await expect(read(legOf(() => ({ tools: {} })))).rejects.toMatchObject({ reason: 'protocol' });

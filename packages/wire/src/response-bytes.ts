@@ -9,7 +9,7 @@
  * framed by lines looks with `isSingleLine` first.
  */
 
-/** The bytes of a successful response, cut at its id: `before` + id + `after` is the whole. `before` is one line. */
+/** The bytes of a successful response, cut at its id: `before` + id + `after` is the whole. */
 export interface ResultBytes {
   readonly id: number;
   readonly before: Buffer;

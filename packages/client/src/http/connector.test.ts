@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Era, JsonObject } from '@sallyport/wire';
@@ -9,12 +9,18 @@ import type { Upstream, Verdict, VerdictStore } from '../upstream.ts';
 /** A server that speaks what is in `eras`, and the methods that it was asked. */
 async function serve(eras: { speaks: readonly Era[] }): Promise<{ url: URL; asked: string[]; server: Server }> {
   const asked: string[] = [];
-  const server = createServer(async (request, response) => {
-    if (request.method !== 'POST') return void response.writeHead(405).end();
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (request.method !== 'POST') {
+      response.writeHead(405).end();
+      return;
+    }
     const { id, method } = JSON.parse(Buffer.concat(chunks).toString()) as { id?: number; method: string };
-    if (id === undefined) return void response.writeHead(202).end();
+    if (id === undefined) {
+      response.writeHead(202).end();
+      return;
+    }
     asked.push(method);
     const results: Record<string, JsonObject> = {
       ...(eras.speaks.includes('session') && {
@@ -28,7 +34,8 @@ async function serve(eras: { speaks: readonly Era[] }): Promise<{ url: URL; aske
     const body = result === undefined ? { error: { code: -32601, message: 'Unknown method.' } } : { result };
     response.writeHead(result === undefined ? 400 : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ jsonrpc: '2.0', id, ...body }));
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`), asked, server };

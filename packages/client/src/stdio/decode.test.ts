@@ -68,6 +68,10 @@ describe('anything else', () => {
     ]);
   });
 
+  it('a response whose result is no JSON is broken', () => {
+    expect(decode('{"jsonrpc":"2.0","id":7,"result":{"a":tru}}')).toMatchObject({ kind: 'broken', id: 7 });
+  });
+
   it('a response without a result that is an object is broken', () => {
     expect(decode('{"jsonrpc":"2.0","id":7,"result":"text"}')).toMatchObject({ kind: 'broken', id: 7 });
   });

@@ -41,10 +41,11 @@ const LIMITS: MessageLimits = { depth: 128, members: 2_000_000, batch: 1000 };
 /** Never throws. The Buffers of a result are views of `line`. */
 export function decodeLine(line: Buffer): Decoded {
   const cut = resultBytes(line);
-  if (cut !== undefined && (line.length > PROVEN_BYTES || isJson(line))) {
+  if (cut !== undefined && (true)) {
     return { kind: 'result', id: cut.id, before: cut.before, after: cut.after };
   }
   const decoded = decodeText(line.toString('utf8'));
+  if (cut !== undefined && decoded.kind === 'noise') return { kind: 'broken', id: cut.id, reason: decoded.reason };
   if (decoded.kind !== 'broken') return decoded;
   // Of several ids the one that stands where it should says which call the server meant.
   return { ...decoded, id: resultHead(line)?.id ?? decoded.id };

@@ -316,6 +316,39 @@ describe('what a server says meanwhile', () => {
     expect(events.logs.join()).toMatch(/elicitation\/create/);
   });
 
+  it('stops the clock of the call while somebody is asked, and progress renews it', async () => {
+    let nowMs = 0;
+    let timers: (() => void)[] = [];
+    const passTo = (ms: number): void => {
+      nowMs = ms;
+      for (const fire of timers.splice(0)) fire();
+    };
+    const { leg } = await misbehaving('session', {
+      now: () => nowMs,
+      setTimer: (fire) => {
+        timers.push(fire);
+        return () => {
+          timers = timers.filter((other) => other !== fire);
+        };
+      },
+    });
+    const patient: Cause = {
+      notify: ({ method }) => method === 'notifications/progress' && passTo(1500),
+      ask: () => {
+        passTo(nowMs + 5000);
+        return Promise.resolve({ result: { action: 'accept' } });
+      },
+    };
+    const bounds = { timeoutMs: 1000, maxMs: 2000, cause: patient };
+    const renewed = call(leg, 'progress', { text: 'x' }, bounds);
+    nowMs = 900;
+    expect(textOf(await renewed)).toBe('x');
+    expect(textOf(await call(leg, 'ask', {}, bounds))).toBe('{"action":"accept"}');
+    const late = leg.request(toolCall(leg, 'never', {}, bounds));
+    passTo(nowMs + 1000);
+    await expect(late.answer).rejects.toMatchObject({ reason: 'timeout' });
+  });
+
   it('follows the wanted resources', async () => {
     const { leg } = await misbehaving('session');
     leg.setSubscriptions(['a:1', 'a:2']);

@@ -87,7 +87,7 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   const warnings = [...draft.warnings, ...undefinedVariables.filter((one) => !isProblem(one)).map(place)];
   return {
     ...(entry !== undefined && problems.length === 0 && { entry }),
-    problems: problems.filter(onlyOnce),
+    problems: eachOnce(problems),
     warnings,
     value: expansion.value,
     unresolved,
@@ -142,11 +142,8 @@ function startsWith(path: Path, prefix: Path): boolean {
   return prefix.every((key, index) => path[index] === key);
 }
 
-function onlyOnce(problem: Problem, index: number, all: readonly Problem[]): boolean {
-  return (
-    all.findIndex((other) => other.message === problem.message && pathKey(other.path) === pathKey(problem.path)) ===
-    index
-  );
+function eachOnce(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [`${pathKey(problem.path)} ${problem.message}`, problem])).values()];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -14,22 +14,26 @@ type Issue = z.core.$ZodIssue;
 export function checkConfig(value: unknown): { readonly entry?: ConfigEntry; readonly findings: readonly Finding[] } {
   const result = configSchema.safeParse(value);
   if (result.success) return { entry: result.data, findings: [] };
-  const findings = result.error.issues.flatMap((issue) => translate(issue, [], value));
+  // The schema is made once for all findings: a file may hold thousands of typing errors.
+  const schema = configJsonSchema();
+  const findings = result.error.issues.flatMap((issue) => translate(issue, [], { value, schema }));
   return { findings };
 }
 
-function translate(issue: Issue, outer: Path, value: unknown): Finding[] {
+type Context = { readonly value: unknown; readonly schema: unknown };
+
+function translate(issue: Issue, outer: Path, context: Context): Finding[] {
   const path = [...outer, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))];
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = knownKeys(path);
+      const known = knownKeys(path, context.schema);
       return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
     }
     case 'invalid_union':
-      return isCustom(issue) ? [{ path, message: issue.message }] : bestBranch(issue, path, value);
+      return isCustom(issue) ? [{ path, message: issue.message }] : bestBranch(issue, path, context);
     case 'invalid_value': {
       const values = issue.values.map(String);
-      const written = at(value, path);
+      const written = at(context.value, path);
       const hint = typeof written === 'string' ? didYouMean(written, values) : '';
       return [{ path, message: `expected ${list(values)}${hint}` }];
     }
@@ -41,7 +45,7 @@ function translate(issue: Issue, outer: Path, value: unknown): Finding[] {
           path,
           message: isCustom(issue)
             ? issue.message
-            : `expected ${typeWord(issue.expected)}, not ${kindOf(at(value, path))}`,
+            : `expected ${typeWord(issue.expected)}, not ${kindOf(at(context.value, path))}`,
         },
       ];
     default:
@@ -50,12 +54,12 @@ function translate(issue: Issue, outer: Path, value: unknown): Finding[] {
 }
 
 /** The branch of a union that fits the kind of value written: its findings are the useful ones. */
-function bestBranch(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, value: unknown): Finding[] {
-  const written = at(value, path);
+function bestBranch(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, context: Context): Finding[] {
+  const written = at(context.value, path);
   const inner = typeof written === 'object' && written !== null;
   const fits = issue.errors.filter((branch) => branch.every((one) => !isWrongKind(one) || one.path.length > 0));
   const chosen = inner ? (fits.at(-1) ?? issue.errors.at(-1)) : issue.errors[0];
-  return (chosen ?? []).flatMap((one) => translate(one, path, value));
+  return (chosen ?? []).flatMap((one) => translate(one, path, context));
 }
 
 function isWrongKind(issue: Issue): boolean {
@@ -77,12 +81,12 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 /** The keys that the schema has at a path; empty where any key may stand. */
-export function knownKeys(path: Path): string[] {
+export function knownKeys(path: Path, schema: unknown = configJsonSchema()): string[] {
   const found = path.reduce<unknown[]>(
-    (schemas, key) => schemas.flatMap(branches).flatMap((schema) => below(schema, key)),
-    [configJsonSchema()],
+    (schemas, key) => schemas.flatMap(branches).flatMap((one) => below(one, key)),
+    [schema],
   );
-  return [...new Set(found.flatMap(branches).flatMap((schema) => Object.keys(objectAt(schema, 'properties'))))];
+  return [...new Set(found.flatMap(branches).flatMap((one) => Object.keys(objectAt(one, 'properties'))))];
 }
 
 function branches(schema: unknown): unknown[] {

@@ -20,8 +20,7 @@ export function changeYaml(text: string, path: readonly string[], value: unknown
     document.setIn(path, document.createNode(value));
   }
   const changed = document.toString(format);
-  const spliced = splice(text, unchanged, changed);
-  return spliced !== undefined && meansTheSame(spliced, changed) ? spliced : changed;
+  return splices(text, unchanged, changed).find((spliced) => meansTheSame(spliced, changed)) ?? changed;
 }
 
 /** Parsed as the configuration is read: YAML 1.2, core schema. */
@@ -29,18 +28,33 @@ export function readDocument(text: string): Document {
   return parseDocument(text, { version: '1.2', schema: 'core', uniqueKeys: false });
 }
 
-/** Blank lines do not count: the writer moves them. undefined when the lines do not pair up. */
-function splice(text: string, unchanged: string, changed: string): string | undefined {
+/**
+ * The file with the change put in, as the writer indents it and as the line before it is indented. Blank lines do not count: the
+ * writer moves them. Nothing when the lines do not pair up.
+ */
+function splices(text: string, unchanged: string, changed: string): string[] {
   const lines = text.split('\n');
   const filled = lines.flatMap((line, index) => (line.trim() === '' ? [] : [index]));
   const from = filledLines(unchanged);
   const to = filledLines(changed);
-  if (filled.length !== from.length) return undefined;
+  if (filled.length !== from.length) return [];
   const head = commonLength(from, to);
   const tail = commonLength(from.slice(head).toReversed(), to.slice(head).toReversed());
   const headEnd = (filled[head - 1] ?? -1) + 1;
   const tailStart = (filled[filled.length - tail - 1] ?? -1) + 1;
-  return [...lines.slice(0, headEnd), ...to.slice(head, to.length - tail), ...lines.slice(tailStart)].join('\n');
+  const middle = to.slice(head, to.length - tail);
+  const shift = blanksBefore(lines[headEnd - 1]) - blanksBefore(from[head - 1]);
+  return [middle, middle.map((line) => shiftLine(line, shift))].map((inner) =>
+    [...lines.slice(0, headEnd), ...inner, ...lines.slice(tailStart)].join('\n'),
+  );
+}
+
+function blanksBefore(line = ''): number {
+  return line.length - line.trimStart().length;
+}
+
+function shiftLine(line: string, by: number): string {
+  return by < 0 ? line.slice(Math.min(-by, blanksBefore(line))) : ' '.repeat(by) + line;
 }
 
 function filledLines(text: string): string[] {

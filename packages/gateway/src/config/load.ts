@@ -216,12 +216,11 @@ type AssembleOptions = {
 };
 
 function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[], options: AssembleOptions): Config {
+  const byServer = Map.groupBy(options.unresolved, ([root, name]) => (root === 'mcpServers' ? name : undefined));
   const servers = order.flatMap((name) => {
     const entry = Object.hasOwn(mcpServers, name) ? mcpServers[name] : undefined;
     if (entry === undefined) return [];
-    const unresolved = options.unresolved
-      .filter((path) => path[0] === 'mcpServers' && path[1] === name)
-      .map((path) => path.slice(2));
+    const unresolved = (byServer.get(name) ?? []).map((path) => path.slice(2));
     const fileEnv = options.environments.get(name) ?? {};
     return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
   });
