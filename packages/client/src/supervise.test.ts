@@ -268,6 +268,18 @@ describe('failing', () => {
     expect(upstream.status()).toMatchObject({ state: 'failed', retryInMs: 500 });
   });
 
+  it('is started again though its timer is early', async () => {
+    const time = fakeTime();
+    const connector = new FakeConnector(true);
+    const setTimer: typeof time.setTimer = (fire, ms) => time.setTimer(fire, ms > 1 ? ms - 1 : ms);
+    const upstream = createUpstream(optionsOf(), { connector, monotonic: time.now, setTimer, random: () => 0 });
+    connector.outcome = () => fakeLeg('session');
+    await upstream.leg('session');
+    connector.lastEvents.onDown(failure());
+    await time.pass(600);
+    expect(upstream.status().state).toBe('up');
+  });
+
   it('lets one trial through at a time, though each era starts on its own', async () => {
     const { upstream, connector, time } = supervised({ isShared: false });
     connector.outcome = failure;

@@ -175,7 +175,8 @@ class SupervisedUpstream implements Upstream {
     const nowMs = this.#parts.monotonic();
     const running: Running = { ...connected, upAtMs: nowMs };
     attempt.running = running;
-    for (const era of connected.serves) this.#running.set(era, running);
+    // A leg that is up already stays the one for its era.
+    for (const era of connected.serves) if (!this.#running.has(era)) this.#running.set(era, running);
     this.#last = connected;
     this.#lastError = undefined;
     this.#lastUseMs = nowMs;

@@ -21,7 +21,6 @@ import {
   SessionTable,
   type Authenticate,
   type ClientKey,
-  type Endpoint,
   type KeyTable,
   type Listener,
   type Principal,
@@ -30,11 +29,11 @@ import {
   type Unauthenticated,
 } from '@sallyport/server';
 import { MAX_JSON_MEMBERS, wireError, type MessageLimits } from '@sallyport/wire';
+import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
 import type { Config } from './config/index.ts';
 import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
 import { createRooms, type Rooms } from './modules.ts';
-import { gatewayStatus } from './status.ts';
 import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
 import { createMemoryStore } from './store/memory.ts';
@@ -61,8 +60,6 @@ export interface Gateway {
   /** Stops in order: no new calls, those under way end, children are given their time. Idempotent. */
   close(): Promise<void>;
 }
-
-export const STATUS_PATH = '/api/v1/servers';
 
 const LOCAL: Principal = { issuer: 'local', subject: 'local', roles: [] };
 /** How often keys that another process created or revoked are taken over. */
@@ -168,15 +165,22 @@ class RunningGateway implements Gateway {
   }
 
   async listen(): Promise<AddressInfo> {
-    const { config, now, log } = this.#parts.options;
+    const { config, env, now, log } = this.#parts.options;
     const { listen, limits } = config;
+    const shield = createShield({
+      ...listen,
+      publicUrl: listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl),
+    });
+    const admin = createAdminEndpoints({
+      ...{ config, env, rooms: this.rooms },
+      isOwn: ({ request, principal }) =>
+        principal.subject === LOCAL.subject &&
+        shield.isLocal({ peer: request.socket.remoteAddress, headers: request.headers }),
+    });
     const listener = createListener({
-      shield: createShield({
-        ...listen,
-        publicUrl: listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl),
-      }),
+      shield,
       authenticate: this.#authenticate(),
-      endpoint: (path) => (path === listen.path ? this.#endpoint : path === STATUS_PATH ? this.#status : undefined),
+      endpoint: (path) => (path === listen.path ? this.#endpoint : admin.get(path)),
       isMcpPath: (path) => path === listen.path || path.startsWith(`${listen.path}/`),
       routes: {
         '/healthz': { handle: constantRoute(200, () => '{"status":"ok"}'), hostExempt: true },
@@ -275,14 +279,6 @@ class RunningGateway implements Gateway {
     };
   }
 
-  readonly #status: Endpoint = {
-    handle: ({ request, response, principal }) => {
-      if (request.method !== 'GET') return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET' });
-      if (principal.subject !== LOCAL.subject) return refusePlain(response, wireError('no_such_path'));
-      sendJson(response, 200, JSON.stringify(gatewayStatus(this.#parts.options.config, this.rooms)));
-    },
-  };
-
   #ready(request: IncomingMessage, response: ServerResponse): void {
     const route = this.#draining
       ? constantRoute(503, () => '{"status":"stopping"}')
@@ -316,13 +312,4 @@ function constantRoute(status: number, body: () => string): PublicRoute {
     }
     sendJson(response, status, body());
   };
-}
-
-function sendJson(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
 }

@@ -63,7 +63,7 @@ export function classifyRequest(message: JsonRpcRequest, headers?: HeaderBag): C
       message.method === 'initialize' ? headerOfOtherEra() : envelopeError(META_PROTOCOL_VERSION, 'is missing'),
     );
   }
-  if ('error' in envelope) return refused(envelope);
+  if ('error' in envelope) return refused(contradicts(header, claim, envelope) ? versionMismatch() : envelope);
   const problem = headers && checkHeaders(headers, header, message, envelope.revision);
   return problem === undefined ? { era: 'stateless', envelope } : refused(problem);
 }
@@ -77,6 +77,15 @@ function headerOfOtherEra(): WireError {
   return wireError('header_mismatch', 'The MCP-Protocol-Version header names a revision that has no initialize.');
 }
 
+function versionMismatch(): WireError {
+  return wireError('header_mismatch', 'The MCP-Protocol-Version header does not name the version of the body.');
+}
+
+/** An unknown version in the body that the header does not name either is a mismatch before it is unsupported. */
+function contradicts(header: string | undefined, claim: unknown, { key }: WireError): boolean {
+  return key === 'unsupported_version' && header !== undefined && header !== claim;
+}
+
 function checkHeaders(
   headers: HeaderBag,
   header: string | undefined,
@@ -86,9 +95,7 @@ function checkHeaders(
   if (header === undefined) {
     return wireError('header_mismatch', 'The MCP-Protocol-Version header is missing or was sent twice.');
   }
-  if (header !== claim) {
-    return wireError('header_mismatch', 'The MCP-Protocol-Version header does not name the version of the body.');
-  }
+  if (header !== claim) return versionMismatch();
   return checkStandardHeaders(headers, message);
 }
 

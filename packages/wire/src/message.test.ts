@@ -403,10 +403,7 @@ describe('readMessage on what is no message', () => {
       `{"jsonrpc":"2.0","id":1,"method":"a","params":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`,
     ],
     ['65 levels', '['.repeat(65) + ']'.repeat(65)],
-    [
-      'a million members',
-      `{${Array.from({ length: 360_000 }, (_, i) => `"${i}":0`).join(',')}}`.slice(0, MAX_BODY_BYTES),
-    ],
+    ['800,000 members in 4 MiB', `{${'"":0,'.repeat(800_000)}"":0}`],
   ])('refuses %s before parsing', (_what, text) => {
     expect(readMessage(text)).toMatchObject({
       kind: 'invalid',
@@ -475,27 +472,24 @@ describe('ids', () => {
     expect(Object.is((JSON.parse(echoed) as { id: unknown }).id, JSON.parse(id))).toBe(true);
   });
 
-  it.each(
-    [
-      'null',
-      '1.5',
-      '-0',
-      '-0.0',
-      '1e400',
-      '-1e400',
-      '9007199254740992',
-      '9007199254740993',
-      '123456789012345678901234567890',
-      '{}',
-      '[]',
-      '[1]',
-      'true',
-      'false',
-      '1e-400',
-      '0.1',
-      `"${'x'.repeat(MAX_ID_LENGTH + 1)}"`,
-    ].filter((id) => id !== '1e-400'),
-  )('are refused and not echoed: %s', (id) => {
+  it.each([
+    'null',
+    '1.5',
+    '-0',
+    '-0.0',
+    '1e400',
+    '-1e400',
+    '9007199254740992',
+    '9007199254740993',
+    '123456789012345678901234567890',
+    '{}',
+    '[]',
+    '[1]',
+    'true',
+    'false',
+    '0.1',
+    `"${'x'.repeat(MAX_ID_LENGTH + 1)}"`,
+  ])('are refused and not echoed: %s', (id) => {
     const incoming = readMessage(request(id));
     expect(incoming).toMatchObject({ kind: 'invalid', error: { key: 'invalid_request' } });
     expect(incoming).not.toHaveProperty('id');
@@ -508,12 +502,15 @@ describe('ids', () => {
   });
 
   it('agree with a guard on values', () => {
-    fc.assert(fc.property(fc.maxSafeInteger(), (id) => expect(isRequestId(id)).toBe(!Object.is(id, -0))));
     fc.assert(
-      fc.property(
-        fc.double().filter((id) => !Number.isSafeInteger(id)),
-        (id) => expect(isRequestId(id)).toBe(false),
-      ),
+      fc.property(fc.maxSafeInteger(), (id) => {
+        expect(isRequestId(id)).toBe(!Object.is(id, -0));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.double(), (id) => {
+        expect(isRequestId(id)).toBe(Number.isSafeInteger(id) && !Object.is(id, -0));
+      }),
     );
   });
 });

@@ -5,7 +5,7 @@
 
 import type { Clock } from '../clock.ts';
 import { UpstreamError, type BodyRest, type BodySink } from '../leg.ts';
-import type { BodyReader, Exchange } from './exchange.ts';
+import { transportError, type BodyReader, type Exchange } from './exchange.ts';
 
 export interface GatherOptions {
   readonly maxBytes: number;
@@ -69,6 +69,8 @@ export class Gather implements BodyReader {
 
 export interface LargeBodyOptions {
   readonly exchange: Exchange;
+  /** The server's address for messages. */
+  readonly where: string;
   /** Bytes still to come. */
   readonly bytes: number;
   readonly clock: (onTimeout: () => void) => Clock;
@@ -80,15 +82,17 @@ export interface LargeBodyOptions {
 export class LargeBody implements BodyReader, BodyRest {
   readonly bytes: number;
   readonly #exchange: Exchange;
+  readonly #where: string;
   readonly #clock: Clock;
   readonly #onClosed: () => void;
   #waiting: Buffer[] = [];
   #sink: BodySink | undefined;
   #over: 'end' | 'cancel' | Error | undefined;
 
-  constructor({ exchange, bytes, clock, onClosed }: LargeBodyOptions) {
+  constructor({ exchange, where, bytes, clock, onClosed }: LargeBodyOptions) {
     this.bytes = bytes;
     this.#exchange = exchange;
+    this.#where = where;
     this.#onClosed = onClosed;
     this.#clock = clock(() =>
       this.break(new UpstreamError('timeout', 'The rest of a large answer did not come in time.')),
@@ -134,7 +138,7 @@ export class LargeBody implements BodyReader, BodyRest {
   }
 
   fail(error: Error): void {
-    this.#finish(error);
+    this.#finish(transportError(error, this.#where));
   }
 
   #write(sink: BodySink, chunk: Buffer): boolean {

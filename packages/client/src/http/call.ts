@@ -166,6 +166,7 @@ export class HttpCall implements Pending, HeadReader {
     if (cut?.id !== this.record.id || this.#exchange === undefined || this.#over) return undefined;
     const rest = new LargeBody({
       exchange: this.#exchange,
+      where: this.#host.where,
       bytes: total - bytes.length,
       clock: (onTimeout) => this.#host.clock(this, onTimeout),
       onClosed: () => {
@@ -252,7 +253,7 @@ export class HttpCall implements Pending, HeadReader {
     else this.#fruitless = 0;
     this.#lastId = lastId ?? this.#lastId;
     this.#retryMs = stream?.retryMs ?? this.#retryMs;
-    if (this.#host.resume === undefined || this.#lastId === undefined || this.#fruitless > MAX_FRUITLESS) {
+    if (this.#host.resume === undefined || this.#lastId === undefined || this.#fruitless >= MAX_FRUITLESS) {
       return this.#fail(this.#brokenOff(error));
     }
     this.#takeBack = this.#host.setTimer(() => this.#resume(), this.#retryMs);

@@ -116,8 +116,13 @@ describe('a server over HTTP', () => {
   });
 
   it('that speaks the stateless era alone serves callers of the other', async () => {
-    const { start } = await setUp('stateless');
-    expect(await erasOf(start())).toEqual(['stateless', 'stateless']);
+    const { start, asked } = await setUp('stateless');
+    const upstream = start();
+    const first = await upstream.leg('stateless');
+    expect((await upstream.leg('session')).era).toBe('stateless');
+    expect(upstream.ready('stateless')).toBe(first);
+    await upstream.leg('session');
+    expect(asked.filter((method) => method === 'initialize')).toHaveLength(1);
   });
 
   it('is not asked again for what is known of it, unless that turns out wrong', async () => {

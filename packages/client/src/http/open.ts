@@ -64,7 +64,8 @@ const STATELESS_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
 /** Whether a failed `server/discover` leaves it open that the server begins sessions. */
 function mayBeSessionEra(error: unknown): boolean {
   if (!(error instanceof UpstreamError) || error.reason !== 'protocol') return false;
-  if (error instanceof OtherEraError) return error.supported.some(isSessionRevision);
+  // An answer that names no revision at all is not one to `server/discover`: some servers answer anything with a result.
+  if (error instanceof OtherEraError) return error.supported.length === 0 || error.supported.some(isSessionRevision);
   const { status = 0 } = error;
   if (status >= 500 || (status >= 300 && status < 400)) return false;
   return !STATELESS_CODES.has(errorOf(error)?.code ?? 0);

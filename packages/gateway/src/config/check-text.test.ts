@@ -141,6 +141,20 @@ describe('check of a configuration', () => {
     expect(problems(text(45_000), format)).toEqual([expect.stringContaining('unknown key')]);
   });
 
+  it.each([
+    ['bad names', (index: number) => ({ [`${'x'.repeat(40)}${index}`]: {} }), 10_000],
+    ['unknown keys', (index: number) => ({ [`n${index}`]: { command: 'x', comand: 1 } }), 10_000],
+    [
+      'undefined variables',
+      (index: number) => ({ [`n${index}`]: { command: '${ONE}', args: [`\${V${index}}`] } }),
+      10_000,
+    ],
+  ])('ends with many thousand %s', (_what, member, count) => {
+    const servers = Object.assign({}, ...Array.from({ length: count }, (_, index) => member(index))) as unknown;
+    const { problems: found, warnings } = check(json({ mcpServers: servers }));
+    expect(found.length + warnings.length).toBeGreaterThanOrEqual(count);
+  });
+
   it('compares names without case in both directions', () => {
     const names = (...all: string[]): string =>
       json({ mcpServers: Object.fromEntries(all.map((name) => [name, { command: 'x' }])) });

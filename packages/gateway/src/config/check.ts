@@ -16,18 +16,22 @@ export function checkConfig(value: unknown): { readonly entry?: ConfigEntry; rea
   if (result.success) return { entry: result.data, findings: [] };
   // The schema is made once for all findings: a file may hold thousands of typing errors.
   const schema = configJsonSchema();
-  const findings = result.error.issues.flatMap((issue) => translate(issue, [], { value, schema }));
+  const context: Context = { value, schema, hintsLeft: mostHints };
+  const findings = result.error.issues.flatMap((issue) => translate(issue, [], context));
   return { findings };
 }
 
-type Context = { readonly value: unknown; readonly schema: unknown };
+type Context = { readonly value: unknown; readonly schema: unknown; hintsLeft: number };
+
+/** More findings than anybody reads get no hint: looking for the nearest key is what costs time. */
+const mostHints = 200;
 
 function translate(issue: Issue, outer: Path, context: Context): Finding[] {
   const path = [...outer, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))];
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = knownKeys(path, context.schema);
-      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known) }));
+      const known = context.hintsLeft > 0 ? knownKeys(path, context.schema) : [];
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known, context) }));
     }
     case 'invalid_union':
       return isCustom(issue) ? [{ path, message: issue.message }] : bestBranch(issue, path, context);
@@ -71,7 +75,9 @@ function isCustom(issue: Issue): boolean {
   return !issue.message.startsWith('Invalid');
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[], context: Context): string {
+  context.hintsLeft -= 1;
+  if (context.hintsLeft < 0) return 'unknown key';
   const hint = didYouMean(key, known);
   if (hint !== '') return `unknown key${hint}`;
   const some = known.length <= 12 ? known : known.slice(0, 12);
@@ -138,8 +144,8 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `the ${typeof value} ${shorten(JSON.stringify(value) ?? '')}`;
 }
 
-/** A name that fits, made from one that does not; undefined when nothing is left of it. */
-export function suggestName(name: string, taken: readonly string[]): string | undefined {
+/** A name that fits, made from one that does not; undefined when nothing is left of it. `taken` is in lower case. */
+export function suggestName(name: string, taken: ReadonlySet<string>): string | undefined {
   const base = name
     .slice(0, 200)
     .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
@@ -148,13 +154,8 @@ export function suggestName(name: string, taken: readonly string[]): string | un
     .slice(0, 32)
     .replace(/[-_]+$/, '');
   if (base === '') return undefined;
-  const used = new Set(taken.map((other) => other.toLowerCase()));
-  if (!used.has(base.toLowerCase())) return base;
-  for (let number = 2; number <= taken.length + 2; number += 1) {
-    const candidate = `${base.slice(0, 28)}-${number}`;
-    if (!used.has(candidate.toLowerCase())) return candidate;
-  }
-  return undefined;
+  const numbered = Array.from({ length: 8 }, (_, index) => `${base.slice(0, 28)}-${index + 2}`);
+  return [base, ...numbered].find((candidate) => !taken.has(candidate.toLowerCase()));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -8,7 +8,7 @@ import { didYouMean, ConfigError } from './problems.ts';
 import { removeMember } from './edit-json.ts';
 import { changeYaml, readDocument } from './edit-yaml.ts';
 import { escapeLiteral } from './expand.ts';
-import { badName } from './servers.ts';
+import { badName, lowerCase } from './servers.ts';
 import { serverNamePattern } from './schema.ts';
 import type { Format } from './source.ts';
 
@@ -44,7 +44,7 @@ function changesOf(edit: Edit, root: string, servers: Readonly<Record<string, un
   const names = Object.keys(servers);
   const path = [root, edit.name];
   if (edit.kind === 'add') {
-    if (!serverNamePattern.test(edit.name)) throw new ConfigError(badName(edit.name, names));
+    if (!serverNamePattern.test(edit.name)) throw new ConfigError(badName(edit.name, lowerCase(names)));
     const taken = names.find((name) => name.toLowerCase() === edit.name.toLowerCase());
     if (taken !== undefined)
       throw new ConfigError(`there is a server \`${taken}\` already; remove it first, or take another name`);

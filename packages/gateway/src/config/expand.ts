@@ -101,7 +101,9 @@ export function expand(value: unknown, lookup: Lookup): Expansion {
         const result = resolve(piece, lookup);
         if (result.problem !== undefined) problems.push({ path, message: result.problem });
         if (piece.kind === 'variable' && result.text === undefined) {
-          undefinedVariables.set(piece.name, [...(undefinedVariables.get(piece.name) ?? []), path]);
+          const paths = undefinedVariables.get(piece.name);
+          if (paths === undefined) undefinedVariables.set(piece.name, [path]);
+          else paths.push(path);
         }
         return result.text ?? (piece.kind === 'text' ? piece.text : piece.raw);
       })

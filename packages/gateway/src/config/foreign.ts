@@ -66,7 +66,7 @@ const numericTimeout: Rule = (value) => {
 const negated: Rule = (value) => (typeof value === 'boolean' ? { set: { enabled: !value } } : undefined);
 
 /** Keys below a server. A rule that gives undefined leaves the key to the schema. */
-export const foreignServerKeys: Readonly<Record<string, Rule>> = {
+const foreignServerKeys: Readonly<Record<string, Rule>> = {
   disabled: negated,
   autoApprove: ignored(approvals),
   alwaysAllow: ignored(approvals),
@@ -107,7 +107,7 @@ export const foreignServerKeys: Readonly<Record<string, Rule>> = {
 };
 
 /** Keys of the root that other programs keep in the same file. */
-export const foreignRootKeys: Readonly<Record<string, string>> = {
+const foreignRootKeys: Readonly<Record<string, string>> = {
   inputs: 'Sallyport asks for no values; write `${NAME}` and set the variable',
   globalShortcut: 'it is a setting of Claude Desktop',
   preferences: 'it is a setting of Claude Desktop',

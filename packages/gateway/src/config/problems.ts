@@ -37,7 +37,7 @@ export function formatProblem({ file, position, path, message }: Problem): strin
 }
 
 /** `mcpServers.files.args[0]`; keys that are no plain words are quoted, long ones cut. */
-export function formatPath(path: ReadonlyArray<string | number>): string {
+function formatPath(path: ReadonlyArray<string | number>): string {
   return path
     .map((key, index) => {
       if (typeof key === 'number') return `[${key}]`;
@@ -59,7 +59,7 @@ export function didYouMean(key: string, known: readonly string[]): string {
 }
 
 /** The known word with the fewest edits (at most a third of its length, and the same words in other case always). */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+function nearest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
   if (wanted === '' || wanted.length > 64) return undefined;
   const ranked = known

@@ -22,9 +22,10 @@ export function checkServers(value: unknown): Finding[] {
 
 function checkNames(names: readonly string[]): Finding[] {
   const first = new Map<string, string>();
+  const taken = lowerCase(names);
   return names.flatMap((name) => {
     const path = ['mcpServers', name];
-    if (!serverNamePattern.test(name)) return [{ path, message: badName(name, names) }];
+    if (!serverNamePattern.test(name)) return [{ path, message: badName(name, taken) }];
     const other = first.get(name.toLowerCase());
     if (other === undefined) first.set(name.toLowerCase(), name);
     return other === undefined
@@ -33,8 +34,13 @@ function checkNames(names: readonly string[]): Finding[] {
   });
 }
 
+/** Names as they are compared. */
+export function lowerCase(names: readonly string[]): Set<string> {
+  return new Set(names.map((name) => name.toLowerCase()));
+}
+
 /** What is wrong with a server's name, and one that would do. */
-export function badName(name: string, taken: readonly string[]): string {
+export function badName(name: string, taken: ReadonlySet<string>): string {
   const suggestion = suggestName(name, taken);
   const instead = suggestion === undefined ? '' : `; \`${suggestion}\` would do`;
   return `\`${shorten(name)}\` is no name for a server: 1 to 32 of A-Z a-z 0-9 _ -, no \`__\`, no \`_\` at an end${instead}`;

@@ -48,7 +48,7 @@ function nearest(path: Path, places: ReadonlyMap<string, Position>): Position {
 }
 
 /** Places of tables and keys, by `JSON.stringify(path)`. Expects text that the parser has accepted. */
-export function tomlPositions(text: string): Map<string, Position> {
+function tomlPositions(text: string): Map<string, Position> {
   const places = new Map<string, Position>();
   const counts = new Map<string, number>();
   let table: Path = [];

@@ -6,10 +6,10 @@
 import { readJson } from './source-json.ts';
 import { readToml } from './source-toml.ts';
 import { readYaml } from './source-yaml.ts';
-import type { Path, Place, Source, SourceProblem } from './source-tree.ts';
+import type { Path, Source } from './source-tree.ts';
 import type { Position } from './types.ts';
 
-export type { Path, Place, Source, SourceProblem };
+export type { Path, Source };
 
 export type Format = 'json' | 'yaml' | 'toml';
 /** Bytes of a configuration file; the catalogue of a thousand servers is a quarter of that. */
