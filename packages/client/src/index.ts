@@ -29,3 +29,5 @@ export type {
   UpstreamReason,
 } from './leg.ts';
 export { ask, askAllPages, errorOf, type AskOptions, type Pages } from './ask.ts';
+export { openHttpSession } from './http/open.ts';
+export type { HttpOptions } from './http/options.ts';

@@ -5,12 +5,14 @@
 
 import type { ServerResponse } from 'node:http';
 import { refusePlain, type Endpoint } from '@sallyport/server';
-import { wireError } from '@sallyport/wire';
+import { ERRORS, wireError } from '@sallyport/wire';
 import type { RoomOptions, Rooms } from './modules.ts';
 import { gatewayStatus, toolReport } from './status.ts';
 
 export const STATUS_PATH = '/api/v1/servers';
 export const TOOLS_PATH = '/api/v1/tools';
+
+const INTERNAL = JSON.stringify({ error: { code: 'internal', message: ERRORS.internal.message } });
 
 export interface AdminEndpointOptions extends Pick<RoomOptions, 'config' | 'env'> {
   readonly rooms: Rooms;
@@ -30,7 +32,7 @@ export function createAdminEndpoints(options: AdminEndpointOptions): ReadonlyMap
         .then(value)
         .then(
           (body) => sendJson(response, 200, JSON.stringify(body)),
-          () => refusePlain(response, wireError('internal')),
+          () => sendJson(response, 500, INTERNAL),
         );
     },
   });

@@ -30,7 +30,11 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
     version: '1.2.3',
     nodeVersion: '24.0.0',
     isTerminal: answer !== undefined,
+    columns: () => undefined,
+    errorColumns: () => undefined,
     now: () => 0,
+    prompts: { text: async () => undefined, choose: async () => undefined, chooseMany: async () => undefined },
+    onInterrupt: () => () => undefined,
     confirm: async () => {
       asked += 1;
       return answer ?? false;
@@ -40,7 +44,7 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
       read: async (path) => read(path),
       readSecret: async (path) => read(path),
       checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      replace: async (path, text) => void (files[path] = text),
+      replace: async (path, data) => void (files[path] = String(data)),
       readState: async (path) => files[path],
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',

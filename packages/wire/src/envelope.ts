@@ -57,7 +57,7 @@ export function classifyRequest(message: JsonRpcRequest, headers?: HeaderBag): C
   const header = headers && singleHeader(headers, 'mcp-protocol-version');
   const claim = claimedVersion(message);
   const envelope = claim === undefined ? undefined : readEnvelope(message.params?.['_meta'] as JsonObject);
-  if (envelope === undefined || (message.method === 'initialize' && 'error' in envelope)) {
+  if (envelope === undefined || isHandshake(message, claim, envelope)) {
     if (!namesStatelessEra(header)) return { era: 'session' };
     return refused(
       message.method === 'initialize' ? headerOfOtherEra() : envelopeError(META_PROTOCOL_VERSION, 'is missing'),
@@ -68,9 +68,15 @@ export function classifyRequest(message: JsonRpcRequest, headers?: HeaderBag): C
   return problem === undefined ? { era: 'stateless', envelope } : refused(problem);
 }
 
+/** True for `initialize`, unless the envelope is whole but for a stateless revision that is not known here. */
+function isHandshake(message: JsonRpcRequest, claim: unknown, envelope: Envelope | WireError): boolean {
+  if (message.method !== 'initialize' || !('error' in envelope)) return false;
+  return envelope.key !== 'unsupported_version' || !namesStatelessEra(claim);
+}
+
 /** True for the date of a stateless revision, known or to come: no session revision will follow the first of them. */
-function namesStatelessEra(header: string | undefined): boolean {
-  return header !== undefined && /^\d{4}-\d\d-\d\d$/.test(header) && header >= STATELESS_REVISIONS[0];
+function namesStatelessEra(version: unknown): boolean {
+  return typeof version === 'string' && /^\d{4}-\d\d-\d\d$/.test(version) && version >= STATELESS_REVISIONS[0];
 }
 
 function headerOfOtherEra(): WireError {

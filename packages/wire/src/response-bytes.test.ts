@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { resultBytes, resultHead, scanResult } from './response-bytes.ts';
 
@@ -189,14 +189,12 @@ describe('resultHead and scanResult', () => {
     expect(scan.push(Buffer.from('{'))).toBe(false);
   });
 
-  it.each([
-    `${'\\"'.repeat(1 << 19)}`,
-    `${'\\\\'.repeat(1 << 19)}`,
-    `${'x'.repeat(1 << 20)}`,
-    `x${'\\"'.repeat(1 << 19)}`,
-  ])('follows long strings (%#)', (inside) => {
-    const message = Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":"${inside}"}}`);
-    expect(resultBytes(message)?.id).toBe(1);
-    expect(resultBytes(Buffer.concat([message, Buffer.from('1}')]))).toBeUndefined();
-  });
+  it.each(['\\"'.repeat(1 << 19), '\\\\'.repeat(1 << 19), 'x'.repeat(1 << 20), `x${'\\"'.repeat(1 << 19)}`])(
+    'follows long strings (%#)',
+    (inside) => {
+      const message = Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":"${inside}"}}`);
+      expect(resultBytes(message)?.id).toBe(1);
+      expect(resultBytes(Buffer.concat([message, Buffer.from('1}')]))).toBeUndefined();
+    },
+  );
 });

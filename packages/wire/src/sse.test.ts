@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createSseReader, isSingleLine, SSE_HEARTBEAT, sseEvent, sseHead } from './sse.ts';
 
@@ -157,9 +157,9 @@ describe('the reader', () => {
 
   it('gives up an event once, at the limit, and reads nothing behind it', () => {
     const event = 'data: 1234\n\n';
-    expect(read([event], 10).events).toHaveLength(1);
-    expect(read([event], 9)).toMatchObject({ events: [], oversize: 1 });
-    expect(read([event, event, 'data: \n\n'], 9)).toMatchObject({ events: [], oversize: 1 });
+    expect(read([event], 11).events).toHaveLength(1);
+    expect(read([event], 10)).toMatchObject({ events: [], oversize: 1 });
+    expect(read([event, event, 'data: \n\n'], 10)).toMatchObject({ events: [], oversize: 1 });
     expect(
       read(
         Array.from({ length: 100 }, () => event),

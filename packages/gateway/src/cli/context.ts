@@ -8,10 +8,32 @@ import type { ExitCode } from './exit.ts';
 
 export type Output = { readonly write: (text: string) => unknown };
 
+export type Choice = { readonly value: string; readonly label: string };
+
+/** Questions on the terminal. Each resolves with undefined when the person turns away (Esc, Ctrl+C). */
+export type Prompts = {
+  /** `problem` gives what is wrong with an answer, or undefined; `initial` can be edited. */
+  readonly text: (question: {
+    readonly message: string;
+    readonly initial?: string;
+    readonly problem: (answer: string) => string | undefined;
+  }) => Promise<string | undefined>;
+  readonly choose: (question: {
+    readonly message: string;
+    readonly choices: readonly Choice[];
+    readonly initial?: string;
+  }) => Promise<string | undefined>;
+  readonly chooseMany: (question: {
+    readonly message: string;
+    readonly choices: readonly Choice[];
+    readonly initial: readonly string[];
+  }) => Promise<readonly string[] | undefined>;
+};
+
 /** The file system of the command line: what the loader needs, and writing. */
 export type CliFiles = ConfigFiles & {
   /** Replaces a file as a whole; its mode stays, a link is followed. */
-  readonly replace: (path: string, text: string) => Promise<void>;
+  readonly replace: (path: string, data: string | Uint8Array) => Promise<void>;
   /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */
   readonly readState: (path: string) => Promise<string | undefined>;
   readonly writeState: (path: string, text: string) => Promise<void>;
@@ -33,10 +55,18 @@ export type CliSystem = {
   readonly nodeVersion: string;
   /** A person sits there: stdin and stderr are a terminal. */
   readonly isTerminal: boolean;
+  /** Cells of a line of stdout; undefined when stdout is no terminal. */
+  readonly columns: () => number | undefined;
+  /** The same for stderr, where progress is shown. */
+  readonly errorColumns: () => number | undefined;
   /** ms since 1970. */
   readonly now: () => number;
   /** Asks yes or no on the terminal; false when the person turns away. */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** All other questions. */
+  readonly prompts: Prompts;
+  /** Calls `listener` when the person or the system asks to stop, each time; gives the way to take it back. */
+  readonly onInterrupt: (listener: () => void) => () => void;
   readonly files: CliFiles;
 };
 

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
+import type * as Clack from '@clack/prompts';
 import type * as Host from '@sallyport/host';
-import type { CliFiles, CliSystem } from './context.ts';
+import type { CliFiles, CliSystem, Prompts } from './context.ts';
 
 /** Built from this process; reads nothing but the version in package.json. */
 export function realSystem(): CliSystem {
@@ -19,13 +20,59 @@ export function realSystem(): CliSystem {
     version: packageVersion(),
     nodeVersion: process.versions.node,
     isTerminal: process.stdin.isTTY && process.stderr.isTTY,
+    columns: () => columnsOf(process.stdout),
+    errorColumns: () => columnsOf(process.stderr),
     now: Date.now,
     confirm: async (question) => {
       const { confirm, isCancel } = await import('@clack/prompts');
       const answer = await confirm({ message: question, initialValue: false, output: process.stderr });
       return !isCancel(answer) && answer;
     },
+    prompts: realPrompts(),
+    onInterrupt: (listener) => {
+      process.on('SIGINT', listener).on('SIGTERM', listener);
+      return () => void process.off('SIGINT', listener).off('SIGTERM', listener);
+    },
     files: realFiles(env),
+  };
+}
+
+/** A terminal that does not tell its width has the width that all have had. */
+function columnsOf(stream: NodeJS.WriteStream): number | undefined {
+  return stream.isTTY ? stream.columns || 80 : undefined;
+}
+
+function realPrompts(): Prompts {
+  const output = process.stderr;
+  const ask = async <T>(question: (clack: typeof Clack) => Promise<T | symbol>): Promise<T | undefined> => {
+    const clack = await import('@clack/prompts');
+    const answer = await question(clack);
+    return clack.isCancel(answer) ? undefined : (answer as T);
+  };
+  return {
+    text: ({ message, initial, problem }) =>
+      ask((clack) =>
+        clack.text({
+          ...{ message, output },
+          ...(initial !== undefined && { initialValue: initial }),
+          validate: (answer) => problem(answer ?? ''),
+        }),
+      ),
+    choose: ({ message, choices, initial }) =>
+      ask((clack) =>
+        clack.select<string>({
+          ...{ message, output, options: [...choices] },
+          ...(initial !== undefined && { initialValue: initial }),
+        }),
+      ),
+    chooseMany: ({ message, choices, initial }) =>
+      ask((clack) =>
+        clack.multiselect<string>({
+          ...{ message, output, options: [...choices] },
+          initialValues: [...initial],
+          required: false,
+        }),
+      ),
   };
 }
 
@@ -48,11 +95,11 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
     read: async (path, maxBytes) => (await host()).readFileBounded(path, maxBytes),
     checkTrusted: async (path) => (await host()).checkTrustedFile(path),
     readSecret: async (path) => (await host()).readSecretFile(path),
-    replace: async (path, text) => {
+    replace: async (path, data) => {
       const { writeFileAtomic } = await host();
       const existing = await realpath(path).catch(() => undefined);
       const mode = existing === undefined ? 0o600 : (await stat(existing)).mode & 0o777;
-      await writeFileAtomic(existing ?? path, text, { mode });
+      await writeFileAtomic(existing ?? path, data, { mode });
     },
     readState: async (path) => {
       const { readFileBounded, tightenOrRefuse } = await host();

@@ -196,7 +196,7 @@ describe('check of a configuration', () => {
     [{ oauth: {} }, 'oauth'],
     [{ oauth_client_id: 'x' }, 'oauth'],
     [{ isolation: 'principal' }, 'isolation: principal'],
-    [{ readOnly: true }, 'readOnly'],
+    [{ readOnly: true }, 'readOnly: true'],
     [{ cache: { ttl: '5m' } }, 'cache'],
     [{ sandbox: 'strict' }, 'sandbox: strict'],
     [{ sandbox: { level: 'limited' } }, 'sandbox.level: limited'],
@@ -213,7 +213,10 @@ describe('check of a configuration', () => {
     [{ policy: { rules: 3 } }, 'policy'],
     [{ views: { v: { servers: ['a'] } } }, 'views'],
     [{ guard: {} }, 'guard'],
-    [{ audit: { enabled: false } }, 'audit'],
+    [{ audit: { enabled: true } }, 'audit'],
+    [{ audit: { enabled: false, file: 'x' } }, 'audit'],
+    [{ guard: { pins: { mode: 'warn' }, secrets: 'off' } }, 'guard'],
+    [{ listen: { websocket: true } }, 'listen.websocket: true'],
     [{ auth: { mode: 'jwt', jwt: { issuer: 'x' } } }, 'auth.mode: jwt'],
     [{ auth: { mode: ['key', 'jwt'] } }, 'auth.mode: key, jwt'],
     [{ auth: { keys: [] } }, 'auth.keys'],
@@ -227,7 +230,7 @@ describe('check of a configuration', () => {
     [{ listen: { workers: 4 } }, 'listen.workers'],
     [{ limits: { rate: { perPrincipal: '5/m' } } }, 'limits.rate'],
     [{ limits: { quota: { day: 5 } } }, 'limits.quota'],
-    [{ telemetry: { metrics: { enabled: false } } }, 'telemetry.metrics'],
+    [{ telemetry: { metrics: { enabled: true } } }, 'telemetry.metrics'],
     [{ profile: 'hardened' }, 'profile'],
     [{ interceptors: [] }, 'interceptors'],
   ])('refuses %j by name', (value, name) => {
@@ -245,6 +248,20 @@ describe('check of a configuration', () => {
     expect(problems(json({ discovery: { mode: 'full' }, naming: 'plain' }))).toEqual([]);
     expect(problems(server({ command: 'x', sandbox: 'none', isolation: 'shared' }))).toEqual([]);
     expect(problems(server({ command: 'x', sandbox: { level: 'none' } }))).toEqual([]);
+  });
+
+  it('accepts that a room which is not built is off', () => {
+    expect(
+      problems(
+        json({
+          guard: { arguments: 'off', pins: { mode: 'off' }, secrets: 'off', injection: 'off' },
+          audit: { enabled: false },
+          telemetry: { metrics: { enabled: false } },
+          listen: { websocket: false, sse: false },
+        }),
+      ),
+    ).toEqual([]);
+    expect(problems(server({ command: 'x', readOnly: false }))).toEqual([]);
   });
 
   it('expands variables where a number, boolean or duration is wanted', () => {

@@ -1,7 +1,7 @@
 /**
  * Keys and values that the documentation names and this version cannot do. Each is refused by name, wherever it is written:
  * accepting and ignoring `policy`, say, would leave a door open that its author believes shut. A room that gets built
- * takes its line out of the table.
+ * takes its line out of the table. What only says that such a thing is off is true, and accepted.
  */
 import type { Path } from './source.ts';
 
@@ -17,6 +17,12 @@ const oneOf =
   (value: unknown): boolean =>
     values.includes(value);
 
+/** Nothing but `false` and `off`, at whatever depth. */
+function isOff(value: unknown): boolean {
+  if (!isObject(value)) return value === false || value === 'off';
+  return Object.keys(value).length > 0 && Object.values(value).every(isOff);
+}
+
 const server = (key: string, except?: (value: unknown) => boolean): Entry => ({
   path: `mcpServers.*.${key}`,
   ...(except !== undefined && { except }),
@@ -27,14 +33,15 @@ export const notYet: readonly Entry[] = [
   server('oauth'),
   server('type', (value) => value !== 'sse' && value !== 'ws'),
   server('isolation', oneOf('shared')),
-  server('readOnly'),
+  server('readOnly', isOff),
   server('instances'),
   server('balance'),
   server('cache'),
   server('sandbox', (value) => value === 'none' || isObject(value)),
   server('sandbox.level', oneOf('none')),
   ...['read', 'write', 'network', 'memory', 'cpu', 'processes', 'user'].map((key) => server(`sandbox.${key}`)),
-  ...['websocket', 'sse', 'workers', 'tls'].map((key) => ({ path: `listen.${key}` })),
+  ...['websocket', 'sse'].map((key) => ({ path: `listen.${key}`, except: isOff })),
+  ...['workers', 'tls'].map((key) => ({ path: `listen.${key}` })),
   { path: 'discovery', except: (value) => value === 'full' || isObject(value) },
   { path: 'discovery.mode', except: oneOf('full') },
   ...['budget', 'always', 'embeddings', 'resultBudget'].map((key) => ({ path: `discovery.${key}` })),
@@ -42,9 +49,11 @@ export const notYet: readonly Entry[] = [
   ...['keys', 'jwt', 'server'].map((key) => ({ path: `auth.${key}` })),
   ...['rate', 'quota', 'requestState'].map((key) => ({ path: `limits.${key}` })),
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
-  ...['metrics', 'traces'].map((key) => ({ path: `telemetry.${key}` })),
+  { path: 'telemetry.metrics', except: isOff },
+  { path: 'telemetry.traces' },
   { path: 'reload', except: oneOf('off') },
-  ...['views', 'policy', 'guard', 'audit', 'privacy', 'secrets', 'egress', 'admin'].map((path) => ({ path })),
+  ...['guard', 'audit'].map((path) => ({ path, except: isOff })),
+  ...['views', 'policy', 'privacy', 'secrets', 'egress', 'admin'].map((path) => ({ path })),
   ...['interceptors', 'alerts', 'security', 'profile'].map((path) => ({ path })),
 ];
 

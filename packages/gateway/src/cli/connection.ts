@@ -1,0 +1,186 @@
+/**
+ * The gateway for a verb: the one that is running, else one for this once, in this process, on a loopback port of its own and
+ * closed when the verb is done. Over it go status requests and one MCP session. It prints nothing but notes.
+ */
+import { askAllPages, errorOf, openHttpSession, UpstreamError, type Leg } from '@sallyport/client';
+import { MAX_UPSTREAM_BYTES, isObject, type JsonObject, type JsonRpcErrorObject, type JsonValue } from '@sallyport/wire';
+import { STATUS_PATH, TOOLS_PATH } from '../admin-endpoints.ts';
+import type { Config } from '../config/index.ts';
+import { openLocalKey } from '../credentials/index.ts';
+import { createGateway } from '../gateway.ts';
+import type { GatewayStatus, ToolReport } from '../status.ts';
+import { createLog, type LogLevel } from '../telemetry/index.ts';
+import { loadToRun } from './configuration.ts';
+import type { CliContext, GlobalOptions } from './context.ts';
+import { CliError, exitCodes } from './exit.ts';
+import { getJson } from './get-json.ts';
+import { createInterrupt, type Interrupt } from './interrupt.ts';
+import { findRunning } from './running.ts';
+import { oneLine } from './text.ts';
+
+/** A gateway that answers, with the keys for it. */
+export interface Reached {
+  readonly url: URL;
+  /** Where and since when it runs; undefined for one of this process. */
+  readonly running: { readonly pid: number; readonly startedMs: number; readonly configPath: string | undefined } | undefined;
+  readonly interrupt: Interrupt;
+  status(): Promise<GatewayStatus>;
+  tools(): Promise<ToolReport>;
+  /** The MCP session, opened when it is first asked for. `capabilities` counts then. */
+  session(capabilities?: JsonObject): Promise<Leg>;
+}
+
+/** For opening the session with a gateway of this machine. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Of one page of a list; the gateway's own deadline is shorter. */
+const LIST_TIMEOUT_MS = 60_000;
+
+/**
+ * Runs `use` with a gateway and leaves nothing behind, also when the person stops it. Errors become `CliError`s with the exit
+ * code that says what happened.
+ */
+export async function withGateway<T>(
+  context: CliContext,
+  globals: GlobalOptions,
+  use: (gateway: Reached) => Promise<T>,
+): Promise<T> {
+  const interrupt = createInterrupt(context);
+  let gateway: OnceGateway | undefined;
+  let session: Promise<Leg> | undefined;
+  try {
+    const found = await findRunning(context, globals);
+    if (found === undefined) gateway = await startForOnce(context, globals);
+    const url = new URL(found?.url ?? gateway?.url ?? '');
+    const localKey = await openLocalKey({ directory: await context.files.stateDirectory() });
+    const ownKey = context.env['SALLYPORT_KEY'];
+    const key = ownKey === undefined || ownKey === '' ? localKey : ownKey;
+    const reached: Reached = {
+      url,
+      running: found,
+      interrupt,
+      status: async () => (await readOwn(url, STATUS_PATH, localKey)) as GatewayStatus,
+      tools: async () => (await readOwn(url, TOOLS_PATH, localKey)) as ToolReport,
+      session: (capabilities = {}) => (session ??= openSession(context, url, key, capabilities)),
+    };
+    return await Promise.race([use(reached), interrupt.asked]);
+  } catch (error) {
+    throw asCliError(error);
+  } finally {
+    await session?.then((leg) => leg.close()).catch(() => undefined);
+    await gateway?.close();
+    interrupt.forget();
+  }
+}
+
+interface OnceGateway {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+async function startForOnce(context: CliContext, globals: GlobalOptions): Promise<OnceGateway> {
+  const { config } = await loadToRun(context, globals);
+  const gateway = await createGateway({
+    config: forThisMachine(config),
+    stateDirectory: await context.files.stateDirectory(),
+    env: context.env,
+    version: context.version,
+    log: createLog({
+      level: (globals.logLevel ?? 'error') as LogLevel,
+      format: 'pretty',
+      stream: process.stderr,
+      color: globals.color && process.stderr.isTTY,
+    }),
+    now: context.now,
+  });
+  try {
+    const { port } = await gateway.listen();
+    return { url: `http://127.0.0.1:${port}${config.listen.path}`, close: () => gateway.close() };
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+}
+
+/** Whatever the file says of the listener: this one is for this process alone. */
+function forThisMachine(config: Config): Config {
+  const { publicUrl: _publicUrl, ...listen } = config.listen;
+  return {
+    ...config,
+    listen: { ...listen, host: '127.0.0.1', port: 0, hosts: [], origins: [], trustProxy: [], plainBehindProxy: false },
+  };
+}
+
+async function openSession(context: CliContext, url: URL, key: string, clientCapabilities: JsonObject): Promise<Leg> {
+  return await openHttpSession({
+    url,
+    headers: { authorization: `Bearer ${key}` },
+    // No variables, no proxy: the gateway is on this machine.
+    env: {},
+    clientInfo: { name: 'sallyport-cli', version: context.version },
+    clientCapabilities,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxMessageBytes: MAX_UPSTREAM_BYTES,
+    events: {
+      onNotification: () => undefined,
+      onUnattributed: ({ method }) => ({ error: { code: -32601, message: `${method} belongs to no call.` } }),
+      onDown: () => undefined,
+      log: () => undefined,
+    },
+    now: context.now,
+  });
+}
+
+async function readOwn(url: URL, path: string, key: string): Promise<unknown> {
+  const { status, body } = await getJson(new URL(path, url), { authorization: `Bearer ${key}` });
+  if (status === 200 && isObject(body)) return body;
+  if (status === 401) throw new CliError(`the gateway at ${url.href} does not accept the local key`, exitCodes.refused);
+  if (status === 404) {
+    throw new CliError(
+      `the gateway at ${url.href} is not for this machine alone (listen.host, publicUrl or trustProxy), so it does not say how it is`,
+      exitCodes.refused,
+    );
+  }
+  throw new CliError(`the gateway at ${url.href} answered ${status}`, exitCodes.failed);
+}
+
+/** Every entry of a list that the session's principal sees. */
+export async function listAll(leg: Leg, method: string, member: string): Promise<readonly JsonObject[]> {
+  const { items } = await askAllPages(leg, method, member, { timeoutMs: LIST_TIMEOUT_MS });
+  return items.filter(isObject);
+}
+
+const REFUSED_CODES: ReadonlySet<number> = new Set([-31003, -31005, -32042]);
+const UNREACHABLE_CODES: ReadonlySet<number> = new Set([-31001, -31002]);
+
+/** What a failure means for the person and for the shell. */
+export function asCliError(error: unknown): unknown {
+  if (error instanceof UpstreamError) {
+    const answered = errorOf(error);
+    if (error.status === 401 || error.status === 403 || error.reason === 'unauthorized') {
+      return new CliError('the gateway does not accept this key; see $SALLYPORT_KEY', exitCodes.refused);
+    }
+    if (answered !== undefined) return new CliError(answerText(answered), codeOf(answered));
+    return new CliError(`the gateway gave no answer: ${error.message}`, exitCodes.unreachable);
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'ABORT_ERR') {
+    return new CliError(`the gateway went away: ${(error as Error).message}`, exitCodes.unreachable);
+  }
+  return error;
+}
+
+function codeOf({ code }: JsonRpcErrorObject): CliError['exitCode'] {
+  if (REFUSED_CODES.has(code)) return exitCodes.refused;
+  return UNREACHABLE_CODES.has(code) ? exitCodes.unreachable : exitCodes.failed;
+}
+
+function answerText({ code, message, data }: JsonRpcErrorObject): string {
+  return [`${oneLine(message)} (${code})`, ...linksIn(data).map((link) => `open ${link}`)].join('\n');
+}
+
+/** Addresses that an error asks the person to open: of a login, or of a URL elicitation (2025-11-25). */
+function linksIn(data: JsonValue | undefined): string[] {
+  if (!isObject(data)) return [];
+  const asked = Array.isArray(data['elicitations']) ? data['elicitations'].filter(isObject) : [];
+  return [data['url'], ...asked.map(({ url }) => url)].filter((url) => typeof url === 'string').map(oneLine);
+}

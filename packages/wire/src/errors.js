@@ -1,0 +1,57 @@
+/**
+ * The one table of errors that leave on a protocol path: stable key, JSON-RPC code, HTTP status, text for a stranger.
+ * Details never stand here; they go to the log under the id that travels in `data.id`.
+ * Codes: JSON-RPC 2.0 §5.1; -32020…-32022 of 2026-07-28; -32002 and -32042 of the session era; -31001…-31005 are
+ * Sallyport's own, outside the range that JSON-RPC reserves.
+ */
+import { isObject } from './json.ts';
+/** Every key with its row. */
+export const ERRORS = {
+    parse: { code: -32700, status: 400, message: 'The message is not valid JSON.' },
+    invalid_request: { code: -32600, status: 400, message: 'The message is not a valid request.' },
+    method_not_found: { code: -32601, status: 404, message: 'Unknown method.' },
+    invalid_params: { code: -32602, status: 200, message: 'The parameters are not valid.' },
+    invalid_envelope: { code: -32602, status: 400, message: 'The request lacks its required _meta.' },
+    internal: { code: -32603, status: 200, message: 'An internal error occurred.' },
+    resource_not_found: { code: -32002, status: 200, message: 'Resource not found.' },
+    header_mismatch: { code: -32020, status: 400, message: 'A header and the body do not agree.' },
+    missing_capability: { code: -32021, status: 400, message: 'The request needs a capability that was not declared.' },
+    unsupported_version: { code: -32022, status: 400, message: 'The protocol version is not supported.' },
+    unauthenticated: { code: -32600, status: 401, message: 'A valid key is required.' },
+    forbidden_origin: { code: -32600, status: 403, message: 'This host or origin is not allowed.' },
+    no_such_path: { code: -32600, status: 404, message: 'There is nothing here.' },
+    no_session: { code: -32600, status: 404, message: 'The session does not exist or has ended.' },
+    method_not_allowed: { code: -32600, status: 405, message: 'This HTTP method is not allowed here.' },
+    not_acceptable: { code: -32600, status: 406, message: 'The client must accept what this endpoint answers.' },
+    timeout_body: { code: -32600, status: 408, message: 'The request took too long to arrive.' },
+    too_large: { code: -32600, status: 413, message: 'The request is too large.' },
+    unsupported_media_type: { code: -32600, status: 415, message: 'The body must be uncompressed JSON in UTF-8.' },
+    headers_too_large: { code: -32600, status: 431, message: 'The header lines are too large.' },
+    shutting_down: { code: -31001, status: 503, message: 'The gateway is shutting down.' },
+    unavailable: { code: -31001, status: 200, message: 'The server is not available.' },
+    upstream_timeout: { code: -31002, status: 200, message: 'The server did not answer in time.' },
+    refused: { code: -31003, status: 200, message: 'The call was refused.' },
+    rate_limited: { code: -31004, status: 429, message: 'Too many requests.' },
+    needs_login: { code: -31005, status: 200, message: 'This server needs a login first.' },
+};
+/** Builds a row's error. `message` replaces the row's text; `data` is merged with the stable code. */
+export function wireError(key, message, data) {
+    return {
+        key,
+        error: { code: ERRORS[key].code, message: message ?? ERRORS[key].message, data: { ...data, code: key } },
+    };
+}
+/** The HTTP status of an error. In the session era 404 means "no such session or path", so an unknown method is 200. */
+export function statusOf(key, era) {
+    return key === 'method_not_found' && era === 'session' ? 200 : ERRORS[key].status;
+}
+/**
+ * The same error with `id` of the log line in `data.id`. An object in `data` keeps its other members; `data` that is
+ * no object is another server's own and stays as it is.
+ */
+export function withLogId(error, logId) {
+    const { data } = error;
+    if (data !== undefined && !isObject(data))
+        return error;
+    return { ...error, data: { ...data, id: logId } };
+}

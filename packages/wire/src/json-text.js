@@ -1,0 +1,141 @@
+/**
+ * Looking at JSON text without building values: how deep and how large it is, and where the members of an object
+ * stand, so that one can be replaced and every other byte is forwarded as it came (numbers beyond a double included).
+ * It does not validate: what it says holds for text that JSON.parse accepts (RFC 8259), and for other text it only
+ * ends, in time linear in the text's length.
+ */
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const SPACE = 0x20;
+/**
+ * Index just past the string whose opening quote is at `start`; the text's length when it never closes.
+ * Each run of backslashes is counted once, by the quote behind it, so the whole is linear.
+ */
+function endOfString(text, start) {
+    for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+        let slashes = 0;
+        while (text.charCodeAt(quote - 1 - slashes) === BACKSLASH)
+            slashes++;
+        if (slashes % 2 === 0)
+            return quote + 1;
+    }
+    return text.length;
+}
+/**
+ * The shape of a text before any parser sees it. Every value but the first stands behind an opening bracket or a
+ * comma, so these are what is counted against `maxMembers`; an empty object or array counts one more.
+ */
+export function shapeOf(text, maxDepth, maxMembers) {
+    let depth = 0;
+    let values = 0;
+    let names = 0;
+    for (let at = 0; at < text.length; at++) {
+        switch (text.charCodeAt(at)) {
+            case QUOTE:
+                at = endOfString(text, at) - 1;
+                break;
+            case OPEN_OBJECT:
+            case OPEN_ARRAY:
+                if (++depth > maxDepth)
+                    return { excess: 'levels', names };
+                if (++values > maxMembers)
+                    return { excess: 'members', names };
+                break;
+            case CLOSE_OBJECT:
+            case CLOSE_ARRAY:
+                depth--;
+                break;
+            case COMMA:
+                if (++values > maxMembers)
+                    return { excess: 'members', names };
+                break;
+            case COLON:
+                names++;
+                break;
+        }
+    }
+    return { excess: undefined, names };
+}
+/**
+ * What of the text goes past a limit, before any parser sees it: `'levels'` when it nests deeper than `maxDepth`,
+ * `'members'` when it has more than `maxMembers` members and elements in all. Linear in the text's length.
+ */
+export function exceedsShape(text, maxDepth, maxMembers) {
+    return shapeOf(text, maxDepth, maxMembers).excess;
+}
+/**
+ * The members of the object that opens at or after `at`. Undefined when no object opens there, when two members have
+ * the same name or when a name is spelled with an escape: such text means different things to different parsers, so it
+ * must not be forwarded as bytes. Only the names of this object are looked at, not those of objects inside.
+ */
+export function members(text, at) {
+    const open = skipSpace(text, at);
+    if (text.charCodeAt(open) !== OPEN_OBJECT)
+        return undefined;
+    const found = new Map();
+    let cursor = skipSpace(text, open + 1);
+    while (text.charCodeAt(cursor) === QUOTE) {
+        const nameEnd = endOfString(text, cursor);
+        const name = text.slice(cursor + 1, nameEnd - 1);
+        if (name.includes('\\') || found.has(name))
+            return undefined;
+        const start = skipSpace(text, skipSpace(text, nameEnd) + 1);
+        const end = endOfValue(text, start);
+        found.set(name, { start, end });
+        cursor = skipSpace(text, end);
+        if (text.charCodeAt(cursor) === COMMA)
+            cursor = skipSpace(text, cursor + 1);
+    }
+    return found;
+}
+function skipSpace(text, at) {
+    let index = at;
+    while (index < text.length && text.charCodeAt(index) <= SPACE)
+        index++;
+    return index;
+}
+function endOfValue(text, start) {
+    const first = text.charCodeAt(start);
+    if (first === QUOTE)
+        return endOfString(text, start);
+    if (first !== OPEN_OBJECT && first !== OPEN_ARRAY)
+        return endOfScalar(text, start);
+    let depth = 0;
+    for (let at = start; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code === QUOTE)
+            at = endOfString(text, at) - 1;
+        else if (code === OPEN_OBJECT || code === OPEN_ARRAY)
+            depth++;
+        else if ((code === CLOSE_OBJECT || code === CLOSE_ARRAY) && --depth === 0)
+            return at + 1;
+    }
+    return text.length;
+}
+function endOfScalar(text, start) {
+    let at = start;
+    while (at < text.length) {
+        const code = text.charCodeAt(at);
+        if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_ARRAY || code <= SPACE)
+            break;
+        at++;
+    }
+    return at;
+}
+/** Applies edits, which must not overlap, in any order. Insertions at one place keep the order they were given in. */
+export function applyEdits(text, edits) {
+    const sorted = edits.length > 1 ? edits.toSorted((a, b) => a.start - b.start) : edits;
+    let result = '';
+    let done = 0;
+    for (const edit of sorted) {
+        result += text.slice(done, edit.start) + edit.text;
+        done = edit.end;
+    }
+    return result + text.slice(done);
+}

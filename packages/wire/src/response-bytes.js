@@ -1,0 +1,175 @@
+/**
+ * Recognising a response in the bytes of an upstream without parsing its result, so that only the id is replaced and
+ * the rest is forwarded untouched. Two layouts are known: id before the result (most servers), and id at the end (the
+ * TypeScript and C# SDKs). Everything else is left to a parser.
+ *
+ * The result's strings and brackets are followed to its end, because an upstream is not trusted: a second `id`, a
+ * `method` or another message behind the result would reach the client as something else than the answer to its call.
+ * Whether the result is JSON inside is not checked, and line breaks in it are kept: who writes to a transport that is
+ * framed by lines looks with `isSingleLine` first.
+ */
+const HEAD = /^\{"jsonrpc": ?"2\.0", ?"id": ?(0|[1-9]\d{0,14}), ?"result": ?\{/;
+/** The shortest text before the digits of the id. */
+const HEAD_START = '{"jsonrpc":"2.0","id":';
+const RESULT_FIRST = /^\{"result": ?\{/;
+/** The two members behind a result, in either order. */
+const TAIL = /^, ?(?:"jsonrpc": ?"2\.0", ?"id": ?(?<last>0|[1-9]\d{0,14})|"id": ?(?<first>0|[1-9]\d{0,14}), ?"jsonrpc": ?"2\.0")\}$/;
+/** More than the longest head and the longest tail. */
+const EDGE_BYTES = 80;
+/** Inside a string, so many bytes are looked at one by one before the native search for a quote is worth its call. */
+const NEAR_BYTES = 64;
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+/**
+ * The id in the first bytes of a response, when it stands before the result. It promises nothing about the bytes that
+ * are still to come: `scanResult` follows those.
+ */
+export function resultHead(bytes) {
+    const found = HEAD.exec(bytes.toString('latin1', 0, EDGE_BYTES));
+    if (found === null)
+        return undefined;
+    const digits = found[1];
+    return cut(bytes, found[0].indexOf(digits, HEAD_START.length), digits);
+}
+/**
+ * A whole response that carries a result and nothing else. Undefined for errors, requests, notifications, unknown
+ * layouts and anything behind the result. White space at the end is left off.
+ */
+export function resultBytes(message) {
+    const bytes = withoutSpaceAtEnd(message);
+    const head = resultHead(bytes);
+    if (head !== undefined) {
+        const scan = new Scan();
+        return scan.push(head.after) && scan.ended ? head : undefined;
+    }
+    return idAtEnd(bytes);
+}
+function idAtEnd(bytes) {
+    const found = RESULT_FIRST.exec(bytes.toString('latin1', 0, EDGE_BYTES));
+    if (found === null)
+        return undefined;
+    const end = new Nesting(0).follow(bytes, found[0].length - 1);
+    if (end === -1 || bytes.length - end > EDGE_BYTES)
+        return undefined;
+    const tail = bytes.toString('latin1', end);
+    const groups = TAIL.exec(tail)?.groups;
+    const digits = groups?.['last'] ?? groups?.['first'];
+    if (digits === undefined)
+        return undefined;
+    return cut(bytes, end + tail.indexOf(digits, tail.indexOf('"id"')), digits);
+}
+function cut(bytes, start, digits) {
+    return { id: Number(digits), before: bytes.subarray(0, start), after: bytes.subarray(start + digits.length) };
+}
+function withoutSpaceAtEnd(bytes) {
+    let end = bytes.length;
+    while (end > 0 && isSpace(bytes[end - 1]))
+        end--;
+    return end === bytes.length ? bytes : bytes.subarray(0, end);
+}
+function isSpace(byte) {
+    return byte === SPACE || byte === LF || byte === CR || byte === TAB;
+}
+export function scanResult() {
+    return new Scan();
+}
+class Scan {
+    /** Starts inside the outermost object; the result is over when the nesting is back there. */
+    #result = new Nesting(1);
+    #inResult = true;
+    ended = false;
+    push(bytes) {
+        let at = 0;
+        if (this.#inResult) {
+            at = this.#result.follow(bytes, 0);
+            if (at === -1)
+                return true;
+            this.#inResult = false;
+        }
+        for (; at < bytes.length; at++) {
+            if (isSpace(bytes[at]))
+                continue;
+            if (this.ended || bytes[at] !== CLOSE_OBJECT)
+                return false;
+            this.ended = true;
+        }
+        return true;
+    }
+}
+/** Brackets and strings of JSON, followed through any chunking until the nesting is back at `floor`. */
+class Nesting {
+    #floor;
+    #depth;
+    #inString = false;
+    /** The first byte to come belongs to an escape. */
+    #escaped = false;
+    constructor(floor) {
+        this.#floor = floor;
+        this.#depth = floor;
+    }
+    /** Index just past the bracket that closes the value; -1 when it is not in these bytes. */
+    follow(bytes, from) {
+        const { length } = bytes;
+        let depth = this.#depth;
+        let at = from;
+        if (this.#inString && from < length)
+            at = closingQuote(bytes, this.#escaped ? from + 1 : from) + 1;
+        while (at < length) {
+            const byte = bytes[at++];
+            if (byte === QUOTE)
+                at = closingQuote(bytes, at) + 1;
+            else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY)
+                depth++;
+            else if ((byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) && --depth <= this.#floor)
+                return at;
+        }
+        this.#depth = depth;
+        if (from < length) {
+            this.#inString = at > length;
+            this.#escaped = at > length + 1;
+        }
+        return -1;
+    }
+}
+/**
+ * Index of the quote that closes the string that goes on at `from`; the length when it is not in these bytes, one more
+ * when the last byte is a backslash that escapes what comes next. Short strings and dense escapes are quickest byte by
+ * byte, long stretches by the native search; after a look by either the other has its turn, so the whole is linear.
+ */
+function closingQuote(bytes, from) {
+    const length = bytes.length;
+    let at = from;
+    while (at < length) {
+        const near = Math.min(at + NEAR_BYTES, length);
+        while (at < near) {
+            const byte = bytes[at];
+            if (byte === QUOTE)
+                return at;
+            at += byte === BACKSLASH ? 2 : 1;
+        }
+        if (at >= length)
+            break;
+        const quote = bytes.indexOf(QUOTE, at);
+        const end = quote === -1 ? length : quote;
+        const odd = slashesBefore(bytes, end, at) % 2;
+        if (odd === 0)
+            return end;
+        at = end + 1;
+    }
+    return at;
+}
+/** How many backslashes stand in `[from, end)` without a gap before `end`. */
+function slashesBefore(bytes, end, from) {
+    let at = end;
+    while (at > from && bytes[at - 1] === BACKSLASH)
+        at--;
+    return end - at;
+}

@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { resultBytes, resultHead, scanResult } from './response-bytes.ts';
+const known = [
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result}}`,
+    (id, result) => `{"jsonrpc": "2.0", "id": ${id}, "result": ${result}}`,
+    (id, result) => `{"result":${result},"jsonrpc":"2.0","id":${id}}`,
+    (id, result) => `{"result": ${result}, "jsonrpc": "2.0", "id": ${id}}`,
+    (id, result) => `{"result":${result},"id":${id},"jsonrpc":"2.0"}`,
+];
+const unknown = [
+    (id, result) => `{"id":${id},"jsonrpc":"2.0","result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","result":${result},"id":${id}}`,
+    (id, result) => ` {"jsonrpc":"2.0","id":${id},"result":${result}}`,
+    (id, result) => `{\n "jsonrpc": "2.0",\n "id": ${id},\n "result": ${result}\n}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result},"id":77}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result},"result":{}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result},"\\u0069d":77,"x":{}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result},"method":"sampling/createMessage","params":{}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${result},"error":{"code":1,"message":"","data":{}}}`,
+    (id, result) => `{"result":${result},"id":77,"jsonrpc":"2.0","id":${id}}`,
+    (id, result) => `{"result":${result},"method":"x","jsonrpc":"2.0","id":${id}}`,
+    (id, result) => `[{"jsonrpc":"2.0","id":${id},"result":${result}}]`,
+    (id, result) => `{"jsonrpc":"2.0","id":"${id}","result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id}.5,"result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":-${id},"result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id}e1,"result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":null,"was":${id},"result":${result}}`,
+    (id, result) => `{"jsonrpc":"1.0","id":${id},"result":${result}}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"result":[${result}]}`,
+    (id, result) => `{"jsonrpc":"2.0","id":${id},"error":${result}}`,
+    (id, result) => `{"result":[${result}],"jsonrpc":"2.0","id":${id}}`,
+    (id, result) => `{"result":{"x":1},"y":${result},"jsonrpc":"2.0","id":${id}}`,
+];
+/** Text that looks like the edges of a response, wherever text may stand in a result. */
+const lure = fc.constantFrom(',"jsonrpc":"2.0","id":5}', '{"jsonrpc":"2.0","id":5,"result":{', '}},"id":5,"x":{"y":"', '"', '\\', '\\"', '\\\\', '}', '{', ']', '\n', 'é', '😀', '\ud800', '"id"');
+const text = fc.oneof(fc.string(), fc.array(lure, { maxLength: 6 }).map((parts) => parts.join('')));
+const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 4 }, text, fc.constantFrom(null, true, 0, -1.5, 1e300), fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(fc.oneof(text, fc.constantFrom('id', 'jsonrpc', 'result', 'method')), tie('value'), { maxKeys: 4 })),
+}));
+const result = fc
+    .tuple(fc.dictionary(text, value, { maxKeys: 4, noNullPrototype: true }), fc.constantFrom(0, 1, '\t'))
+    .map(([object, indent]) => JSON.stringify(object, undefined, indent));
+const id = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 2, 999999999999999)).map(String);
+function renamed(cut, newId) {
+    return JSON.parse(Buffer.concat([cut.before, Buffer.from(newId), cut.after]).toString());
+}
+describe('resultBytes', () => {
+    it('cuts every known layout at its id, whatever the result holds', () => {
+        fc.assert(fc.property(fc.constantFrom(...known), id, result, fc.constantFrom('', '\n', ' \r\n'), (layout, digits, json, end) => {
+            const cut = resultBytes(Buffer.from(layout(digits, json) + end));
+            expect(cut?.id).toBe(Number(digits));
+            expect(Buffer.concat([cut.before, Buffer.from(digits), cut.after]).toString()).toBe(layout(digits, json));
+        }), { numRuns: 3000 });
+    });
+    it('changes nothing but the one id at the top of whatever it cuts', () => {
+        fc.assert(fc.property(fc.constantFrom(...known, ...unknown), id, result, (layout, digits, json) => {
+            const message = Buffer.from(layout(digits, json));
+            const cut = resultBytes(message);
+            if (cut === undefined)
+                return;
+            const before = JSON.parse(message.toString());
+            expect(before['id']).toBe(cut.id);
+            expect(renamed(cut, '4711')).toEqual({ ...before, id: 4711 });
+            expect(Object.keys(before).toSorted()).toEqual(['id', 'jsonrpc', 'result']);
+        }), { numRuns: 5000 });
+    });
+    it.each(unknown.map((layout) => [layout('12', '{"a":{}}'), layout]))('leaves %s to a parser, with any result', (_example, layout) => {
+        fc.assert(fc.property(id, result, (digits, json) => {
+            expect(resultBytes(Buffer.from(layout(digits, json)))).toBeUndefined();
+        }), { numRuns: 50 });
+    });
+    it.each([
+        ['another message on the next line', '{"jsonrpc":"2.0","id":1,"result":{}}\n{"jsonrpc":"2.0","id":2,"result":{}}'],
+        ['another message right behind', '{"jsonrpc":"2.0","id":1,"result":{}}{"jsonrpc":"2.0","id":2,"result":{}}'],
+        ['another message before the tail', '{"result":{}}\n{"result":{},"jsonrpc":"2.0","id":1}'],
+        ['garbage', '{"jsonrpc":"2.0","id":1,"result":{}} x}'],
+        ['a closing brace too many', '{"jsonrpc":"2.0","id":1,"result":{}}}'],
+        ['a closing brace too few', '{"jsonrpc":"2.0","id":1,"result":{"a":{}}'],
+        ['a string that never closes', '{"jsonrpc":"2.0","id":1,"result":{"a":"}}'],
+        ['an id with a leading zero', '{"jsonrpc":"2.0","id":01,"result":{}}'],
+        ['an id past 2^53', '{"jsonrpc":"2.0","id":9007199254740993,"result":{}}'],
+        ['a tail in a string', '{"result":{"a":",\\"jsonrpc\\":\\"2.0\\",\\"id\\":5}'],
+        ['a wide space in the tail', '{"result":{},   "jsonrpc":"2.0","id":5}'],
+        ['nothing', ''],
+        ['white space', ' \n'],
+    ])('refuses %s', (_what, message) => {
+        expect(resultBytes(Buffer.from(message))).toBeUndefined();
+    });
+    it('cuts through a view that is a part of a larger buffer', () => {
+        const whole = Buffer.from('xx{"jsonrpc":"2.0","id":5,"result":{}}yy');
+        expect(resultBytes(whole.subarray(2, -2))?.after.toString()).toBe(',"result":{}}');
+    });
+});
+describe('resultHead and scanResult', () => {
+    it('agree with resultBytes on a response that comes in any pieces', () => {
+        fc.assert(fc.property(fc.constantFrom(...known.slice(0, 2), ...unknown.filter((layout) => layout('1', '{}').startsWith('{"jsonrpc"'))), id, result, fc.array(fc.nat(20), { minLength: 1, maxLength: 20 }), (layout, digits, json, sizes) => {
+            const message = Buffer.from(layout(digits, json));
+            const head = resultHead(message.subarray(0, 70));
+            if (head === undefined) {
+                expect(resultBytes(message)).toBeUndefined();
+                return;
+            }
+            const scan = scanResult();
+            const rest = message.subarray(head.before.length + digits.length);
+            let good = true;
+            for (let at = 0, turn = 0; at < rest.length && good; turn++) {
+                const size = sizes[turn % sizes.length] + (turn % sizes.length === 0 ? 1 : 0);
+                good = scan.push(rest.subarray(at, at + size));
+                at += size;
+            }
+            expect(good && scan.ended).toBe(resultBytes(message) !== undefined);
+        }), { numRuns: 3000 });
+    });
+    it('is not ended before the last brace, and accepts white space alone behind it', () => {
+        const scan = scanResult();
+        expect([scan.push(Buffer.from(',"result":{"a":"\\')), scan.ended]).toEqual([true, false]);
+        expect([scan.push(Buffer.alloc(0)), scan.ended]).toEqual([true, false]);
+        expect([scan.push(Buffer.from('"}}"}')), scan.ended]).toEqual([true, false]);
+        expect([scan.push(Buffer.from(' }\r\n')), scan.ended]).toEqual([true, true]);
+        expect([scan.push(Buffer.from('\n')), scan.ended]).toEqual([true, true]);
+        expect(scan.push(Buffer.from('{'))).toBe(false);
+    });
+    it.each([
+        `${'\\"'.repeat(1 << 19)}`,
+        `${'\\\\'.repeat(1 << 19)}`,
+        `${'x'.repeat(1 << 20)}`,
+        `x${'\\"'.repeat(1 << 19)}`,
+    ])('follows long strings (%#)', (inside) => {
+        const message = Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":"${inside}"}}`);
+        expect(resultBytes(message)?.id).toBe(1);
+        expect(resultBytes(Buffer.concat([message, Buffer.from('1}')]))).toBeUndefined();
+    });
+});
