@@ -4,6 +4,8 @@
  * one costs two set operations. Late by 25 ms at most; never early.
  */
 
+import { Chain, type Linked } from './chain.ts';
+
 /** Clocks that run out this close to each other are found by one sweep. */
 const PRECISION_MS = 25;
 /** A longer one would fire at once. */
@@ -49,7 +51,7 @@ export function createClocks(now: () => number, setTimer: SetTimer = unrefTimer)
 class LegClocks implements Clocks {
   readonly now: () => number;
   readonly #setTimer: SetTimer;
-  readonly #running = new Set<RunningClock>();
+  readonly #running = new Chain<RunningClock>();
   #sweepAtMs = Infinity;
   #takeBack: (() => void) | undefined;
 
@@ -81,7 +83,7 @@ class LegClocks implements Clocks {
     this.#takeBack?.();
     this.#takeBack = undefined;
     this.#sweepAtMs = Infinity;
-    this.#running.clear();
+    for (let clock = this.#running.first; clock !== undefined; clock = this.#running.first) this.#running.delete(clock);
   }
 
   #arm(dueMs: number): void {
@@ -96,7 +98,7 @@ class LegClocks implements Clocks {
     // While it sweeps, `expect` must not arm a timer of its own.
     this.#sweepAtMs = -Infinity;
     const due: RunningClock[] = [];
-    for (const clock of this.#running) {
+    for (let clock = this.#running.first; clock !== undefined; clock = clock.next) {
       if (clock.dueMs <= nowMs) due.push(clock);
       else nextMs = Math.min(nextMs, clock.dueMs);
     }
@@ -106,7 +108,9 @@ class LegClocks implements Clocks {
   }
 }
 
-class RunningClock implements Clock {
+class RunningClock implements Clock, Linked<RunningClock> {
+  previous: RunningClock | undefined;
+  next: RunningClock | undefined;
   readonly #clocks: LegClocks;
   readonly #options: ClockOptions;
   #silenceEndsMs: number;

@@ -20,6 +20,7 @@ import {
   type HeadReader,
   type ResponseHeaders,
 } from './exchange.ts';
+import type { Linked } from '../chain.ts';
 import type { HeaderList } from './endpoint.ts';
 import { readReply, statusError, type Reply } from './reply.ts';
 import { EventStream } from './reply-stream.ts';
@@ -66,7 +67,9 @@ export interface CallExtras {
   readonly onHeaders?: (headers: ResponseHeaders) => void;
 }
 
-export class HttpCall implements Pending, HeadReader {
+export class HttpCall implements Pending, HeadReader, Linked<HttpCall> {
+  previous: HttpCall | undefined;
+  next: HttpCall | undefined;
   readonly record: Call;
   readonly outgoing: Outgoing;
   readonly extras: CallExtras;

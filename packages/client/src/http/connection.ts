@@ -9,6 +9,7 @@ import { UpstreamError, type Cause, type LegEvents, type Outgoing, type Pending,
 import { Calls } from '../stdio/calls.ts';
 import type { Decoded } from '../stdio/decode.ts';
 import { Asks } from './asks.ts';
+import { Chain } from '../chain.ts';
 import { HttpCall, type CallExtras, type CallHost } from './call.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
@@ -64,7 +65,7 @@ export class HttpConnection implements CallHost {
   readonly #calls: Calls;
   /** For the rest of large answers, whose records are over. */
   readonly #clocks: Clocks;
-  readonly #open = new Map<number, HttpCall>();
+  readonly #open = new Chain<HttpCall>();
   readonly #asks: Asks;
   #down: UpstreamError | undefined;
   #onIdle: (() => void) | undefined;
@@ -81,8 +82,9 @@ export class HttpConnection implements CallHost {
     this.#calls = new Calls({
       ...timer,
       now: options.now,
-      onTimeout: ({ id }) => {
-        const call = this.#open.get(id);
+      onTimeout: (record) => {
+        let call = this.#open.first;
+        while (call !== undefined && call.record !== record) call = call.next;
         if (call === undefined) return;
         this.#tellCancelled(call, 'timeout');
         call.stop();
@@ -109,7 +111,7 @@ export class HttpConnection implements CallHost {
     record.answer.catch(() => undefined);
     const call = new HttpCall(this, record, outgoing, extras);
     if (this.#down === undefined) {
-      this.#open.set(record.id, call);
+      this.#open.add(call);
       call.send();
     } else this.#calls.fail(record, this.#down);
     return call;
@@ -123,7 +125,7 @@ export class HttpConnection implements CallHost {
   drain(): Promise<void> {
     this.#down ??= new UpstreamError('down', `The connection to ${this.where} was closed.`);
     return new Promise((resolve) => {
-      if (this.#open.size === 0) resolve();
+      if (this.#open.first === undefined) resolve();
       else this.#onIdle = resolve;
     });
   }
@@ -132,7 +134,7 @@ export class HttpConnection implements CallHost {
     this.#down = error;
     this.#asks.destroy();
     this.#calls.failAll(error);
-    for (const call of this.#open.values()) call.stop(error);
+    for (let call = this.#open.first; call !== undefined; call = this.#open.first) call.stop(error);
     this.#clocks.destroy();
   }
 
@@ -166,8 +168,8 @@ export class HttpConnection implements CallHost {
   }
 
   closed(call: HttpCall): void {
-    this.#open.delete(call.record.id);
-    if (this.#open.size === 0) this.#onIdle?.();
+    this.#open.delete(call);
+    if (this.#open.first === undefined) this.#onIdle?.();
   }
 
   renewed(call: HttpCall, status: number, answer: UpstreamAnswer | undefined): Promise<void> | undefined {

@@ -90,6 +90,32 @@ describe('createDispatcher', () => {
 });
 
 describe('Exchange', () => {
+  it('delivers nothing after it was given up, whatever still comes', () => {
+    const exchange = new Exchange({
+      head: () => ({
+        data: () => expect.unreachable('data'),
+        end: () => expect.unreachable('end'),
+        fail: () => expect.unreachable('fail'),
+      }),
+      fail: () => expect.unreachable('fail'),
+    });
+    const reasons: Error[] = [];
+    const controller = {
+      abort: (reason: Error) => reasons.push(reason),
+      pause: () => undefined,
+      resume: () => expect.unreachable('resume'),
+    } as unknown as Dispatcher.DispatchController;
+    exchange.onRequestStart(controller);
+    exchange.onResponseStart(controller, 200, {});
+    exchange.abort();
+    exchange.abort();
+    exchange.onResponseData(controller, Buffer.from('{}'));
+    exchange.resume();
+    exchange.onResponseEnd();
+    exchange.onResponseError(controller, new Error('late'));
+    expect(reasons).toHaveLength(1);
+  });
+
   it('takes back what was not sent yet, and leaves the connection whole', async () => {
     const server = await startServer();
     const dispatcher = new Pool(server.origin, { connections: 1 });

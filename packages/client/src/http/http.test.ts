@@ -9,10 +9,12 @@ import {
   type Cause,
   type Leg,
   type Outgoing,
+  type Pending,
   type ResultAnswer,
   type ServerRequestAnswer,
   type UpstreamAnswer,
 } from '../leg.ts';
+import { createDispatcher } from './dispatcher.ts';
 import { openHttpSession, openHttpStateless, probeHttp } from './open.ts';
 import type { HttpOptions } from './options.ts';
 
@@ -271,6 +273,7 @@ async function failure(answer: Promise<unknown>): Promise<UpstreamError> {
 interface ManualTimer {
   readonly ms: number;
   readonly fire: () => void;
+  readonly isOn: () => boolean;
 }
 
 /** Timers that a test fires. */
@@ -280,7 +283,7 @@ function manualTimers(): { readonly setTimer: SetTimer; readonly set: Inbox<Manu
     set,
     setTimer: (fire, ms) => {
       let isOn = true;
-      set.push({ ms, fire: () => isOn && fire() });
+      set.push({ ms, fire: () => isOn && fire(), isOn: () => isOn });
       return () => {
         isOn = false;
       };
@@ -369,6 +372,7 @@ describe('session era', () => {
     ['html', 'protocol', (r: http.ServerResponse) => r.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
     ['nothing', 'protocol', (r: http.ServerResponse) => r.writeHead(202).end()],
     ['a wrong id', 'protocol', (r: http.ServerResponse) => json(r, ok(999_999))],
+    ['an error of a wrong id', 'protocol', (r: http.ServerResponse) => json(r, bad(999_999, -32603, 'no'))],
     [
       'two ids',
       'protocol',
@@ -387,7 +391,7 @@ describe('session era', () => {
     [
       'large header lines',
       'protocol',
-      (r: http.ServerResponse) => json(r, '{}', 200, { 'x-large': 'x'.repeat(40_000) }),
+      (r: http.ServerResponse, id: number) => json(r, ok(id), 200, { 'x-large': 'x'.repeat(40_000) }),
     ],
     ['an event stream without an answer', 'protocol', (r: http.ServerResponse) => sse(r).end()],
     ['a large event', 'too_large', (r: http.ServerResponse) => sse(r, `data: ${'x'.repeat((1 << 20) + 1)}`)],
@@ -465,6 +469,18 @@ describe('session era', () => {
     await closed.next();
   });
 
+  it("does not send configured headers that are the protocol's", async () => {
+    const server = await sessionServer({});
+    const headers = { accept: 'text/plain', 'mcp-session-id': 'mine', 'x-kept': 'yes' };
+    const { options, logs } = bench(server.url, { headers });
+    kept(await openHttpSession(options));
+    const initialize = await server.received.next();
+    expect(initialize.headers['x-kept']).toBe('yes');
+    expect(initialize.headers.accept).toBe('application/json, text/event-stream');
+    expect(initialize.headers['mcp-session-id']).toBeUndefined();
+    expect(logs.all.filter((text) => text.startsWith('warn'))).toHaveLength(2);
+  });
+
   it('is down when nobody listens', async () => {
     const server = await sessionServer({});
     const url = new URL(server.url);
@@ -482,7 +498,7 @@ describe('a large answer', () => {
 
   async function start(
     write: (body: Buffer, response: http.ServerResponse) => void,
-  ): Promise<{ leg: Leg; answer: ResultAnswer & { rest: BodyRest } }> {
+  ): Promise<{ leg: Leg; pending: Pending; answer: ResultAnswer & { rest: BodyRest } }> {
     const server = await sessionServer({
       call: ({ message }, response) => {
         const body = Buffer.from(bodyFor(message['id']));
@@ -491,9 +507,10 @@ describe('a large answer', () => {
       },
     });
     const leg = kept(await openHttpSession(bench(server.url).options));
-    const answer = await leg.request(callOf({ cause: new TestCause() })).answer;
+    const pending = leg.request(callOf({ cause: new TestCause() }));
+    const answer = await pending.answer;
     expect(answer.kind === 'result' && answer.rest).toBeTruthy();
-    return { leg, answer: answer as ResultAnswer & { rest: BodyRest } };
+    return { leg, pending, answer: answer as ResultAnswer & { rest: BodyRest } };
   }
 
   it('is handed on while it comes, with back-pressure and to the byte', async () => {
@@ -549,6 +566,22 @@ describe('a large answer', () => {
     expect(await closed.next()).toBe(true);
   });
 
+  it('frees the connection when its call is given up', async () => {
+    const closed = new Inbox<true>();
+    const { pending } = await start((body, response) => {
+      response.on('close', () => closed.push(true));
+      response.write(body.subarray(0, 200_000));
+    });
+    pending.cancel();
+    expect(await closed.next()).toBe(true);
+  });
+
+  it('is refused when it answers another request', async () => {
+    const server = await sessionServer({ call: (_request, response) => json(response, bodyFor(999_999)) });
+    const leg = kept(await openHttpSession(bench(server.url).options));
+    expect((await failure(leg.request(callOf()).answer)).reason).toBe('protocol');
+  });
+
   it('fails when its leg is destroyed', async () => {
     const { leg, answer } = await start((body, response) => response.write(body.subarray(0, 200_000)));
     const failed = new Promise<Error>((resolve) => {
@@ -576,8 +609,7 @@ describe('an event stream', () => {
     const server = await sessionServer({
       call: ({ message }, response) => {
         const params = { progressToken: message['id'], progress: 1 };
-        sse(
-          response,
+        const events = [
           { jsonrpc: '2.0', method: 'notifications/progress', params },
           { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 12_345, progress: 1 } },
           { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x' } },
@@ -586,7 +618,9 @@ describe('an event stream', () => {
           ok(4242, { not: 'ours' }),
           ok(message['id'], { ours: true }),
           { jsonrpc: '2.0', method: 'notifications/late' },
-        ).end();
+        ];
+        // In one piece, so that what follows the answer is read with it.
+        sse(response, events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')).end();
       },
     });
     const { options, notifications } = bench(server.url);
@@ -600,6 +634,32 @@ describe('an event stream', () => {
       'notifications/vendor',
     ]);
     expect(notifications.all.map(({ method }) => method)).toEqual(['notifications/tools/list_changed']);
+  });
+
+  it('may stay open behind its answer, but not for long', async () => {
+    const streams = new Inbox<http.ServerResponse>();
+    const closed = new Inbox<true>();
+    const server = await sessionServer({
+      call: ({ message }, response) => {
+        response.on('close', () => closed.push(true));
+        streams.push(sse(response, ok(message['id'])));
+      },
+    });
+    const timers = manualTimers();
+    const leg = kept(await openHttpSession(bench(server.url, { setTimer: timers.setTimer }).options));
+    const lingering = async (): Promise<ManualTimer> => {
+      await leg.request(callOf()).answer;
+      return timers.set.next(({ ms }) => ms === 1000);
+    };
+    (await lingering()).fire();
+    await closed.next();
+    await streams.next();
+    const takenBack = await lingering();
+    (await streams.next()).end();
+    await closed.next();
+    // The connection is free again when the next call has been answered on it.
+    await lingering();
+    expect(takenBack.isOn()).toBe(false);
   });
 
   it('is read in any chunking', async () => {
@@ -623,6 +683,28 @@ describe('an event stream', () => {
     });
   });
 
+  it('renews the clock of a call with its progress', async () => {
+    const streams = new Inbox<[unknown, http.ServerResponse]>();
+    const server = await sessionServer({
+      call: ({ message }, response) => streams.push([message['id'], sse(response, ': \n\n')]),
+    });
+    const timers = manualTimers();
+    let nowMs = 0;
+    const leg = kept(await openHttpSession(bench(server.url, { setTimer: timers.setTimer, now: () => nowMs }).options));
+    const cause = new TestCause();
+    const { answer } = leg.request(callOf({ cause, timeoutMs: 100, maxMs: 1000 }));
+    const [id, stream] = await streams.next();
+    nowMs = 80;
+    sse(stream, { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: id as number } });
+    await cause.notes.next();
+    nowMs = 150;
+    for (const { fire } of timers.set.all.slice()) fire();
+    expect(leg.inFlight).toBe(1);
+    nowMs = 200;
+    for (const { fire } of timers.set.all.slice()) fire();
+    expect((await failure(answer)).reason).toBe('timeout');
+  });
+
   it('asks the call, whose clock stands still, and posts what it answers', async () => {
     let finish = (): void => undefined;
     const server = await sessionServer({
@@ -631,7 +713,9 @@ describe('an event stream', () => {
         finish = () => sse(response, ok(message['id'])).end();
       },
     });
-    const leg = kept(await openHttpSession(bench(server.url).options));
+    const timers = manualTimers();
+    let nowMs = 0;
+    const leg = kept(await openHttpSession(bench(server.url, { setTimer: timers.setTimer, now: () => nowMs }).options));
     const cause = new TestCause();
     const { promise, resolve } = Promise.withResolvers<ServerRequestAnswer>();
     cause.reply = promise;
@@ -639,10 +723,9 @@ describe('an event stream', () => {
     await cause.asked.next();
     const pong = await server.received.next(({ message }) => message['id'] === 'p');
     expect(pong.message).toEqual({ jsonrpc: '2.0', id: 'p', result: {} });
-    // Another call with the same clock runs out meanwhile.
-    expect(
-      (await failure(leg.request(callOf({ method: 'x/none', timeoutMs: 150, maxMs: 150, text: hangs })).answer)).reason,
-    ).toBe('protocol');
+    nowMs = 100_000;
+    for (const { fire } of timers.set.all.filter(({ ms }) => ms <= 60)) fire();
+    expect(leg.inFlight).toBe(1);
     resolve({ result: { roots: [] } });
     const posted = await server.received.next(({ message }) => message['id'] === 'q');
     expect(posted.message).toEqual({ jsonrpc: '2.0', id: 'q', result: { roots: [] } });
@@ -651,7 +734,25 @@ describe('an event stream', () => {
     expect((await answer).kind).toBe('result');
   });
 
-  const hangs = (id: number): string => `{"jsonrpc":"2.0","id":${id},"method":"x/none"}`;
+  it('asks a call so many things at a time, each with an id of its own', async () => {
+    const server = await sessionServer({
+      call: (_request, response) => {
+        const ask = (id: number): JsonObject => ({ jsonrpc: '2.0', id, method: 'roots/list' });
+        sse(response, ...Array.from({ length: 66 }, (_, id) => ask(id)), ask(0));
+      },
+    });
+    const leg = kept(await openHttpSession(bench(server.url).options));
+    const cause = new TestCause();
+    cause.reply = new Promise(() => undefined);
+    leg.request(callOf({ cause }));
+    const refused: unknown[] = [];
+    for (let count = 0; count < 3; count++) {
+      const { message } = await server.received.next((one) => one.message['error'] !== undefined);
+      refused.push(message['id']);
+    }
+    expect(new Set(refused)).toEqual(new Set([64, 65, 0]));
+    expect(cause.asked.all).toHaveLength(64);
+  });
 
   it('is resumed after exactly the time that the server asked for', async () => {
     let call: JsonObject = {};
@@ -804,6 +905,35 @@ describe('a session that is gone', () => {
     expect(downs.all).toEqual([]);
   });
 
+  it('is not begun again for a call that went out before the last time', async () => {
+    const late = new Inbox<http.ServerResponse>();
+    const server = await sessionServer({
+      call: ({ message, headers }, response) => {
+        if (headers['mcp-session-id'] !== 'session-1') json(response, ok(message['id']));
+        else if (late.all.length === 0) late.push(response);
+        else response.writeHead(404).end();
+      },
+    });
+    const leg = kept(await openHttpSession(bench(server.url).options));
+    const slow = leg.request(callOf());
+    const response = await late.next();
+    await leg.request(callOf()).answer;
+    response.writeHead(404).end();
+    expect((await slow.answer).kind).toBe('result');
+    expect(server.received.all.filter(isMethod('initialize'))).toHaveLength(2);
+  });
+
+  it('is begun again when the stream without a request finds it out', async () => {
+    const server = await sessionServer({
+      capabilities: { prompts: { listChanged: true } },
+      get: ({ headers }, response) => response.writeHead(headers['mcp-session-id'] === 'session-1' ? 404 : 405).end(),
+    });
+    const { options, notifications } = bench(server.url);
+    kept(await openHttpSession(options));
+    expect((await notifications.next()).method).toBe('notifications/prompts/list_changed');
+    expect(server.received.all.filter(isMethod('initialize'))).toHaveLength(2);
+  });
+
   it('is begun again once a call', async () => {
     const server = await sessionServer({ call: (_request, response) => response.writeHead(404).end() });
     const leg = kept(await openHttpSession(bench(server.url).options));
@@ -923,6 +1053,8 @@ describe('end', () => {
     const closed = leg.close();
     expect(leg.close()).toBe(closed);
     expect((await failure(leg.request(callOf()).answer)).reason).toBe('down');
+    // What was sent has arrived when another session has begun.
+    kept(await openHttpSession(bench(server.url).options));
     expect(server.received.all.filter(({ method }) => method === 'DELETE')).toEqual([]);
     answer();
     await pending.answer;
@@ -944,6 +1076,33 @@ describe('end', () => {
     (await timers.set.next(({ ms }) => ms === 2000)).fire();
     expect(await closed).toBeUndefined();
   });
+
+  it.each([openHttpSession, openHttpStateless])(
+    'lets go of all connections of a pool that others use: %o',
+    async (open) => {
+      const closed = new Inbox<unknown>();
+      const opened = new Inbox<true>();
+      const hold: Handle = ({ method, message }, response) => {
+        response.on('close', () => closed.push(message['method'] ?? method));
+        sse(response, ': \n\n');
+        opened.push(true);
+      };
+      const server = await (open === openHttpSession
+        ? sessionServer({ get: hold, call: hold })
+        : statelessServer({ capabilities: { tools: { listChanged: true } }, listen: hold, call: hold }));
+      const dispatcher = createDispatcher(server.url, {}, { connectTimeoutMs: 5000 });
+      cleanups.push(() => dispatcher.destroy());
+      const leg = await open(bench(server.url, { dispatcher }).options);
+      const pending = leg.request(callOf());
+      await opened.next();
+      await opened.next();
+      leg.destroy();
+      expect((await failure(pending.answer)).reason).toBe('down');
+      await closed.next();
+      await closed.next();
+      expect(dispatcher).toMatchObject({ destroyed: false });
+    },
+  );
 
   it('fails what is under way when it is destroyed', async () => {
     const closed = new Inbox<true>();

@@ -6,6 +6,7 @@
 import type { RequestId } from '@sallyport/wire';
 import { createClocks, type Clock, type Clocks, type SetTimer } from '../clock.ts';
 import { UpstreamError, type Cause, type Outgoing, type UpstreamAnswer } from '../leg.ts';
+import { Slots } from '../slots.ts';
 
 /**
  * A call that was given up may still run in the server and ask for something. So long nothing is attributed, unless
@@ -36,11 +37,10 @@ export interface Call {
 export class Calls {
   readonly #options: CallsOptions;
   readonly #clocks: Clocks;
-  readonly #open = new Map<number, Call>();
+  readonly #open = new Slots<Call>();
   /** Ids of calls with a cause that were given up, and when that is forgotten. */
   readonly #abandoned = new Map<number, number>();
   readonly #idleWaiters: (() => void)[] = [];
-  #lastId = 0;
   #inFlight = 0;
 
   constructor(options: CallsOptions) {
@@ -54,11 +54,9 @@ export class Calls {
   }
 
   open({ method, cause, timeoutMs, maxMs }: Outgoing, silent: boolean): Call {
-    const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamAnswer>();
     const clock = this.#clocks.start({ timeoutMs, maxMs, onTimeout: () => this.#timeOut(call, timeoutMs) });
-    const call: Call = { id, method, cause, silent, clock, answer: promise, resolve, reject };
-    this.#open.set(id, call);
+    const call = this.#open.add((id): Call => ({ id, method, cause, silent, clock, answer: promise, resolve, reject }));
     if (cause !== undefined) this.#inFlight++;
     return call;
   }
@@ -94,7 +92,7 @@ export class Calls {
   /** Fails all that wait, for good. */
   failAll(error: UpstreamError): void {
     for (const call of this.#open.values()) call.reject(error);
-    this.#open.clear();
+    for (const call of this.#open.values()) this.#open.delete(call);
     this.#abandoned.clear();
     this.#inFlight = 0;
     this.#clocks.destroy();
@@ -103,7 +101,7 @@ export class Calls {
 
   /** Fails an open call of which the server may not be done. False when it is over already. */
   abandon(call: Call, error: UpstreamError): boolean {
-    if (!this.#open.has(call.id)) return false;
+    if (!this.#open.has(call)) return false;
     if (call.cause !== undefined) this.#abandoned.set(call.id, this.#options.now() + ABANDONED_MS);
     this.fail(call, error);
     return true;
@@ -135,7 +133,7 @@ export class Calls {
   }
 
   #close(call: Call): void {
-    this.#open.delete(call.id);
+    this.#open.delete(call);
     call.clock.stop();
     if (call.cause !== undefined && --this.#inFlight === 0) this.#tellIdle();
   }
