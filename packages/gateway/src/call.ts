@@ -11,6 +11,9 @@ export interface ArgumentRules {
   readonly [argument: string]: { readonly hide: boolean; readonly fix?: unknown; readonly default?: unknown };
 }
 
+/** A server's news of a task (2025-11-25, tasks). */
+export const TASK_STATUS = 'notifications/tasks/status';
+
 /** Where a request goes. */
 export interface Target {
   readonly server: string;

@@ -35,6 +35,7 @@ export function failureAnswer(error: unknown, call: Call, log: LogFailure): Answ
     kind: 'error',
     error: withLogId(wireError(key, message, data).error, logId),
     status: statusOf(key, call.exchange.era),
+    ...(key === 'rate_limited' && { headers: { 'retry-after': '1' } }),
   };
 }
 

@@ -172,7 +172,9 @@ class RunningGateway implements Gateway {
       publicUrl: listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl),
     });
     const admin = createAdminEndpoints({
-      ...{ config, env, rooms: this.rooms },
+      config,
+      env,
+      rooms: this.rooms,
       isOwn: ({ request, principal }) =>
         principal.subject === LOCAL.subject &&
         shield.isLocal({ peer: request.socket.remoteAddress, headers: request.headers }),
@@ -251,12 +253,17 @@ class RunningGateway implements Gateway {
     const { options, keys, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
-    rooms.drain();
-    const drained = this.#listener?.close(options.config.limits.drainMs);
+    const { drainMs } = options.config.limits;
+    const idle = rooms.drain();
+    const closed = this.#listener?.close(drainMs);
+    await within(idle, drainMs);
+    // An answer is written after its call is over.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#sessions.close();
     this.#door?.close();
-    await drained;
-    await rooms.close();
+    await closed;
+    await within(rooms.close(), drainMs);
+    rooms.destroy();
     await keys?.close();
     await store.close();
   }
@@ -291,6 +298,14 @@ class RunningGateway implements Gateway {
     if (nonce === undefined) return refusePlain(response, wireError('no_such_path'));
     sendJson(response, 200, JSON.stringify({ answer: answerChallenge(this.#parts.challengeKey, nonce, this.#port) }));
   }
+}
+
+/** Waits for something, and no longer than so many milliseconds. */
+async function within(what: Promise<unknown>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([what, promise]);
+  clearTimeout(timer);
 }
 
 const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';

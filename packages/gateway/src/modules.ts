@@ -4,25 +4,36 @@
  */
 
 import { createHash, type KeyObject } from 'node:crypto';
-import { askAllPages, type Leg } from '@sallyport/client';
+import { askAllPages, errorOf, type Leg } from '@sallyport/client';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
-import { LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
+import { ERRORS, isObject, LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
 import { createBridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
-import { CatalogRoom, LISTS, ownerOfUri, type CatalogServer, type ListKind } from './catalog/index.ts';
+import { TASK_STATUS } from './call.ts';
+import {
+  CatalogRoom,
+  LIST_KINDS,
+  LISTS,
+  ownerOfUri,
+  unionCapabilities,
+  usableEntries,
+  type CatalogServer,
+  type ListKind,
+  type Source,
+} from './catalog/index.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { seal, unseal } from './credentials/index.ts';
 import { createPipeline } from './pipeline.ts';
 import { createResolve } from './resolve.ts';
-import { createAdmit, createDrain, createList, createSessionStep } from './steps.ts';
+import { createAdmit, createList, createSessionStep, Drain } from './steps.ts';
 import type { Store, StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
-import { createTaskStep, openTaskId, type TaskSeal } from './tasks.ts';
+import { TaskRoom } from './tasks.ts';
 import type { Log } from './telemetry/index.ts';
-import { causeOf } from './upstream/cause.ts';
+import { ask, causeOf } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamServer } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
-import { createSend } from './upstream/send.ts';
+import { createSend, statusFor } from './upstream/send.ts';
 
 export interface RoomOptions {
   readonly config: Config;
@@ -40,8 +51,8 @@ export interface Rooms {
   readonly served: Served;
   readonly catalog: CatalogRoom;
   readonly upstreams: UpstreamRoom;
-  /** From now on new calls are refused. */
-  drain(): void;
+  /** From now on new calls are refused; resolves when none is under way. */
+  drain(): Promise<void>;
   /** Ends what is open in order. */
   close(): Promise<void>;
   destroy(): void;
@@ -54,24 +65,32 @@ export function createRooms(options: RoomOptions): Rooms {
   const { config, store, log, info, now } = options;
   const servers = config.servers.filter((server) => server.enabled);
   const sessions = new Set<Session>();
-  let draining = false;
+  const drain = new Drain();
+
+  const refresh = (server: string, kinds: readonly ListKind[]): void => {
+    const legs = upstreams.legs(server);
+    if (legs.length > 0) void catalog.refresh(server, sourceOf(legs), kinds);
+  };
 
   const upstreams: UpstreamRoom = new UpstreamRoom({
     servers: servers.map(upstreamServer),
     env: options.env,
     info,
+    maxMessageBytes: config.limits.upstreamMessageBytes,
     verdicts: {
       get: async (key) => (await store.get('verdicts', key))?.value as never,
       put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
     },
     onUp: (server, leg) => {
-      void catalog.refresh(server, sourceOf(leg));
+      // A server may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last.
+      refresh(server, upstreams.legs(server)[0] === leg ? LIST_KINDS : []);
       subscriptions.renew(server);
     },
-    onNotification: (server, leg, message) => {
+    onNotification: (server, message) => {
       const kinds = changedKinds(message.method);
-      if (kinds.length > 0) void catalog.refresh(server, sourceOf(leg), kinds);
+      if (kinds.length > 0) refresh(server, kinds);
       else if (message.method === 'notifications/resources/updated') subscriptions.updated(server, message);
+      else if (message.method === TASK_STATUS) tasks.status(server, message);
       else log('debug', 'a notification that concerns nobody', { server, method: message.method });
     },
     log,
@@ -85,58 +104,81 @@ export function createRooms(options: RoomOptions): Rooms {
     deadlineMs: config.limits.listDeadlineMs,
     load: async (server) => (await store.get('catalog', server))?.value,
     save: async (server, snapshot) => void (await store.put('catalog', server, snapshot as unknown as StoreValue)),
-    start: async (server) => void (await upstreams.leg(server, 'stateless')),
-    problem: (server) => upstreams.status(server).lastError,
-    onChanged: (kinds) => subscriptions.listChanged(announced(kinds)),
+    start: async (server) => {
+      const leg = await upstreams.leg(server, 'stateless');
+      const legs = upstreams.legs(server);
+      return sourceOf(legs.length === 0 ? [leg] : legs);
+    },
+    problem: (server) => upstreams.problem(server),
+    onChanged: (kinds) => {
+      subscriptions.listChanged(announced(kinds));
+      if (kinds.has('resources') || kinds.has('templates')) subscriptions.ownersChanged();
+    },
     log,
     now,
   });
 
+  // Servers answer for resources that they do not list: where there is only one, it is the one that is meant.
+  const onlyWithResources = servers.length === 1 && servers[0]?.features.resources ? servers[0].name : undefined;
+  const ownerOf = (uri: string): string | undefined => ownerOfUri(catalog.catalog, uri)?.server ?? onlyWithResources;
+
   const subscriptions: SubscriptionsRoom = new SubscriptionsRoom({
-    ownerOf: (uri) => ownerOfUri(catalog.catalog, uri)?.server ?? (servers.length === 1 ? servers[0]?.name : undefined),
+    ownerOf,
+    supports: (server) => catalog.can(server, 'resources', 'subscribe'),
     want: (server, uris) => upstreams.want(server, uris),
     info,
   });
 
-  const taskSeal: TaskSeal = {
+  const tasks: TaskRoom = new TaskRoom({
     seal: (plain, bound) => seal(options.handleKey, plain, bound),
     unseal: (sealed, bound) => unseal(options.handleKey, sealed, bound)?.toString('utf8'),
+    textOf: resultText,
+    servers: () => servers.map(({ name }) => name).filter((name) => listsTasks(upstreams.legs(name))),
+    list: (server) => listTasks(upstreams.legs(server), config.limits.listDeadlineMs),
+    log,
+  });
+  const causeOptions = {
+    humanMs: config.limits.humanMs,
+    shown: tasks.shown.bind(tasks),
+    taskStatus: tasks.status.bind(tasks),
   };
   const cursorBinding = ({ principal, endpoint }: Exchange): string => `${principalKey(principal)} ${endpoint}`;
   const levelChanged = (): void => upstreams.setLevel(mostVerbose(sessions));
 
   const pipeline = createPipeline(
     {
-      drain: createDrain(() => draining),
+      drain: drain.step,
       admit: createAdmit(config.limits.concurrency),
       resolve: createResolve({
         catalog: () => catalog.catalog,
-        ownerOfUri,
-        ready: () => catalog.ready(),
+        ownerOfUri: ownerOf,
+        ready: (kinds) => catalog.ready(kinds),
+        completes: (server) => catalog.can(server, 'completions'),
         servers: servers.map(({ name }) => name),
-        openTaskId: (taskId, call) => openTaskId(taskSeal, taskId, call),
+        openTaskId: (taskId, call) => tasks.open(taskId, call),
       }),
-      tasks: createTaskStep(taskSeal, resultText),
+      tasks: tasks.step,
+      taskList: tasks.list,
       send: createSend({
         ready: (server, era) => upstreams.ready(server, era),
         leg: (server, era) => upstreams.leg(server, era),
         timeouts: (server, method) => upstreams.timeouts(server, method),
+        cause: (call) => causeOf(call, causeOptions),
         bridge: createBridge({
           metaText,
-          ask: (call, method, params) =>
-            causeOf(call).ask({ jsonrpc: '2.0', id: 0, method, ...(params && { params }) }),
+          ask: ({ exchange }, method, params) => ask(exchange, method, params, config.limits.humanMs),
+          needLevel: (leg, level) => upstreams.needLevel(leg, level),
+          statusFor: (answer) => statusFor(answer, 'stateless'),
         }),
       }),
       list: createList({
-        ready: () => catalog.ready(),
+        ready: (kinds) => catalog.ready(kinds),
         lists: () => catalog.lists,
-        sealOffset: (offset, exchange) => seal(options.cursorKey, String(offset), cursorBinding(exchange)),
-        openOffset: (cursor, exchange) => {
-          const plain = unseal(options.cursorKey, cursor, cursorBinding(exchange))?.toString('utf8');
-          return plain === undefined ? undefined : Number(plain);
-        },
+        sealCursor: (place, exchange) => seal(options.cursorKey, place, cursorBinding(exchange)),
+        openCursor: (cursor, exchange) =>
+          unseal(options.cursorKey, cursor, cursorBinding(exchange))?.toString('utf8'),
       }),
-      session: createSessionStep({ subscriptions, levelChanged }),
+      session: createSessionStep({ subscriptions, levelChanged, ready: (kinds) => catalog.ready(kinds) }),
     },
     (logId, call, error) => {
       const { method } = call.exchange.message;
@@ -155,7 +197,12 @@ export function createRooms(options: RoomOptions): Rooms {
       };
     },
     handle: (exchange) => pipeline.handle(exchange),
-    notified: (message) => log('debug', 'a notification of a client', { method: message.method }),
+    notified: (message) => {
+      const [only] = servers;
+      if (servers.length === 1 && only !== undefined && !NOT_FOR_SERVERS.has(message.method)) {
+        upstreams.notify(only.name, 'session', message);
+      } else log('debug', 'a notification of a client that is for no server', { method: message.method });
+    },
     sessionOpened: (session) => {
       sessions.add(session);
       subscriptions.sessionOpened(session);
@@ -163,6 +210,7 @@ export function createRooms(options: RoomOptions): Rooms {
     sessionClosed: (session) => {
       sessions.delete(session);
       subscriptions.sessionClosed(session);
+      tasks.sessionClosed(session);
       levelChanged();
     },
   };
@@ -172,8 +220,9 @@ export function createRooms(options: RoomOptions): Rooms {
     catalog,
     upstreams,
     drain: () => {
-      draining = true;
+      const idle = drain.begin();
       subscriptions.close();
+      return idle;
     },
     close: () => upstreams.close(),
     destroy: () => upstreams.destroy(),
@@ -186,11 +235,39 @@ function describeError(error: unknown): string {
   return `${error.name}: ${error.message}${detail}`;
 }
 
-function sourceOf(leg: Leg): Parameters<CatalogRoom['refresh']>[1] {
+/** Of a client alone, or about a request that the server does not know by this number. */
+const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['notifications/roots/list_changed', 'notifications/progress']);
+
+/** The lists of the first leg, with what the server says in either era that it can. */
+function sourceOf(legs: readonly Leg[]): Source {
+  const [leg] = legs as readonly [Leg];
+  const capabilities = legs.map(({ server }) => server.capabilities).reduce(unionCapabilities);
   return {
-    ...leg.server,
-    list: async (method, member) => (await askAllPages(leg, method, member, { timeoutMs: LIST_TIMEOUT_MS })).items,
+    ...{ capabilities, info: leg.server.info, instructions: leg.server.instructions },
+    list: async (kind) => {
+      const { method, member, capability } = LISTS[kind];
+      if (leg.server.capabilities[capability] === undefined) return [];
+      try {
+        return usableEntries(kind, (await askAllPages(leg, method, member, { timeoutMs: LIST_TIMEOUT_MS })).items);
+      } catch (error) {
+        // Resources and templates are one capability: many servers declare it and serve only one of the two.
+        if (errorOf(error)?.code === ERRORS.method_not_found.code) return [];
+        throw error;
+      }
+    },
   };
+}
+
+function listsTasks(legs: readonly Leg[]): boolean {
+  return legs.some(({ era, server }) => {
+    const { tasks } = server.capabilities;
+    return era === 'session' && isObject(tasks) && tasks['list'] !== undefined;
+  });
+}
+
+async function listTasks(legs: readonly Leg[], timeoutMs: number): Promise<readonly unknown[]> {
+  const leg = legs.find(({ era }) => era === 'session');
+  return leg === undefined ? [] : (await askAllPages(leg, 'tasks/list', 'tasks', { timeoutMs })).items;
 }
 
 function changedKinds(method: string): ListKind[] {

@@ -21,6 +21,8 @@ export interface Steps {
   readonly send: Step;
   /** The lists, from the catalogue. */
   readonly list: Step;
+  /** The caller's tasks, from every server that lists tasks. */
+  readonly taskList: Step;
   /** What concerns the client's own session or stream: log level, subscriptions. */
   readonly session: Step;
 }
@@ -63,12 +65,14 @@ export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
     steps.send, // last: everything that could refuse has had its turn
   ]);
   const list: Next = compose([...head, steps.list]);
+  const taskList: Next = compose([...head, steps.taskList]);
   const session: Next = compose([...head, steps.session]);
 
   const routeOf = (exchange: Exchange): Next => {
     const { method } = exchange.message;
     if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
     if (LISTS.has(method)) return list;
+    if (method === 'tasks/list' && exchange.era === 'session') return taskList;
     return Object.hasOwn(OWN, method) ? session : call;
   };
 

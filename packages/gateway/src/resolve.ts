@@ -3,16 +3,19 @@
  * may is decided after it. What is not found is refused as unknown.
  */
 
-import { isObject, type JsonObject } from '@sallyport/wire';
+import { isObject, type Era, type JsonObject } from '@sallyport/wire';
 import type { Call, Step, Target } from './call.ts';
-import type { Catalog } from './catalog/index.ts';
+import { canonicalId, LIST_KINDS, type Catalog, type ListKind, type ToolEntry } from './catalog/index.ts';
 import { Refused } from './errors.ts';
 
 export interface ResolveOptions {
   readonly catalog: () => Catalog;
-  readonly ownerOfUri: (catalog: Catalog, uri: string) => { readonly server: string } | undefined;
+  /** The server that a URI belongs to; undefined when none can be meant. */
+  readonly ownerOfUri: (uri: string) => string | undefined;
   /** Starts what was never heard of, so that a name may turn up. */
-  readonly ready: () => Promise<void>;
+  readonly ready: (kinds: readonly ListKind[]) => Promise<void>;
+  /** False when a server has said that it completes nothing. */
+  readonly completes: (server: string) => boolean;
   /** Names of all servers, in configuration order. */
   readonly servers: readonly string[];
   /** The server and its own id of a task, from the id that the client was given; undefined for a foreign one. */
@@ -27,33 +30,46 @@ type Resolver = (options: ResolveOptions, call: Call, params: JsonObject) => Tar
 const RESOLVERS: Readonly<Record<string, Resolver>> = {
   'tools/call': (options, _call, params) => {
     const tool = options.catalog().tools.get(text(params, 'name', 'tools/call'));
-    return (
-      tool && {
-        ...named('tool', tool),
-        paramHeaders: tool.paramHeaders,
-        ...(tool.argumentRules && { argumentRules: tool.argumentRules }),
-      }
-    );
+    return tool && toolTarget(tool);
   },
   'prompts/get': (options, _call, params) => {
     const prompt = options.catalog().prompts.get(text(params, 'name', 'prompts/get'));
     return prompt && named('prompt', prompt);
   },
   'resources/read': (options, _call, params) => byUri(options, text(params, 'uri', 'resources/read')),
-  'resources/subscribe': (options, _call, params) => byUri(options, text(params, 'uri', 'resources/subscribe')),
   'completion/complete': (options, _call, params) => byReference(options, params['ref']),
 };
 
 /** Methods that name a task by its id. */
 const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel']);
 
+/** Lists in which what a method names may turn up; all of them for the others. */
+const SOUGHT_IN: Readonly<Record<string, readonly ListKind[]>> = {
+  'tools/call': ['tools'],
+  'prompts/get': ['prompts'],
+  'resources/read': ['resources', 'templates'],
+};
+
 export function createResolve(options: ResolveOptions): Step {
   return async (call, next) => {
-    const known = resolve(options, call);
-    if (known === undefined) await options.ready();
-    call.target = known ?? resolve(options, call) ?? refuseUnknown(call);
+    const { method } = call.exchange.message;
+    let target = resolve(options, call);
+    if (target === undefined && !TASK_METHODS.has(method)) {
+      await options.ready(Object.hasOwn(SOUGHT_IN, method) ? (SOUGHT_IN[method] as ListKind[]) : LIST_KINDS);
+      target = resolve(options, call);
+    }
+    if (method === 'completion/complete' && (target === undefined || !options.completes(target.server))) {
+      return { kind: 'value', result: noCompletion(call.exchange.era) };
+    }
+    call.target = target ?? refuseUnknown(call);
     return await next(call);
   };
+}
+
+/** What cannot be completed has no values; a client asks while somebody types and can do nothing with an error. */
+function noCompletion(era: Era): JsonObject {
+  const result = { completion: { values: [], total: 0, hasMore: false } };
+  return era === 'session' ? result : { ...result, resultType: 'complete' };
 }
 
 function resolve(options: ResolveOptions, call: Call): Target | undefined {
@@ -64,15 +80,21 @@ function resolve(options: ResolveOptions, call: Call): Target | undefined {
   return byCertainty(options, call, params);
 }
 
+function toolTarget(tool: ToolEntry): Target {
+  return {
+    ...named('tool', tool),
+    paramHeaders: tool.paramHeaders,
+    ...(tool.argumentRules && { argumentRules: tool.argumentRules }),
+  };
+}
+
 function named(kind: 'tool' | 'prompt', entry: { server: string; id: string; original: string }): Target {
   return { server: entry.server, kind, canonicalId: entry.id, original: entry.original };
 }
 
 function byUri(options: ResolveOptions, uri: string): Target | undefined {
-  const catalog = options.catalog();
-  const owner =
-    options.ownerOfUri(catalog, uri)?.server ?? (options.servers.length === 1 ? options.servers[0] : undefined);
-  return owner === undefined ? undefined : { server: owner, kind: 'resource', canonicalId: uri, original: uri };
+  const server = options.ownerOfUri(uri);
+  return server === undefined ? undefined : { server, kind: 'resource', canonicalId: uri, original: uri };
 }
 
 function byReference(options: ResolveOptions, ref: unknown): Target | undefined {
@@ -87,7 +109,7 @@ function byReference(options: ResolveOptions, ref: unknown): Target | undefined 
     throw new Refused('invalid_params', 'The ref must be a ref/prompt with a name or a ref/resource with a uri.');
   }
   const template = catalog.templates.find((entry) => entry.original === uri);
-  const server = template?.server ?? options.ownerOfUri(catalog, uri)?.server;
+  const server = template?.server ?? options.ownerOfUri(uri);
   return server === undefined ? undefined : { server, kind: 'template', canonicalId: uri, original: uri };
 }
 
@@ -96,17 +118,21 @@ function byTask(options: ResolveOptions, call: Call, taskId: string): Target | u
   return opened && { server: opened.server, kind: 'task', canonicalId: opened.original, original: opened.original };
 }
 
-/** A method that nobody here knows passes where only one server can be meant. */
+/** A method that nobody here knows passes where only one server can be meant. What is withheld stays so by any method. */
 function byCertainty(options: ResolveOptions, call: Call, params: JsonObject): Target | undefined {
   const catalog = options.catalog();
-  const { name, uri } = params;
+  const { name, uri, taskId } = params;
   if (typeof name === 'string') {
-    const entry = catalog.tools.get(name) ?? catalog.prompts.get(name);
-    if (entry !== undefined) return named(catalog.tools.has(name) ? 'tool' : 'prompt', entry);
+    const tool = catalog.tools.get(name);
+    if (tool !== undefined) return toolTarget(tool);
+    const prompt = catalog.prompts.get(name);
+    if (prompt !== undefined) return named('prompt', prompt);
   }
   if (typeof uri === 'string') return byUri(options, uri);
+  if (typeof taskId === 'string') return byTask(options, call, taskId);
   const [only] = options.servers;
   if (options.servers.length !== 1 || only === undefined) return undefined;
+  if (typeof name === 'string' && catalog.withheld.has(canonicalId(only, name))) return undefined;
   return { server: only, kind: 'server', canonicalId: call.exchange.message.method, original: undefined };
 }
 
@@ -127,12 +153,9 @@ function refuseUnknown(call: Call): never {
     case 'prompts/get':
       throw new Refused('invalid_params', `Unknown prompt: ${String(params?.['name']).slice(0, 200)}`);
     case 'resources/read':
-    case 'resources/subscribe':
       throw new Refused(era === 'session' ? 'resource_not_found' : 'invalid_params', 'Resource not found.', {
         data: { uri },
       });
-    case 'completion/complete':
-      throw new Refused('invalid_params', 'Nothing of this name or URI can be completed.');
     default:
       throw new Refused(TASK_METHODS.has(method) ? 'invalid_params' : 'method_not_found');
   }

@@ -95,7 +95,10 @@ export function toolReport({ catalog }: Rooms): ToolReport {
   return {
     catalogVersion: catalog.lists.version,
     tools: [...catalog.catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
-      ...{ name, id, server, original },
+      name,
+      id,
+      server,
+      original,
       ...picked(shown, ['title', 'description', 'inputSchema', 'outputSchema', 'annotations']),
       tokens: Math.ceil(JSON.stringify(shown).length / CHARACTERS_PER_TOKEN),
     })) as unknown as ToolRecord[],
@@ -108,7 +111,6 @@ function picked(source: JsonObject, members: readonly string[]): JsonObject {
 
 function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env']): ServerStatus {
   const { name, description, enabled, target, tags } = server;
-  const snapshot = rooms.catalog.snapshot(name);
   const facts = {
     name,
     ...(description !== undefined && { description }),
@@ -116,11 +118,7 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
     transport: target.kind,
     sandbox: target.kind === 'stdio' ? ('none' as const) : ('remote' as const),
     tags,
-    tools: snapshot?.tools.length ?? 0,
-    prompts: snapshot?.prompts.length ?? 0,
-    resources: snapshot?.resources.length ?? 0,
-    templates: snapshot?.templates.length ?? 0,
-    known: snapshot !== undefined,
+    ...offerOf(name, rooms),
     environment: target.kind === 'stdio' ? environmentOf(target.env, env) : [],
   };
   if (!enabled) return { ...facts, state: 'disabled', eras: [], retryInMs: 0, restarts: 0, noiseLines: 0 };
@@ -131,6 +129,21 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
     ...(revision !== undefined && { revision }),
     ...(pid !== undefined && { pid }),
     ...(lastError !== undefined && { error: lastError }),
+  };
+}
+
+type Offer = Pick<ServerStatus, 'tools' | 'prompts' | 'resources' | 'templates' | 'known'>;
+
+function offerOf(server: string, { catalog }: Rooms): Offer {
+  const snapshot = catalog.snapshot(server);
+  if (snapshot === undefined) return { tools: 0, prompts: 0, resources: 0, templates: 0, known: false };
+  const { tools, prompts, resources, templates } = snapshot;
+  return {
+    tools: tools.length,
+    prompts: prompts.length,
+    resources: resources.length,
+    templates: templates.length,
+    known: true,
   };
 }
 
@@ -154,7 +167,7 @@ function leftOut({ name, features, tools }: ServerConfig, { catalog }: Rooms): H
     ? `left out by ${tools.allow === undefined ? 'tools.deny' : 'tools.allow or tools.deny'}`
     : 'features.tools is off';
   return (catalog.snapshot(name)?.tools ?? [])
-    .map((tool) => String(tool['name']))
+    .map((tool) => tool['name'] as string)
     .filter((what) => !known.has(what))
     .map((what) => ({ server: name, what, reason }));
 }

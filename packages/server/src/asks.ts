@@ -37,6 +37,6 @@ export class Asks {
   }
 
   close(): void {
-    for (const id of [...this.#waiting.keys()]) this.abandon(id);
+    for (const id of this.#waiting.keys()) this.abandon(id);
   }
 }

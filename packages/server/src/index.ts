@@ -42,7 +42,8 @@ export {
   type PublicRoute,
   type Unauthenticated,
 } from './http/listener.ts';
-export { McpEndpoint, type Arrival, type McpEndpointOptions } from './http/mcp-endpoint.ts';
+export type { Arrival } from './http/arrival.ts';
+export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
 export { refusePlain } from './http/refuse.ts';
 export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';

@@ -2,6 +2,10 @@
  * The outgoing side of an event stream that a client may resume (2025-11-25, transports, "Resumability and
  * redelivery"): events are numbered, the last ones are kept, and a new connection continues where the old one broke.
  * It knows nothing of HTTP: a connection is something that takes text.
+ *
+ * An event id is the name of a stream within its session and a number in that stream. It holds nothing secret and is
+ * no capability: it is only ever looked up in a session that was found by its own id, its principal and its endpoint,
+ * so somebody else's event id means nothing there. That binding is what a seal would give, without one to verify.
  */
 
 /** Where events go while a client is connected. */
@@ -13,6 +17,7 @@ export interface EventWriter {
 interface Kept {
   readonly sequence: number;
   readonly data: string;
+  readonly bytes: number;
 }
 
 export interface OutboxLimits {
@@ -25,10 +30,12 @@ export class Outbox {
   readonly name: string;
   /** Ended by the server: nothing will be added. */
   ended = false;
-  #kept: Kept[] = [];
+  readonly #kept: Kept[] = [];
   #keptBytes = 0;
   #sequence = 0;
   #delivered = 0;
+  /** The last event that is not kept any more. */
+  #lost = 0;
   #writer: EventWriter | undefined;
   readonly #limits: OutboxLimits;
   readonly #frame: (data: string, id: string) => string;
@@ -43,10 +50,20 @@ export class Outbox {
     return this.#writer !== undefined;
   }
 
+  /** True once a client may have an id to resume from. */
+  get resumable(): boolean {
+    return this.#delivered > 0;
+  }
+
+  /** True when a client that has seen `sequence` can be given all that came after it. */
+  holds(sequence: number): boolean {
+    return sequence >= this.#lost && sequence <= this.#sequence;
+  }
+
   /** Sends a message, or keeps it until somebody is there to take it. */
   send(data: string): void {
     this.#sequence++;
-    this.#keep({ sequence: this.#sequence, data });
+    this.#keep({ sequence: this.#sequence, data, bytes: Buffer.byteLength(data) });
     if (this.#writer === undefined) return;
     this.#delivered = this.#sequence;
     this.#writer.write(this.#frame(data, `${this.name}.${this.#sequence}`));
@@ -80,11 +97,12 @@ export class Outbox {
   }
 
   #keep(event: Kept): void {
-    if (event.data.length > this.#limits.bytes) return;
     this.#kept.push(event);
-    this.#keptBytes += event.data.length;
+    this.#keptBytes += event.bytes;
     while (this.#kept.length > this.#limits.events || this.#keptBytes > this.#limits.bytes) {
-      this.#keptBytes -= (this.#kept.shift() as Kept).data.length;
+      const { sequence, bytes } = this.#kept.shift() as Kept;
+      this.#keptBytes -= bytes;
+      this.#lost = sequence;
     }
   }
 }

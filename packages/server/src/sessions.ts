@@ -1,7 +1,8 @@
 /**
  * Sessions of the session era over HTTP: created by `initialize`, bound to one principal and one endpoint, ended by
  * DELETE, by idleness or by age (2025-11-25, transports, "Session management"). A session is one record and one map
- * entry; it is not a server and not a transport.
+ * entry; it is not a server and not a transport. Streams and event ids are looked up inside a session only, so they
+ * are bound to its principal and endpoint with it (see outbox.ts).
  */
 
 import { randomUUID } from 'node:crypto';
@@ -38,9 +39,12 @@ const CALL_STREAM = { events: 256, bytes: 1024 * 1024 };
 /** Streams of calls that are kept at the same time, those in case the client missed the end included. */
 const MAX_STREAMS = 64;
 
-/** A call of a session that can be cancelled by its id. */
-export interface Cancellable {
+/** A call of a session that is under way. */
+export interface OpenCall {
+  /** Its client wants no answer any more. */
   cancel(): void;
+  /** Its session has ended: it is answered with that. */
+  cut(): void;
 }
 
 export interface SessionSeed {
@@ -56,15 +60,23 @@ interface CallStream {
   endedMs: number | undefined;
 }
 
+/** A stream, and the event of it that the client has seen last. */
+export interface Resumption {
+  readonly stream: Outbox;
+  readonly sequence: number | undefined;
+}
+
 export class HttpSession implements Session {
   readonly id: string;
   readonly endpoint: string;
   readonly principal: Principal;
   readonly revision: SessionRevision;
   readonly client: ClientFacts;
+  /** The key of its principal. */
+  readonly owner: string;
   readonly asks: Asks = new Asks();
   /** Requests under way, by the client's id. */
-  readonly calls: Map<RequestId, Cancellable> = new Map();
+  readonly calls: Map<RequestId, OpenCall> = new Map();
   logLevel: LogLevel | undefined = undefined;
   lastUsedMs: number;
   readonly createdMs: number;
@@ -78,6 +90,7 @@ export class HttpSession implements Session {
     this.principal = seed.principal;
     this.revision = seed.revision;
     this.client = seed.client;
+    this.owner = principalKey(seed.principal);
     this.createdMs = nowMs;
     this.lastUsedMs = nowMs;
   }
@@ -113,12 +126,12 @@ export class HttpSession implements Session {
     for (const [name, entry] of this.#streams ?? []) if (entry.stream.ended && drop(entry)) this.#streams?.delete(name);
   }
 
-  /** The stream that an event id belongs to, and the sequence to go on from. */
-  streamOf(eventId: string): { readonly stream: Outbox; readonly sequence: number } | undefined {
+  /** Where an event id leaves off; undefined when it is unknown, or what came after it is not kept. */
+  streamOf(eventId: string): Resumption | undefined {
     const parsed = parseEventId(eventId);
     if (parsed === undefined) return undefined;
     const stream = this.#own?.name === parsed.name ? this.#own : this.#streams?.get(parsed.name)?.stream;
-    return stream && { stream, sequence: parsed.sequence };
+    return stream?.holds(parsed.sequence) ? { stream, sequence: parsed.sequence } : undefined;
   }
 
   /** True while a client is connected to it or waits for an answer. */
@@ -127,7 +140,7 @@ export class HttpSession implements Session {
   }
 
   end(): void {
-    for (const call of [...this.calls.values()]) call.cancel();
+    for (const call of this.calls.values()) call.cut();
     this.asks.close();
     this.#own?.end();
     for (const { stream } of this.#streams?.values() ?? []) stream.end();
@@ -145,6 +158,8 @@ export interface SessionEvents {
 
 export class SessionTable {
   readonly #sessions: Map<string, HttpSession> = new Map();
+  /** The same sessions by principal. */
+  readonly #owners: Map<string, Set<HttpSession>> = new Map();
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
   readonly now: () => number;
@@ -159,11 +174,14 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
-  /** Undefined when the table is full of sessions that are in use. An unused one gives way to a new one. */
+  /** Undefined when the table is full and nobody's session may give way. */
   open(seed: SessionSeed): HttpSession | undefined {
     if (this.#sessions.size >= this.#limits.max && !this.#evict()) return undefined;
     const session = new HttpSession(seed, this.now());
     this.#sessions.set(session.id, session);
+    const owned = this.#owners.get(session.owner);
+    if (owned === undefined) this.#owners.set(session.owner, new Set([session]));
+    else owned.add(session);
     this.#events.opened(session);
     return session;
   }
@@ -172,8 +190,7 @@ export class SessionTable {
   find(id: string, endpoint: string, principal: Principal): HttpSession | undefined {
     const session = this.#sessions.get(id);
     if (session === undefined || session.endpoint !== endpoint) return undefined;
-    if (session.principal !== principal && principalKey(session.principal) !== principalKey(principal))
-      return undefined;
+    if (session.principal !== principal && session.owner !== principalKey(principal)) return undefined;
     const now = this.now();
     if (this.#expired(session, now)) {
       this.end(session);
@@ -183,8 +200,16 @@ export class SessionTable {
     return session;
   }
 
+  /** A call or stream of the session is over: it was in use until now. */
+  touch(session: HttpSession): void {
+    session.lastUsedMs = this.now();
+  }
+
   end(session: HttpSession): void {
     if (!this.#sessions.delete(session.id)) return;
+    const owned = this.#owners.get(session.owner);
+    owned?.delete(session);
+    if (owned?.size === 0) this.#owners.delete(session.owner);
     session.end();
     this.#events.closed(session);
   }
@@ -199,7 +224,7 @@ export class SessionTable {
   }
 
   close(): void {
-    for (const session of [...this.#sessions.values()]) this.end(session);
+    for (const session of this.#sessions.values()) this.end(session);
   }
 
   #expired(session: HttpSession, now: number): boolean {
@@ -207,13 +232,18 @@ export class SessionTable {
     return !session.busy && now - session.lastUsedMs > this.#limits.idleMs;
   }
 
-  /** The session unused for longest makes room, if it has been unused for a minute at least. */
+  /**
+   * Room is made by the principal that has the most sessions: the one unused for longest goes, if any is unused. Who
+   * opens sessions without end loses only their own.
+   */
   #evict(): boolean {
+    let largest: ReadonlySet<HttpSession> = new Set();
+    for (const owned of this.#owners.values()) if (owned.size > largest.size) largest = owned;
     let oldest: HttpSession | undefined;
-    for (const session of this.#sessions.values()) {
+    for (const session of largest) {
       if (!session.busy && (oldest === undefined || session.lastUsedMs < oldest.lastUsedMs)) oldest = session;
     }
-    if (oldest === undefined || this.now() - oldest.lastUsedMs < 60_000) return false;
+    if (oldest === undefined) return false;
     this.end(oldest);
     return true;
   }

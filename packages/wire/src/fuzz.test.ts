@@ -145,12 +145,25 @@ function parsed(text: string): JsonValue | undefined {
   }
 }
 
+/** Whether head and scan take the bytes for a response, the scan in small pieces. White space at the end is allowed. */
+function followed(bytes: Buffer, random: Random): boolean {
+  const head = resultHead(bytes);
+  if (head === undefined) return false;
+  const scan = scanResult();
+  for (let at = 0; at < head.after.length;) {
+    const size = 1 + random(40);
+    if (!scan.push(head.after.subarray(at, at + size))) return false;
+    at += size;
+  }
+  return scan.ended;
+}
+
 describe(`fuzz: ${runs} inputs, SALLYPORT_FUZZ_SEED=${seed}`, { timeout: 600_000 }, () => {
   it('envelope', () => {
     fuzz(0, (text) => {
       const incoming = readMessage(text);
       const value = parsed(text);
-      if (value === undefined) expect(incoming).toMatchObject({ kind: 'invalid', error: { error: { code: -32_700 } } });
+      expect(value !== undefined || (incoming.kind === 'invalid' && incoming.error.key === 'parse')).toBe(true);
       if (incoming.kind === 'batch') incoming.entries.forEach((entry) => classify(entry));
       if (incoming.kind !== 'request') return;
       expect(incoming.message).toEqual(value);
@@ -180,9 +193,8 @@ describe(`fuzz: ${runs} inputs, SALLYPORT_FUZZ_SEED=${seed}`, { timeout: 600_000
         'mcp-method': message.method,
         'mcp-name': pick(random, [encoded, other, undefined]),
       };
-      if (checkStandardHeaders(headers, message) === undefined && message.method === 'tools/call') {
-        expect(decodeHeaderValue(headers['mcp-name'] as string)).toBe(text);
-      }
+      const agrees = checkStandardHeaders(headers, message) === undefined && message.method === 'tools/call';
+      expect(!agrees || decodeHeaderValue(headers['mcp-name'] as string) === text).toBe(true);
       const declared = paramHeaders(parsed(other));
       if (!declared.valid) return;
       const args = { a: text, b: [text] };
@@ -196,17 +208,7 @@ describe(`fuzz: ${runs} inputs, SALLYPORT_FUZZ_SEED=${seed}`, { timeout: 600_000
     fuzz(2, (text, random) => {
       const bytes = Buffer.from(text);
       const whole = resultBytes(bytes);
-      const head = resultHead(bytes);
-      if (head !== undefined) {
-        const scan = scanResult();
-        let good = true;
-        for (let at = 0; at < head.after.length && good;) {
-          const size = 1 + random(40);
-          good = scan.push(head.after.subarray(at, at + size));
-          at += size;
-        }
-        expect(good && scan.ended).toBe(whole !== undefined);
-      }
+      expect(followed(bytes, random)).toBe(whole !== undefined && resultHead(bytes) !== undefined);
       const value = parsed(bytes.toString());
       if (whole === undefined || value === undefined) return;
       expect(parsed(Buffer.concat([whole.before, Buffer.from('4711'), whole.after]).toString())).toEqual({

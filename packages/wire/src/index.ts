@@ -62,7 +62,7 @@ export {
   type RequestId,
 } from './message.ts';
 export { applyEdits, exceedsShape, members, type Edit, type Members, type Span } from './json-text.ts';
-export { resultBytes, resultHead, type ResultBytes } from './response-bytes.ts';
+export { resultBytes, resultHead, scanResult, type ResultBytes, type ResultScan } from './response-bytes.ts';
 export {
   checkParamHeaders,
   checkStandardHeaders,

@@ -205,8 +205,8 @@ describe('exceedsShape', () => {
         const text = JSON.stringify(value, undefined, pretty ? 1 : 0);
         const { depth, values, names } = count(JSON.parse(text));
         expect(shapeOf(text, depth, values)).toEqual({ excess: undefined, names });
-        if (depth > 0) expect(exceedsShape(text, depth - 1, values)).toBe('levels');
-        if (values > 0) expect(exceedsShape(text, depth, values - 1)).toBe('members');
+        expect(exceedsShape(text, depth - 1, values)).toBe(depth > 0 ? 'levels' : undefined);
+        expect(exceedsShape(text, depth, values - 1)).toBe(values > 0 ? 'members' : undefined);
       }),
       { numRuns: 1000 },
     );

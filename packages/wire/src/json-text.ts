@@ -15,15 +15,26 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 
+/** Behind an escaped quote, so many characters are looked at one by one before the native search is worth its call. */
+const NEAR_CHARACTERS = 64;
+
 /**
  * Index just past the string whose opening quote is at `start`; the text's length when it never closes.
- * Each run of backslashes is counted once, by the quote behind it, so the whole is linear.
+ * A run of backslashes is counted once, by the quote behind it, so the whole is linear.
  */
 function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+  let at = start + 1;
+  for (let quote = text.indexOf('"', at); quote !== -1; quote = text.indexOf('"', at)) {
     let slashes = 0;
     while (text.charCodeAt(quote - 1 - slashes) === BACKSLASH) slashes++;
     if (slashes % 2 === 0) return quote + 1;
+    at = quote + 1;
+    const near = Math.min(at + NEAR_CHARACTERS, text.length);
+    while (at < near) {
+      const code = text.charCodeAt(at);
+      if (code === QUOTE) return at + 1;
+      at += code === BACKSLASH ? 2 : 1;
+    }
   }
   return text.length;
 }

@@ -73,21 +73,22 @@ function cutAt(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 function reference(stream: Buffer): Omit<Seen, 'oversize'> {
   const events: Seen['events'] = [];
   let [data, type, idBuffer, lastId, retryMs] = [[] as string[], '', '', '', undefined as number | undefined];
-  const lines = stream
-    .toString()
-    .replace(/^\ufeff/, '')
-    .split(/\r\n|\r|\n/)
-    .slice(0, -1);
-  for (const line of lines) {
-    const [, name = line, value = ''] = /^([^:]*):? ?([^]*)$/.exec(line) ?? [];
-    if (line === '') {
-      lastId = idBuffer;
-      if (data.length > 0) events.push({ event: type || 'message', data: data.join('\n'), id: lastId || undefined });
-      [data, type] = [[], ''];
-    } else if (name === 'data') data.push(value);
-    else if (name === 'event') type = value;
-    else if (name === 'id' && !value.includes('\0')) idBuffer = value;
-    else if (name === 'retry' && /^\d{1,9}$/.test(value)) retryMs = Number(value);
+  const dispatch = (): void => {
+    lastId = idBuffer;
+    if (data.length > 0) events.push({ event: type || 'message', data: data.join('\n'), id: lastId || undefined });
+    [data, type] = [[], ''];
+  };
+  const fields: Record<string, (value: string) => void> = {
+    data: (value) => data.push(value),
+    event: (value) => (type = value),
+    id: (value) => (idBuffer = value.includes('\0') ? idBuffer : value),
+    retry: (value) => (retryMs = /^\d{1,9}$/.test(value) ? Number(value) : retryMs),
+  };
+  const text = stream.toString().replace(/^\ufeff/, '');
+  for (const line of text.split(/\r\n|\r|\n/).slice(0, -1)) {
+    const [, name, value] = /^([^:]*):? ?([^]*)$/.exec(line) as unknown as [string, string, string];
+    if (line === '') dispatch();
+    else if (Object.hasOwn(fields, name)) fields[name]!(value);
   }
   return { events, lastId: lastId || undefined, retryMs };
 }

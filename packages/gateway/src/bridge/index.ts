@@ -4,9 +4,10 @@
  * know (2026-07-28, "Multi round-trip requests"). Calls within one era do not come here.
  */
 
-import type { Leg, Outgoing, ServerRequestAnswer, UpstreamAnswer } from '@sallyport/client';
+import { UpstreamError, type Leg, type Outgoing, type ServerRequestAnswer, type UpstreamAnswer } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import {
+  ERRORS,
   isObject,
   META_CLIENT_CAPABILITIES,
   META_CLIENT_INFO,
@@ -16,8 +17,10 @@ import {
   withoutEnvelope,
   type JsonObject,
   type JsonRpcErrorObject,
+  type JsonRpcRequest,
   type JsonRpcResult,
   type JsonValue,
+  type LogLevel,
 } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
@@ -32,10 +35,17 @@ export interface BridgeOptions {
   readonly metaText: (meta: JsonObject) => string;
   /** Asks the client of the call, if it declared that it can be asked this. */
   readonly ask: (call: Call, method: string, params: JsonObject | undefined) => Promise<ServerRequestAnswer>;
+  /** Lets a session-era server send the log messages that a stateless call wants. */
+  readonly needLevel: (leg: Leg, level: LogLevel) => Promise<void>;
+  /** The HTTP status of a server's error for a stateless client. */
+  readonly statusFor: (answer: UpstreamAnswer & { kind: 'error' }) => number;
 }
 
 /** Rounds of input that one call may take. */
 const MAX_ROUNDS = 10;
+
+/** 2025-11-25, elicitation: the only revision that knows it. */
+const URL_ELICITATION_REQUIRED = -32042;
 
 /** Capabilities of a client that mean the same in the stateless era. */
 const SHARED_CAPABILITIES = ['experimental', 'sampling', 'elicitation', 'roots', 'extensions'];
@@ -57,10 +67,11 @@ async function toStateless(options: BridgeOptions, call: Call, leg: Leg, compose
   let input: Changes = {};
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const answer = await send(call, leg, compose({ _meta: meta, ...input }));
-    if (answer.kind === 'error') return sessionError(answer.error);
+    if (answer.kind === 'error') return sessionError(answer.error, call);
     const text = await resultText(answer);
     const required = inputRequired(text);
     if (required === undefined) return withFront(text, {});
+    if (call.exchange.cancelled) throw new UpstreamError('cancelled', 'The client went between two rounds of input.');
     input = await fetchInput(options, call, required);
   }
   throw new Refused('refused', `The server asked for input more than ${MAX_ROUNDS} times.`);
@@ -91,6 +102,9 @@ function inputRequired(text: string): InputRequired | undefined {
   const { result } = JSON.parse(text) as JsonRpcResult;
   if (result['resultType'] !== 'input_required') return undefined;
   const { inputRequests, requestState } = result;
+  if (!isObject(inputRequests) && typeof requestState !== 'string') {
+    throw new UpstreamError('protocol', 'The server asked for input and named none (2026-07-28, multi round-trip requests).');
+  }
   return {
     requests: isObject(inputRequests) ? inputRequests : {},
     state: typeof requestState === 'string' ? requestState : undefined,
@@ -120,25 +134,27 @@ async function fetchInput(options: BridgeOptions, call: Call, { requests, state 
 }
 
 /** Codes of 2026-07-28 that a session-era client would not understand. */
-function sessionError(error: JsonRpcErrorObject): Answer {
-  const uri = isObject(error.data) ? error.data['uri'] : undefined;
-  const code =
-    error.code === -32602 && uri !== undefined
-      ? -32002
-      : error.code <= -32020 && error.code >= -32099
-        ? -32603
-        : error.code;
-  return { kind: 'error', error: { ...error, code }, status: 200 };
+function sessionError(error: JsonRpcErrorObject, { exchange }: Call): Answer {
+  return { kind: 'error', error: { ...error, code: sessionCode(error, exchange.message.method) }, status: 200 };
+}
+
+function sessionCode({ code, data }: JsonRpcErrorObject, method: string): number {
+  const isNotFound = method === 'resources/read' && isObject(data) && data['uri'] !== undefined;
+  if (code === ERRORS.invalid_params.code && isNotFound) return ERRORS.resource_not_found.code;
+  return code <= -32020 && code >= -32099 ? ERRORS.internal.code : code;
 }
 
 /** A stateless client calls a session-era server: its envelope stays here, the result gets what its revision asks for. */
 async function toSession(options: BridgeOptions, call: Call, leg: Leg, compose: Compose): Promise<Answer> {
-  const { message } = call.exchange;
+  const { message, logLevel } = call.exchange;
+  if (logLevel !== undefined) await options.needLevel(leg, logLevel);
   const given = message.params?.['_meta'];
   const meta = withoutEnvelope(isObject(given) ? given : {});
   const outgoing = compose({ _meta: options.metaText(meta), inputResponses: undefined, requestState: undefined });
   const answer = await send(call, leg, outgoing);
-  if (answer.kind === 'error') return statelessError(answer.error, message.params?.['uri']);
+  if (answer.kind === 'error') {
+    return { kind: 'error', error: statelessError(answer.error, message), status: options.statusFor(answer) };
+  }
   return withFront(await resultText(answer), {
     resultType: 'complete',
     ...(message.method === 'resources/read' && { ttlMs: 0, cacheScope: 'private' }),
@@ -147,10 +163,11 @@ async function toSession(options: BridgeOptions, call: Call, leg: Leg, compose: 
 }
 
 /** Codes of the session era that 2026-07-28 forbids. */
-function statelessError(error: JsonRpcErrorObject, uri: JsonValue | undefined): Answer {
-  if (error.code === -32002) {
+function statelessError(error: JsonRpcErrorObject, { params }: JsonRpcRequest): JsonRpcErrorObject {
+  if (error.code === ERRORS.resource_not_found.code) {
+    const uri = params?.['uri'];
     const data = { ...(isObject(error.data) ? error.data : {}), ...(uri !== undefined && { uri }) };
-    return { kind: 'error', error: { ...error, code: -32602, data }, status: 200 };
+    return { ...error, code: ERRORS.invalid_params.code, data };
   }
-  return { kind: 'error', error: error.code === -32042 ? { ...error, code: -32603 } : error, status: 200 };
+  return error.code === URL_ELICITATION_REQUIRED ? { ...error, code: ERRORS.internal.code } : error;
 }

@@ -1,7 +1,15 @@
 /** Changing a result without building it: the response's text, with members put at the front of its result. */
 
 import type { ResultAnswer } from '@sallyport/client';
-import { members, type JsonObject, type JsonRpcResult } from '@sallyport/wire';
+import {
+  applyEdits,
+  isObject,
+  members,
+  mergeObjects,
+  type Edit,
+  type JsonObject,
+  type JsonRpcResult,
+} from '@sallyport/wire';
 
 /** The whole response as text, with id 0. Rejects when its body breaks off. */
 export async function resultText(answer: ResultAnswer): Promise<string> {
@@ -15,22 +23,40 @@ export async function resultText(answer: ResultAnswer): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** The response cut at its id again, with `front` put before the members of the result that it does not have yet. */
+/**
+ * The response cut at its id again, with `front` put before the members of the result that it does not have yet; an
+ * object that it has gets what is missing in it.
+ */
 export function withFront(text: string, front: JsonObject): ResultAnswer {
-  const top = members(text, 0);
-  const result = top?.get('result');
+  const result = members(text, 0)?.get('result');
   const inner = result && members(text, result.start);
   if (result === undefined || inner === undefined) return rebuilt(text, front);
-  const added = Object.entries(front).filter(([name]) => !inner.has(name));
-  const list = added.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',');
-  const comma = inner.size > 0 && list !== '' ? ',' : '';
-  const whole = `{${list}${comma}${text.slice(result.start + 1, result.end)}`;
-  return cut(whole);
+  const edits: Edit[] = [];
+  let added = '';
+  for (const [name, value] of Object.entries(front)) {
+    const span = inner.get(name);
+    if (span === undefined) added += `${JSON.stringify(name)}:${JSON.stringify(value)},`;
+    else if (isObject(value)) edits.push(...insertion(text, span.start, value));
+  }
+  const start = result.start + 1;
+  if (added !== '') edits.push({ start, end: start, text: inner.size === 0 ? added.slice(0, -1) : added });
+  const within = edits.map((edit) => ({ ...edit, start: edit.start - result.start, end: edit.end - result.start }));
+  return cut(applyEdits(text.slice(result.start, result.end), within));
+}
+
+/** The edit that puts the members of `value` which an object of the text lacks at its front. */
+function insertion(text: string, at: number, value: JsonObject): Edit[] {
+  const there = members(text, at);
+  if (there === undefined) return [];
+  const lacking = Object.entries(value).filter(([name]) => !there.has(name));
+  if (lacking.length === 0) return [];
+  const list = JSON.stringify(Object.fromEntries(lacking)).slice(1, -1);
+  return [{ start: at + 1, end: at + 1, text: there.size === 0 ? list : `${list},` }];
 }
 
 function rebuilt(text: string, front: JsonObject): ResultAnswer {
   const { result } = JSON.parse(text) as JsonRpcResult;
-  return cut(JSON.stringify({ ...front, ...result }));
+  return cut(JSON.stringify(mergeObjects(result, front)));
 }
 
 function cut(result: string): ResultAnswer {

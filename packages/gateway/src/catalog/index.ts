@@ -4,29 +4,24 @@
  * others nothing. It asks servers through functions it is given; it knows no transport.
  */
 
-import { mergeObjects, type JsonObject } from '@sallyport/wire';
+import { isObject, type JsonObject } from '@sallyport/wire';
+import { FULL_CAPABILITIES, offeredCapabilities, unionCapabilities } from './capabilities.ts';
 import { prepareLists, type Lists, type Missing } from './lists.ts';
 import { mergeCatalog, type Catalog, type OfferRules } from './merge.ts';
 import type { Naming } from './naming.ts';
-import { LIST_KINDS, LISTS, readSnapshot, usableEntries, type ListKind, type Snapshot } from './snapshot.ts';
+import { Reading, type Source } from './reading.ts';
+import { LIST_KINDS, readSnapshot, type ListKind, type Snapshot } from './snapshot.ts';
 
+export { unionCapabilities } from './capabilities.ts';
 export { canonicalId, globMatcher, type Naming } from './naming.ts';
 export { ownerOfUri, type Catalog, type Hidden, type OfferRules, type ToolEntry } from './merge.ts';
-export { LISTS, type ListKind } from './snapshot.ts';
+export { LIST_KINDS, LISTS, usableEntries, type ListKind } from './snapshot.ts';
 export type { Lists, Missing } from './lists.ts';
+export type { Source } from './reading.ts';
 
 export interface CatalogServer extends OfferRules {
   /** Changes when another program or URL stands behind the name. */
   readonly fingerprint: string;
-}
-
-/** One server, answering. */
-export interface Source {
-  readonly capabilities: JsonObject;
-  readonly info: JsonObject;
-  readonly instructions: string | undefined;
-  /** Every page of a list. */
-  list(method: string, member: string): Promise<readonly unknown[]>;
 }
 
 export interface CatalogOptions {
@@ -36,39 +31,46 @@ export interface CatalogOptions {
   /** Name and version of this gateway. */
   readonly info: JsonObject;
   readonly deadlineMs: number;
+  /** Entries on one page. */
+  readonly pageSize?: number;
   readonly load: (server: string) => Promise<unknown>;
   readonly save: (server: string, snapshot: Snapshot) => Promise<void>;
-  /** Starts a server, so that `refreshed` gets a source. Rejects when it cannot be started. */
-  readonly start: (server: string) => Promise<void>;
-  /** Why a server is not there, for people. */
+  /** A server that answers, started if need be. Rejects when it cannot be started. */
+  readonly start: (server: string) => Promise<Source>;
+  /** Why a server is not there, in words that every client may read. */
   readonly problem: (server: string) => string | undefined;
   readonly onChanged: (kinds: ReadonlySet<ListKind>) => void;
   readonly log: (level: 'debug' | 'info' | 'warn', text: string, detail?: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
 }
 
-/** What every gateway can do until its servers have said what they can. */
-const FULL_CAPABILITIES: JsonObject = {
-  tools: { listChanged: true },
-  prompts: { listChanged: true },
-  resources: { listChanged: true, subscribe: true },
-  logging: {},
-  completions: {},
-};
-
 const INSTRUCTIONS_LENGTH = 200;
+/** A list that could not be read is not tried again sooner, unless the server says that it changed. */
+const READ_AGAIN_MS = 5000;
+
+interface Start {
+  readonly beganMs: number;
+  readonly done: Promise<void>;
+}
 
 export class CatalogRoom {
   readonly #options: CatalogOptions;
   readonly #snapshots: Map<string, Snapshot> = new Map();
-  readonly #refreshing: Map<string, Promise<void>> = new Map();
-  readonly #starting: Map<string, Promise<void>> = new Map();
+  readonly #readings: Map<string, Reading> = new Map();
+  readonly #starting: Map<string, Start> = new Map();
+  readonly #failedMs: Map<string, number> = new Map();
+  /** Those who wait for lists, told whenever one has come. */
+  readonly #waiting: Set<() => void> = new Set();
   #catalog: Catalog | undefined;
   #lists: Lists | undefined;
   #missingKey = '';
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    for (const { name } of options.servers) {
+      const reading = new Reading((source, kinds) => this.#read(name, source, kinds));
+      this.#readings.set(name, reading);
+    }
   }
 
   /** Loads what is known from before. */
@@ -93,7 +95,7 @@ export class CatalogRoom {
     const key = JSON.stringify(missing);
     if (this.#lists === undefined || key !== this.#missingKey) {
       this.#missingKey = key;
-      this.#lists = prepareLists(this.catalog, missing, this.#options.info);
+      this.#lists = prepareLists(this.catalog, missing, this.#options.info, this.#options.pageSize);
     }
     return this.#lists;
   }
@@ -102,113 +104,149 @@ export class CatalogRoom {
     return this.#snapshots.get(server);
   }
 
-  /** Servers whose offer is not known, with the reason. */
+  /** True when a server declares a capability, or has not said yet what it can. */
+  can(server: string, capability: string, flag?: string): boolean {
+    const snapshot = this.#snapshots.get(server);
+    if (snapshot === undefined) return true;
+    const declared = snapshot.capabilities[capability];
+    return flag === undefined ? declared !== undefined : isObject(declared) && declared[flag] === true;
+  }
+
+  /** Servers whose offer is not known, or not all of it, with the reason. */
   missing(): readonly Missing[] {
-    return this.#unknown().map((server) => ({
-      server,
-      reason: this.#options.problem(server) ?? 'It has not answered yet.',
-    }));
+    return this.#options.servers.flatMap(({ name: server }) => {
+      const snapshot = this.#snapshots.get(server);
+      if (snapshot === undefined) {
+        return [{ server, reason: this.#options.problem(server) ?? 'It has not answered yet.' }];
+      }
+      if (snapshot.unread.length === 0) return [];
+      return [{ server, reason: `It has not given its list of ${snapshot.unread.join(', ')}.` }];
+    });
   }
 
-  /** Starts the servers that were never heard of and waits for them, until the deadline. */
-  async ready(): Promise<void> {
-    const unknown = this.#unknown();
-    if (unknown.length === 0) return;
-    const all = Promise.all(unknown.map((server) => this.#begin(server)));
+  /** Waits, until the deadline, for lists that were never heard of; those of some kinds alone, where any are named. */
+  async ready(kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
+    const lacking = this.#lacking(kinds);
+    if (lacking.length === 0) return;
+    const starts = lacking.map((server) => this.#begin(server));
+    // The deadline is that of a start, not of a list: who comes later waits less.
+    const endMs = Math.max(...starts.map(({ beganMs }) => beganMs)) + this.#options.deadlineMs;
+    const leftMs = endMs - this.#options.now();
+    if (leftMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#options.deadlineMs);
-    await Promise.race([all, promise]);
+    const arrived = (): void => {
+      if (this.#lacking(kinds).length === 0) resolve();
+    };
+    this.#waiting.add(arrived);
+    const timer = setTimeout(resolve, leftMs);
+    void Promise.all(starts.map(({ done }) => done)).then(() => resolve());
+    await promise;
     clearTimeout(timer);
+    this.#waiting.delete(arrived);
   }
 
-  /** Reads all lists of a server that has just come up, or those of some kinds. Never rejects. */
-  refresh(server: string, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
-    const before = this.#refreshing.get(server) ?? Promise.resolve();
-    const running = before.then(() => this.#read(server, source, kinds));
-    this.#refreshing.set(server, running);
-    return running;
+  /** Reads all lists of a server that has just come up, those of some kinds, or with none its capabilities alone. Never rejects. */
+  async refresh(server: string, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
+    await this.#readings.get(server)?.request(source, kinds);
   }
 
   /** What is declared to clients: the union of what the servers can, all of it while one of them is unknown. */
   capabilities(): JsonObject {
     const known = this.#options.servers.flatMap((rules) => {
       const snapshot = this.#snapshots.get(rules.name);
-      return snapshot === undefined ? [] : [offered(snapshot.capabilities, rules)];
+      return snapshot === undefined ? [] : [offeredCapabilities(snapshot.capabilities, rules)];
     });
     const complete = known.length === this.#options.servers.length && known.length > 0;
-    return known.reduce(mergeObjects, complete ? {} : FULL_CAPABILITIES);
+    return known.reduce(unionCapabilities, complete ? {} : FULL_CAPABILITIES);
   }
 
   /** The servers' own instructions, the beginning of each. */
   instructions(): string | undefined {
     const parts = this.#options.servers.flatMap(({ name }) => {
       const text = this.#snapshots.get(name)?.instructions?.trim();
-      if (text === undefined || text === '') return [];
-      return [`${name}: ${text.length > INSTRUCTIONS_LENGTH ? `${text.slice(0, INSTRUCTIONS_LENGTH - 1)}…` : text}`];
+      return text === undefined || text === '' ? [] : [`${name}: ${beginning(text)}`];
     });
     return parts.length === 0 ? undefined : parts.join('\n');
   }
 
-  #unknown(): string[] {
-    return this.#options.servers.filter(({ name }) => !this.#snapshots.has(name)).map(({ name }) => name);
+  #lacking(kinds: readonly ListKind[]): string[] {
+    return this.#options.servers.flatMap(({ name }) => {
+      const unread = this.#snapshots.get(name)?.unread;
+      return unread === undefined || kinds.some((kind) => unread.includes(kind)) ? [name] : [];
+    });
   }
 
-  #begin(server: string): Promise<void> {
+  #begin(server: string): Start {
     const under = this.#starting.get(server);
     if (under !== undefined) return under;
-    const started = this.#options
+    const done = this.#options
       .start(server)
-      .then(() => this.#refreshing.get(server))
+      .then((source) => this.#readUnread(server, source))
       .catch((error: unknown) =>
-        this.#options.log('warn', 'a server could not be started', { server, error: String(error) }),
+        this.#options.log('debug', 'a list goes without a server', { server, error: String(error) }),
       )
       .finally(() => this.#starting.delete(server));
-    this.#starting.set(server, started);
-    return started;
+    const start = { beganMs: this.#options.now(), done };
+    this.#starting.set(server, start);
+    return start;
+  }
+
+  /** A server that came up is being read already; one that is up is asked again for what it failed to give. */
+  async #readUnread(server: string, source: Source): Promise<void> {
+    await this.#readings.get(server)?.done;
+    const unread = this.#snapshots.get(server)?.unread ?? LIST_KINDS;
+    const failedMs = this.#failedMs.get(server) ?? -Infinity;
+    if (unread.length === 0 || this.#options.now() - failedMs < READ_AGAIN_MS) return;
+    await this.refresh(server, source, unread);
   }
 
   async #read(server: string, source: Source, kinds: readonly ListKind[]): Promise<void> {
-    const rules = this.#options.servers.find(({ name }) => name === server);
-    if (rules === undefined) return;
-    const old = this.#snapshots.get(server);
-    const lists = await Promise.all(LIST_KINDS.map((kind) => this.#readList(server, source, kind, kinds, old)));
-    const [tools, prompts, resources, templates] = lists as [JsonObject[], JsonObject[], JsonObject[], JsonObject[]];
+    const rules = this.#options.servers.find(({ name }) => name === server) as CatalogServer;
     const { capabilities, info, instructions } = source;
+    const old = this.#snapshots.get(server);
     const snapshot: Snapshot = {
-      ...{ tools, prompts, resources, templates, capabilities, info, instructions },
+      ...(old ?? { tools: [], prompts: [], resources: [], templates: [], unread: LIST_KINDS }),
+      ...{ capabilities, info, instructions },
       atMs: this.#options.now(),
       fingerprint: rules.fingerprint,
     };
-    this.#snapshots.set(server, snapshot);
-    this.#changed(old, snapshot);
-    await this.#options.save(server, snapshot);
+    this.#put(server, snapshot);
+    await Promise.all(kinds.map((kind) => this.#readList(server, source, kind)));
+    const current = this.#snapshots.get(server) as Snapshot;
+    if (JSON.stringify({ ...current, atMs: old?.atMs }) === JSON.stringify(old)) return;
+    await this.#options
+      .save(server, current)
+      .catch((error: unknown) =>
+        this.#options.log('warn', 'a catalogue could not be saved', { server, error: String(error) }),
+      );
   }
 
-  async #readList(
-    server: string,
-    source: Source,
-    kind: ListKind,
-    wanted: readonly ListKind[],
-    old: Snapshot | undefined,
-  ): Promise<readonly JsonObject[]> {
-    const { method, member, capability } = LISTS[kind];
-    if (source.capabilities[capability] === undefined) return [];
-    if (!wanted.includes(kind) && old !== undefined) return old[kind];
+  /** Each list is shown as soon as it has come: one that hangs holds up no other. */
+  async #readList(server: string, source: Source, kind: ListKind): Promise<void> {
     try {
-      return usableEntries(kind, await source.list(method, member));
+      const entries = await source.list(kind);
+      const snapshot = this.#snapshots.get(server) as Snapshot;
+      const unread = snapshot.unread.filter((other) => other !== kind);
+      this.#put(server, { ...snapshot, [kind]: entries, unread });
     } catch (error) {
-      // Templates and prompts are often declared and not served: what was known before stays, else nothing.
-      this.#options.log('debug', 'a list could not be read', { server, method, error: String(error) });
-      return old?.[kind] ?? [];
+      this.#failedMs.set(server, this.#options.now());
+      this.#options.log('warn', 'a list could not be read', { server, kind, error: String(error) });
     }
   }
 
-  #changed(old: Snapshot | undefined, snapshot: Snapshot): void {
-    const kinds = new Set(
-      LIST_KINDS.filter((kind) => JSON.stringify(old?.[kind] ?? []) !== JSON.stringify(snapshot[kind])),
-    );
-    this.#invalidate();
-    if (kinds.size > 0) this.#options.onChanged(kinds);
+  #put(server: string, snapshot: Snapshot): void {
+    const old = this.#snapshots.get(server);
+    const kinds = LIST_KINDS.filter((kind) => JSON.stringify(old?.[kind] ?? []) !== JSON.stringify(snapshot[kind]));
+    const before = kinds.length === 0 ? undefined : this.lists.versions;
+    this.#snapshots.set(server, snapshot);
+    if (before !== undefined) {
+      this.#invalidate();
+      const { versions } = this.lists;
+      // What the configuration hides may change without anybody being told.
+      const changed = kinds.filter((kind) => before[kind] !== versions[kind]);
+      if (changed.length > 0) this.#options.onChanged(new Set(changed));
+    }
+    for (const arrived of this.#waiting) arrived();
   }
 
   #invalidate(): void {
@@ -217,15 +255,9 @@ export class CatalogRoom {
   }
 }
 
-/** A server's capabilities without the features that are switched off, with the changes that the gateway reports itself. */
-function offered(capabilities: JsonObject, { features }: OfferRules): JsonObject {
-  const { tools, prompts, resources, ...others } = capabilities;
-  return {
-    ...others,
-    ...(tools !== undefined && features.tools && { tools: mergeObjects(tools as JsonObject, { listChanged: true }) }),
-    ...(prompts !== undefined &&
-      features.prompts && { prompts: mergeObjects(prompts as JsonObject, { listChanged: true }) }),
-    ...(resources !== undefined &&
-      features.resources && { resources: mergeObjects(resources as JsonObject, { listChanged: true }) }),
-  };
+/** Cut between characters, never in one. */
+function beginning(text: string): string {
+  if (text.length <= INSTRUCTIONS_LENGTH) return text;
+  const cut = text.slice(0, INSTRUCTIONS_LENGTH - 1);
+  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
 }

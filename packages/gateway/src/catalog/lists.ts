@@ -28,6 +28,8 @@ const SESSION_ONLY: readonly string[] = ['execution'];
 export interface Lists {
   /** Of the whole catalogue: the same content has the same version, on every run. */
   readonly version: string;
+  /** Of each list alone. */
+  readonly versions: Readonly<Record<ListKind, string>>;
   /** One page that begins at `offset`; `cursor` turns the next page's offset into text. */
   page(kind: ListKind, era: Era, offset: number, cursor: (offset: number) => string): Answer;
   readonly counts: Readonly<Record<ListKind, number>>;
@@ -44,6 +46,12 @@ export function prepareLists(
     prompts: [...catalog.prompts.values()].map((entry) => entry.shown),
     resources: [...catalog.resources.values()].map((entry) => entry.shown),
     templates: catalog.templates.map((entry) => entry.shown),
+  };
+  const versions = {
+    tools: digest(entries.tools),
+    prompts: digest(entries.prompts),
+    resources: digest(entries.resources),
+    templates: digest(entries.templates),
   };
   const texts = new Map<string, Answer>();
   const build = (kind: ListKind, era: Era, offset: number, cursor: string | undefined): Answer => {
@@ -64,7 +72,8 @@ export function prepareLists(
     );
   };
   return {
-    version: createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 16),
+    version: digest(versions),
+    versions,
     page: (kind, era, offset, cursor) => {
       const next = offset + pageSize < entries[kind].length ? cursor(offset + pageSize) : undefined;
       if (offset > 0 || next !== undefined) return build(kind, era, offset, next);
@@ -80,6 +89,10 @@ export function prepareLists(
       templates: entries.templates.length,
     },
   };
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }
 
 function withoutSessionMembers(entry: JsonObject): JsonObject {

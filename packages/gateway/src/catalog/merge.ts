@@ -5,7 +5,7 @@
 
 import { isObject, paramHeaders, type JsonObject, type ParamHeader } from '@sallyport/wire';
 import type { ArgumentRules } from '../call.ts';
-import { canonicalId, globMatcher, matchesLiterals, shownName, type Naming } from './naming.ts';
+import { canonicalId, globMatcher, HASH_LENGTHS, matchesLiterals, shownName, type Naming } from './naming.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What the configuration says about a server's offer. */
@@ -59,6 +59,19 @@ export interface Catalog {
   readonly resources: ReadonlyMap<string, Entry>;
   readonly templates: readonly TemplateEntry[];
   readonly hidden: readonly Hidden[];
+  /** Canonical ids of tools and prompts that servers have and clients do not see, for whatever reason. */
+  readonly withheld: ReadonlySet<string>;
+}
+
+/** What a merge fills. */
+interface Merging {
+  readonly naming: Naming;
+  readonly tools: Map<string, ToolEntry>;
+  readonly prompts: Map<string, NamedEntry>;
+  readonly resources: Map<string, Entry>;
+  readonly templates: TemplateEntry[];
+  readonly hidden: Hidden[];
+  readonly withheld: Set<string>;
 }
 
 /** Merges in configuration order. A server without a snapshot offers nothing yet. */
@@ -67,55 +80,79 @@ export function mergeCatalog(
   snapshots: ReadonlyMap<string, Snapshot>,
   naming: Naming,
 ): Catalog {
-  const tools = new Map<string, ToolEntry>();
-  const prompts = new Map<string, NamedEntry>();
-  const resources = new Map<string, Entry>();
-  const templates: TemplateEntry[] = [];
-  const hidden: Hidden[] = [];
+  const merging: Merging = {
+    naming,
+    tools: new Map(),
+    prompts: new Map(),
+    resources: new Map(),
+    templates: [],
+    hidden: [],
+    withheld: new Set(),
+  };
   for (const rules of servers) {
     const snapshot = snapshots.get(rules.name);
     if (snapshot === undefined) continue;
-    if (rules.features.tools) addTools(rules, snapshot, naming, tools, hidden);
-    if (rules.features.prompts) addPrompts(rules, snapshot, naming, prompts, hidden);
-    if (rules.features.resources) addResources(rules, snapshot, resources, templates, hidden);
+    addTools(rules, snapshot, merging);
+    addPrompts(rules, snapshot, merging);
+    if (rules.features.resources) addResources(rules, snapshot, merging);
   }
-  return { tools, prompts, resources, templates, hidden };
+  return merging;
 }
 
-function addTools(
-  rules: OfferRules,
-  snapshot: Snapshot,
-  naming: Naming,
-  into: Map<string, ToolEntry>,
-  hidden: Hidden[],
-): void {
+function addTools(rules: OfferRules, snapshot: Snapshot, merging: Merging): void {
+  const { features, name: server, overHttp } = rules;
   const allowed = rules.tools.allow === undefined ? () => true : globMatcher(rules.tools.allow);
   const denied = globMatcher(rules.tools.deny);
   for (const tool of snapshot.tools) {
     const original = tool['name'] as string;
-    if (!allowed(original) || denied(original)) continue;
+    if (!features.tools || !allowed(original) || denied(original)) {
+      merging.withheld.add(canonicalId(server, original));
+      continue;
+    }
     const headers = paramHeaders(tool['inputSchema']);
-    if (!headers.valid && rules.overHttp) {
-      hidden.push({ server: rules.name, what: original, reason: headers.reason });
+    if (!headers.valid && overHttp) {
+      hide(merging, server, original, headers.reason);
       continue;
     }
-    const name = shownName(rules.name, original, rules.tools.rename[original] ?? original, naming);
-    const owner = into.get(name);
-    if (owner !== undefined) {
-      hidden.push({ server: rules.name, what: original, reason: `the name ${name} belongs to ${owner.server}` });
-      continue;
-    }
-    const argumentRules = rules.tools.arguments[original];
-    into.set(name, {
-      server: rules.name,
-      id: canonicalId(rules.name, original),
+    const name = freeName(merging.tools, server, original, own(rules.tools.rename, original) ?? original, merging);
+    if (name === undefined) continue;
+    const argumentRules = own(rules.tools.arguments, original);
+    merging.tools.set(name, {
+      server,
+      id: canonicalId(server, original),
       original,
       name,
-      shown: shownTool(tool, name, rules.tools.describe[original], argumentRules),
+      shown: shownTool(tool, name, own(rules.tools.describe, original), argumentRules),
       paramHeaders: headers.valid ? headers.declarations : [],
       argumentRules,
     });
   }
+}
+
+/** What the configuration says of a name that a server chose: names such as `constructor` are on every object. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function hide(merging: Merging, server: string, original: string, reason: string): void {
+  merging.hidden.push({ server, what: original, reason });
+  merging.withheld.add(canonicalId(server, original));
+}
+
+/** The name to show; undefined, and reported, when another has it. A hash that is taken is made longer. */
+function freeName(
+  taken: ReadonlyMap<string, NamedEntry>,
+  server: string,
+  original: string,
+  label: string,
+  merging: Merging,
+): string | undefined {
+  const names = HASH_LENGTHS.map((length) => shownName(server, original, label, merging.naming, length));
+  const free = names.find((name) => !taken.has(name));
+  if (free !== undefined) return free;
+  const [name] = names as [string];
+  hide(merging, server, original, `the name ${name} belongs to ${taken.get(name)?.server}`);
+  return undefined;
 }
 
 /** The definition with its shown name, its replaced description, and without the arguments that are not the caller's. */
@@ -140,39 +177,22 @@ function shownTool(
   return shown;
 }
 
-function addPrompts(
-  rules: OfferRules,
-  snapshot: Snapshot,
-  naming: Naming,
-  into: Map<string, NamedEntry>,
-  hidden: Hidden[],
-): void {
+function addPrompts({ name: server, features }: OfferRules, snapshot: Snapshot, merging: Merging): void {
   for (const prompt of snapshot.prompts) {
     const original = prompt['name'] as string;
-    const name = shownName(rules.name, original, original, naming);
-    const owner = into.get(name);
-    if (owner !== undefined) {
-      hidden.push({ server: rules.name, what: original, reason: `the name ${name} belongs to ${owner.server}` });
+    const id = canonicalId(server, original);
+    if (!features.prompts) {
+      merging.withheld.add(id);
       continue;
     }
-    into.set(name, {
-      server: rules.name,
-      id: canonicalId(rules.name, original),
-      original,
-      name,
-      shown: { ...prompt, name },
-    });
+    const name = freeName(merging.prompts, server, original, original, merging);
+    if (name === undefined) continue;
+    merging.prompts.set(name, { server, id, original, name, shown: { ...prompt, name } });
   }
 }
 
 /** URIs are never rewritten: the first owner in configuration order keeps one. */
-function addResources(
-  rules: OfferRules,
-  snapshot: Snapshot,
-  resources: Map<string, Entry>,
-  templates: TemplateEntry[],
-  hidden: Hidden[],
-): void {
+function addResources(rules: OfferRules, snapshot: Snapshot, { resources, templates, hidden }: Merging): void {
   for (const resource of snapshot.resources) {
     const uri = resource['uri'] as string;
     const owner = resources.get(uri);

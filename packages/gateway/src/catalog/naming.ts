@@ -12,7 +12,8 @@ export interface Naming {
 }
 
 const FOREIGN = /[^A-Za-z0-9_-]/g;
-const HASH_LENGTH = 6;
+/** Characters of the hash: the second length is for a name whose first one is taken. */
+export const HASH_LENGTHS = [6, 12] as const;
 
 export function canonicalId(server: string, original: string): string {
   return `${server}__${original}`;
@@ -20,14 +21,20 @@ export function canonicalId(server: string, original: string): string {
 
 /**
  * The name to show. `label` is the original name, or what the configuration renames it to. What had to be replaced or
- * cut gets a hash of the canonical id, so two things that look alike never get one name.
+ * cut gets a hash of the canonical id, so that things that look alike get different names.
  */
-export function shownName(server: string, original: string, label: string, naming: Naming): string {
+export function shownName(
+  server: string,
+  original: string,
+  label: string,
+  naming: Naming,
+  hashLength: number = HASH_LENGTHS[0],
+): string {
   const full = naming.mode === 'prefixed' ? canonicalId(server, label) : label;
   const clean = full.replace(FOREIGN, '_');
   if (clean === full && clean.length <= naming.maxLength && clean !== '') return full;
-  const hash = createHash('sha256').update(canonicalId(server, original)).digest('hex').slice(0, HASH_LENGTH);
-  return `${clean.slice(0, naming.maxLength - HASH_LENGTH - 1)}_${hash}`;
+  const hash = createHash('sha256').update(canonicalId(server, original)).digest('hex').slice(0, hashLength);
+  return `${clean.slice(0, naming.maxLength - hashLength - 1)}_${hash}`;
 }
 
 /** A glob over names: `*` stands for any text. Compiled once; linear in the name's length. */

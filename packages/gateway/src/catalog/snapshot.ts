@@ -10,6 +10,8 @@ export interface Snapshot {
   readonly prompts: readonly JsonObject[];
   readonly resources: readonly JsonObject[];
   readonly templates: readonly JsonObject[];
+  /** Lists that the server declares and has never given: empty above, and not known to be empty. */
+  readonly unread: readonly ListKind[];
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
   readonly instructions: string | undefined;
@@ -72,7 +74,7 @@ export function usableEntries(kind: ListKind, entries: readonly unknown[]): Json
 /** A snapshot read back from the store; undefined when it is not one. */
 export function readSnapshot(value: unknown): Snapshot | undefined {
   if (!isObject(value)) return undefined;
-  const { tools, prompts, resources, templates, capabilities, info, instructions, atMs, fingerprint } = value;
+  const { tools, prompts, resources, templates, unread, capabilities, info, instructions, atMs, fingerprint } = value;
   if (typeof atMs !== 'number' || typeof fingerprint !== 'string' || !isObject(capabilities) || !isObject(info)) {
     return undefined;
   }
@@ -83,6 +85,7 @@ export function readSnapshot(value: unknown): Snapshot | undefined {
     prompts: list('prompts', prompts),
     resources: list('resources', resources),
     templates: list('templates', templates),
+    unread: LIST_KINDS.filter((kind) => (Array.isArray(unread) && unread.includes(kind)) || !Array.isArray(value[kind])),
     capabilities,
     info,
     instructions: typeof instructions === 'string' ? instructions : undefined,

@@ -3,11 +3,16 @@
  * closed when the verb is done. Over it go status requests and one MCP session. It prints nothing but notes.
  */
 import { askAllPages, errorOf, openHttpSession, UpstreamError, type Leg } from '@sallyport/client';
-import { MAX_UPSTREAM_BYTES, isObject, type JsonObject, type JsonRpcErrorObject, type JsonValue } from '@sallyport/wire';
+import {
+  MAX_UPSTREAM_BYTES,
+  isObject,
+  type JsonObject,
+  type JsonRpcErrorObject,
+  type JsonValue,
+} from '@sallyport/wire';
 import { STATUS_PATH, TOOLS_PATH } from '../admin-endpoints.ts';
 import type { Config } from '../config/index.ts';
 import { openLocalKey } from '../credentials/index.ts';
-import { createGateway } from '../gateway.ts';
 import type { GatewayStatus, ToolReport } from '../status.ts';
 import { createLog, type LogLevel } from '../telemetry/index.ts';
 import { loadToRun } from './configuration.ts';
@@ -22,12 +27,19 @@ import { oneLine } from './text.ts';
 export interface Reached {
   readonly url: URL;
   /** Where and since when it runs; undefined for one of this process. */
-  readonly running: { readonly pid: number; readonly startedMs: number; readonly configPath: string | undefined } | undefined;
+  readonly running:
+    | { readonly pid: number; readonly startedMs: number; readonly configPath: string | undefined }
+    | undefined;
   readonly interrupt: Interrupt;
   status(): Promise<GatewayStatus>;
   tools(): Promise<ToolReport>;
-  /** The MCP session, opened when it is first asked for. `capabilities` counts then. */
-  session(capabilities?: JsonObject): Promise<Leg>;
+  /** The MCP session, opened when it is first asked for. */
+  session(): Promise<Leg>;
+}
+
+export interface WithGatewayOptions {
+  /** Of a gateway that is started for once, unless `--log-level` says another: a verb that shows what is wrong needs no log. */
+  readonly logLevel?: LogLevel;
 }
 
 /** For opening the session with a gateway of this machine. */
@@ -43,24 +55,23 @@ export async function withGateway<T>(
   context: CliContext,
   globals: GlobalOptions,
   use: (gateway: Reached) => Promise<T>,
+  { logLevel = 'error' }: WithGatewayOptions = {},
 ): Promise<T> {
   const interrupt = createInterrupt(context);
   let gateway: OnceGateway | undefined;
   let session: Promise<Leg> | undefined;
   try {
     const found = await findRunning(context, globals);
-    if (found === undefined) gateway = await startForOnce(context, globals);
+    if (found === undefined) gateway = await startForOnce(context, { logLevel, ...globals });
     const url = new URL(found?.url ?? gateway?.url ?? '');
-    const localKey = await openLocalKey({ directory: await context.files.stateDirectory() });
-    const ownKey = context.env['SALLYPORT_KEY'];
-    const key = ownKey === undefined || ownKey === '' ? localKey : ownKey;
+    const keys = await keysOf(context);
     const reached: Reached = {
       url,
       running: found,
       interrupt,
-      status: async () => (await readOwn(url, STATUS_PATH, localKey)) as GatewayStatus,
-      tools: async () => (await readOwn(url, TOOLS_PATH, localKey)) as ToolReport,
-      session: (capabilities = {}) => (session ??= openSession(context, url, key, capabilities)),
+      status: async () => (await readOwn(url, STATUS_PATH, keys.local)) as GatewayStatus,
+      tools: async () => (await readOwn(url, TOOLS_PATH, keys.local)) as ToolReport,
+      session: () => (session ??= openSession(context, url, keys.caller)),
     };
     return await Promise.race([use(reached), interrupt.asked]);
   } catch (error) {
@@ -72,12 +83,24 @@ export async function withGateway<T>(
   }
 }
 
+/** The local key for what only this machine's user may see, and the one to call with. */
+async function keysOf({ files, env }: CliContext): Promise<{ readonly local: string; readonly caller: string }> {
+  const local = await openLocalKey({ directory: await files.stateDirectory() });
+  const own = env['SALLYPORT_KEY'] ?? '';
+  return { local, caller: own === '' ? local : own };
+}
+
 interface OnceGateway {
   readonly url: string;
   close(): Promise<void>;
 }
 
-async function startForOnce(context: CliContext, globals: GlobalOptions): Promise<OnceGateway> {
+async function startForOnce(
+  context: CliContext,
+  globals: GlobalOptions & { readonly logLevel: string },
+): Promise<OnceGateway> {
+  // What a gateway is made of is loaded only when there is none to talk to.
+  const { createGateway } = await import('../gateway.ts');
   const { config } = await loadToRun(context, globals);
   const gateway = await createGateway({
     config: forThisMachine(config),
@@ -85,7 +108,7 @@ async function startForOnce(context: CliContext, globals: GlobalOptions): Promis
     env: context.env,
     version: context.version,
     log: createLog({
-      level: (globals.logLevel ?? 'error') as LogLevel,
+      level: globals.logLevel as LogLevel,
       format: 'pretty',
       stream: process.stderr,
       color: globals.color && process.stderr.isTTY,
@@ -110,14 +133,17 @@ function forThisMachine(config: Config): Config {
   };
 }
 
-async function openSession(context: CliContext, url: URL, key: string, clientCapabilities: JsonObject): Promise<Leg> {
+/** What the command line can answer in the middle of a call. It has no model, so it does not offer sampling. */
+const CAPABILITIES: JsonObject = { elicitation: { form: {}, url: {} }, roots: {} };
+
+async function openSession(context: CliContext, url: URL, key: string): Promise<Leg> {
   return await openHttpSession({
     url,
     headers: { authorization: `Bearer ${key}` },
     // No variables, no proxy: the gateway is on this machine.
     env: {},
     clientInfo: { name: 'sallyport-cli', version: context.version },
-    clientCapabilities,
+    clientCapabilities: CAPABILITIES,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxMessageBytes: MAX_UPSTREAM_BYTES,
     events: {

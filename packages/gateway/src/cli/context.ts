@@ -34,6 +34,8 @@ export type Prompts = {
 export type CliFiles = ConfigFiles & {
   /** Replaces a file as a whole; its mode stays, a link is followed. */
   readonly replace: (path: string, data: string | Uint8Array) => Promise<void>;
+  /** Writes a new file for the user alone, and its directory. Fails when it is there. */
+  readonly create: (path: string, text: string) => Promise<void>;
   /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */
   readonly readState: (path: string) => Promise<string | undefined>;
   readonly writeState: (path: string, text: string) => Promise<void>;

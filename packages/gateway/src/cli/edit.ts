@@ -1,13 +1,14 @@
 /** What `add`, `remove`, `enable` and `disable` share: edit the file's text, check it, write it whole. */
 import { checkDraft, draftOf } from '../config/check-text.ts';
 import { editConfig, type Edit } from '../config/edit.ts';
-import { findConfig } from '../config/find.ts';
+import { findConfig, firstConfigPath } from '../config/find.ts';
 import { configFormat } from '../config/load.ts';
 import { configError, ConfigError } from '../config/problems.ts';
 import { maxFileBytes } from '../config/source.ts';
 import { configHash, lockPath } from '../config/trust.ts';
 import { trustStore } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
+import { note } from './output.ts';
 
 /**
  * Edits the configuration that `serve` would use; gives its path. A file that was trusted before stays trusted: the change
@@ -15,6 +16,7 @@ import type { CliContext, GlobalOptions } from './context.ts';
  */
 export async function editFile(context: CliContext, globals: GlobalOptions, edit: Edit): Promise<string> {
   const { files } = context;
+  if (edit.kind === 'add') await createFirst(context, globals);
   const { path } = await findConfig({ ...context, file: globals.config, exists: files.exists });
   const format = configFormat(path);
   const { realPath } = await files.checkTrusted(path);
@@ -34,4 +36,22 @@ export async function editFile(context: CliContext, globals: GlobalOptions, edit
   await files.replace(realPath, after);
   if (wasTrusted) await store.trust(path, configHash(new TextEncoder().encode(after), lock));
   return path;
+}
+
+/** The first server needs a file to stand in: the user's own, when there is none anywhere. */
+async function createFirst(context: CliContext, globals: GlobalOptions): Promise<void> {
+  const { files } = context;
+  const path = firstConfigPath({ ...context, file: globals.config });
+  if (path === undefined) return;
+  const options = { ...context, file: undefined, exists: files.exists };
+  const isThere = await findConfig(options).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  await files.create(
+    path,
+    '# Servers of Sallyport. `sallyport config schema` prints what may stand here.\nmcpServers: {}\n',
+  );
+  note(context, `wrote a first configuration: ${path}`);
 }

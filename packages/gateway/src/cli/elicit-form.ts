@@ -4,7 +4,7 @@
  */
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
 import type { Choice } from './context.ts';
-import { oneLine } from './text.ts';
+import { oneLine, textOf } from './text.ts';
 
 interface FieldFacts {
   readonly name: string;
@@ -94,7 +94,7 @@ function choicesOf(schema: JsonObject, titled: 'oneOf' | 'anyOf'): readonly Choi
 }
 
 function choice(value: JsonValue | undefined, title: JsonValue | undefined): Choice {
-  return { value: String(value), label: oneLine(String(title ?? value)) };
+  return { value: textOf(value), label: oneLine(textOf(title ?? value)) };
 }
 
 function labelOf(name: string, { title, description }: JsonObject, required: boolean): string {
@@ -104,7 +104,10 @@ function labelOf(name: string, { title, description }: JsonObject, required: boo
 }
 
 /** What is wrong with so many choices, or undefined. */
-export function selectionProblem(count: number, { min, max }: { readonly min: number; readonly max: number }): string | undefined {
+export function selectionProblem(
+  count: number,
+  { min, max }: { readonly min: number; readonly max: number },
+): string | undefined {
   if (count < min) return `choose at least ${min}`;
   return count > max ? `choose at most ${max}` : undefined;
 }
@@ -119,25 +122,33 @@ function readNumber(answer: string, { type, minimum, maximum }: JsonObject): Rea
   return { value };
 }
 
-function readText(answer: string, { minLength, maxLength, pattern, format }: JsonObject): Reading {
-  const length = [...answer].length;
+function readText(answer: string, { minLength, maxLength, format }: JsonObject): Reading {
+  // JSON Schema counts code points.
+  const { length } = Array.from(answer);
   if (typeof minLength === 'number' && length < minLength) return { problem: `at least ${minLength} characters` };
   if (typeof maxLength === 'number' && length > maxLength) return { problem: `at most ${maxLength} characters` };
-  // Checked by the server alone: a foreign pattern can be made to run for ever.
-  const hint = typeof pattern === 'string' && answer === '' ? { problem: `like ${oneLine(pattern)}` } : undefined;
-  if (hint !== undefined) return hint;
+  // A `pattern` is for the server to check: a foreign one can be made to run for ever.
   const check = typeof format === 'string' ? FORMATS.get(format) : undefined;
   return check === undefined || check.fits(answer) ? { value: answer } : { problem: check.expected };
 }
 
 const FORMATS: ReadonlyMap<string, { readonly fits: (text: string) => boolean; readonly expected: string }> = new Map([
   ['email', { fits: (text) => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text), expected: 'an address such as me@example.com' }],
-  ['uri', { fits: (text) => /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(text) && URL.canParse(text), expected: 'an address such as https://example.com' }],
+  [
+    'uri',
+    {
+      fits: (text) => /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(text) && URL.canParse(text),
+      expected: 'an address such as https://example.com',
+    },
+  ],
   ['date', { fits: isDate, expected: 'a date such as 2026-01-31' }],
   [
     'date-time',
     {
-      fits: (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text) && isDate(text.slice(0, 10)) && !Number.isNaN(Date.parse(text)),
+      fits: (text) =>
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
+        isDate(text.slice(0, 10)) &&
+        !Number.isNaN(Date.parse(text)),
       expected: 'a time such as 2026-01-31T08:30:00Z',
     },
   ],

@@ -7,22 +7,26 @@ import type { JsonObject, JsonValue } from '@sallyport/wire';
 import type { CliContext } from './context.ts';
 import { fieldsOf, selectionProblem, type Field } from './elicit-form.ts';
 import { note } from './output.ts';
-import { oneLine, plain } from './text.ts';
+import { oneLine, plain, textOf } from './text.ts';
 
 const LEAVE_OUT = '\u0000';
 
 export async function answerElicitation(context: CliContext, params: JsonObject): Promise<ServerRequestAnswer> {
-  const message = oneLine(String(params['message'] ?? ''));
+  const message = oneLine(textOf(params['message'] ?? ''));
   if (!context.isTerminal) {
     note(context, `note: the server asks: ${message}\n  declined, since nobody sits at a terminal`);
     return { result: { action: 'decline' } };
   }
-  return { result: await (params['mode'] === 'url' ? answerUrl(context, params, message) : answerForm(context, params, message)) };
+  return {
+    result: await (params['mode'] === 'url'
+      ? answerUrl(context, params, message)
+      : answerForm(context, params, message)),
+  };
 }
 
 /** The address is shown whole, so that the person can judge whose it is; opening it is up to them. */
 async function answerUrl(context: CliContext, params: JsonObject, message: string): Promise<JsonObject> {
-  const url = String(params['url'] ?? '');
+  const url = textOf(params['url'] ?? '');
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
     note(context, `note: the server wants ${oneLine(url)} to be opened, which is no web address: declined`);
     return { action: 'decline' };
@@ -92,6 +96,8 @@ async function askField(context: CliContext, field: Field): Promise<FieldAnswer>
     }
     case 'many':
       return await askMany(context, field);
+    default:
+      return field satisfies never;
   }
 }
 

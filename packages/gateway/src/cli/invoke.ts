@@ -3,12 +3,12 @@
  * when wanted, and what the server asks is asked on the terminal. It does not show the result.
  */
 import { ask } from '@sallyport/client';
-import { isObject, LOG_LEVELS, type JsonObject, type JsonRpcNotification } from '@sallyport/wire';
+import { isObject, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
 import type { Reached } from './connection.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { answerElicitation } from './elicit.ts';
 import { note } from './output.ts';
-import { cut, oneLine } from './text.ts';
+import { cut, oneLine, textOf } from './text.ts';
 
 /** The gateway's clocks decide over calls; this only ends a wait that nobody ends otherwise. */
 const MAX_WAIT_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export async function invoke(
   method: string,
   params: JsonObject,
 ): Promise<JsonObject> {
-  const leg = await gateway.session({ elicitation: { form: {}, url: {} }, roots: {} });
+  const leg = await gateway.session();
   const level = wantedLevel(globals.logLevel);
   if (level !== undefined && leg.server.capabilities['logging'] !== undefined) {
     await ask(leg, 'logging/setLevel', { level }, { timeoutMs: MAX_WAIT_MS });
@@ -40,8 +40,7 @@ export async function invoke(
     const pending = leg.request({
       ...outgoing,
       maxMs: MAX_WAIT_MS,
-      text: (id) =>
-        JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: { progressToken: id } } }),
+      text: (id) => JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: { progressToken: id } } }),
       cause: {
         notify: show,
         ask: async (message) => {
@@ -104,12 +103,17 @@ function progressText({ progress, total, message }: JsonObject): string {
 }
 
 function logText({ level, logger, data }: JsonObject): string {
-  const text = typeof data === 'string' ? data : isObject(data) && typeof data['message'] === 'string' ? data['message'] : JSON.stringify(data);
+  const text =
+    typeof data === 'string'
+      ? data
+      : isObject(data) && typeof data['message'] === 'string'
+        ? data['message']
+        : JSON.stringify(data);
   const who = typeof logger === 'string' ? ` ${oneLine(logger)}:` : '';
-  return `[${oneLine(String(level))}]${who} ${oneLine(text ?? '')}`;
+  return `[${oneLine(textOf(level))}]${who} ${oneLine(text ?? '')}`;
 }
 
-const LEVELS: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
+const LEVELS: Readonly<Record<string, LogLevel>> = {
   trace: 'debug',
   debug: 'debug',
   info: 'info',
@@ -119,6 +123,6 @@ const LEVELS: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
 };
 
 /** The level of server logs that go with `--log-level`; none without it. */
-function wantedLevel(logLevel: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
+function wantedLevel(logLevel: string | undefined): LogLevel | undefined {
   return logLevel === undefined ? undefined : LEVELS[logLevel];
 }

@@ -22,11 +22,17 @@ export async function findRunning(context: CliContext, globals: GlobalOptions): 
   if (record === undefined || !isWanted(record, context, globals)) return undefined;
   const answer = await challenge(context, state, record);
   if (answer === 'foreign') {
-    note(context, `warning: what answers at ${record.url} is not the gateway of ${state}: it is not used and gets no key`);
+    note(
+      context,
+      `warning: what answers at ${record.url} is not the gateway of ${state}: it is not used and gets no key`,
+    );
   }
   if (answer !== 'ours') return undefined;
   if (await hasChanged(context, record)) {
-    note(context, `note: ${record.configPath} has changed since the gateway at ${record.url} read it: restart it to use the new one`);
+    note(
+      context,
+      `note: ${record.configPath} has changed since the gateway at ${record.url} read it: restart it to use the new one`,
+    );
   }
   return record;
 }
@@ -37,7 +43,11 @@ function isWanted({ configPath }: DaemonRecord, { env, cwd }: CliContext, { conf
   return named === undefined || named === '' || (configPath !== undefined && resolve(cwd, named) === configPath);
 }
 
-async function challenge(context: CliContext, directory: string, { url }: DaemonRecord): Promise<'ours' | 'foreign' | 'gone'> {
+async function challenge(
+  context: CliContext,
+  directory: string,
+  { url }: DaemonRecord,
+): Promise<'ours' | 'foreign' | 'gone'> {
   if (!URL.canParse(url)) return 'gone';
   const address = new URL(url);
   const nonce = randomBytes(24).toString('base64url');
@@ -62,4 +72,3 @@ async function hasChanged({ files }: CliContext, { configPath, configHash: befor
     return true;
   }
 }
-

@@ -94,7 +94,9 @@ function logFor(config: Config, globals: GlobalOptions, context: CliContext, std
 async function start(config: Config, context: CliContext, log: Log): Promise<Gateway> {
   const stateDirectory = await context.files.stateDirectory();
   const gateway = await createGateway({
-    ...{ config, stateDirectory, log },
+    config,
+    stateDirectory,
+    log,
     env: context.env,
     version: context.version,
     now: context.now,
@@ -125,8 +127,7 @@ async function serveHttp(config: Config, loaded: Loaded, context: CliContext, lo
   const stateDirectory = await context.files.stateDirectory();
   try {
     const { port } = await gateway.listen();
-    const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
-    const url = `http://${host}:${port}${config.listen.path}`;
+    const url = `http://${reachableHost(config.listen.host)}:${port}${config.listen.path}`;
     await writeDaemonFile(stateDirectory, {
       url,
       pid: process.pid,
@@ -174,6 +175,13 @@ function refuseOpenListener({ listen, auth }: Config): void {
   }
 }
 
+/** As it stands in a URL of this machine: all addresses is none that can be called. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
@@ -182,7 +190,7 @@ function listenProblem(error: unknown, { listen }: Config): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
     return new CliError(
-      `port ${listen.port} is taken on ${listen.host}: another gateway? See \`sallyport list\`, or choose one with --port`,
+      `port ${listen.port} is taken on ${listen.host}: perhaps by another gateway (\`sallyport list\` tells). Choose one with --port`,
       exitCodes.failed,
     );
   }

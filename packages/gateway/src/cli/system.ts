@@ -1,6 +1,6 @@
 /** The real world for the command line. What costs time to load is loaded when it is first used. */
 import { readFileSync } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
+import { access, mkdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import type * as Clack from '@clack/prompts';
@@ -51,24 +51,29 @@ function realPrompts(): Prompts {
   };
   return {
     text: ({ message, initial, problem }) =>
-      ask((clack) =>
+      ask<string>((clack) =>
         clack.text({
-          ...{ message, output },
+          message,
+          output,
           ...(initial !== undefined && { initialValue: initial }),
           validate: (answer) => problem(answer ?? ''),
         }),
       ),
     choose: ({ message, choices, initial }) =>
-      ask((clack) =>
+      ask<string>((clack) =>
         clack.select<string>({
-          ...{ message, output, options: [...choices] },
+          message,
+          output,
+          options: [...choices],
           ...(initial !== undefined && { initialValue: initial }),
         }),
       ),
     chooseMany: ({ message, choices, initial }) =>
-      ask((clack) =>
+      ask<readonly string[]>((clack) =>
         clack.multiselect<string>({
-          ...{ message, output, options: [...choices] },
+          message,
+          output,
+          options: [...choices],
           initialValues: [...initial],
           required: false,
         }),
@@ -100,6 +105,11 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
       const existing = await realpath(path).catch(() => undefined);
       const mode = existing === undefined ? 0o600 : (await stat(existing)).mode & 0o777;
       await writeFileAtomic(existing ?? path, data, { mode });
+    },
+    create: async (path, text) => {
+      const { writeFileOnce } = await host();
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      if (!(await writeFileOnce(path, text))) throw new Error(`${path} is there already`);
     },
     readState: async (path) => {
       const { readFileBounded, tightenOrRefuse } = await host();

@@ -10,7 +10,14 @@ const HARMLESS: ReadonlySet<string> = new Set(['\u200c', '\u200d', '\ufe0f', '\u
 
 /** Foreign text of any number of lines: what could drive the terminal is replaced. */
 export function plain(text: string): string {
-  return text.replaceAll('\r\n', '\n').replaceAll(UNSAFE, (character) => (HARMLESS.has(character) ? character : '\ufffd'));
+  return text
+    .replaceAll('\r\n', '\n')
+    .replaceAll(UNSAFE, (character) => (HARMLESS.has(character) ? character : '\ufffd'));
+}
+
+/** A foreign value where text is expected: text as it is, anything else as JSON. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** Foreign text as one line. */
@@ -18,7 +25,8 @@ export function oneLine(text: string): string {
   return plain(text).replaceAll(/\s+/g, ' ').trim();
 }
 
-const WIDE = /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{20000}-\u{3fffd}]/u;
 const ZERO = /^[\p{M}\p{Cf}]+$/u;
 
 /** What a person sees as one character, with its cells. */
@@ -63,11 +71,17 @@ export interface Column {
 }
 
 /** Rows of cells in aligned columns under their titles; lines longer than `max` cells are cut, undefined = never. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], max: number | undefined): string[] {
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  max: number | undefined,
+): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
   const widths = columns.map((_column, index) => Math.max(...all.map((row) => cells(row[index] ?? ''))));
   return all.map((row) => {
-    const line = columns.map(({ right }, index) => pad(row[index] ?? '', widths[index] ?? 0, right === true)).join('  ');
+    const line = columns
+      .map(({ right }, index) => pad(row[index] ?? '', widths[index] ?? 0, right === true))
+      .join('  ');
     return max === undefined ? line.trimEnd() : cut(line.trimEnd(), max);
   });
 }

@@ -10,39 +10,55 @@ export interface WelcomeFacts {
   /** A key is shown to a person, never to a log. */
   readonly terminal: boolean;
   readonly servers: readonly ServerConfig[];
+  /** Undefined for a server that was given on the command line. */
   readonly configPath: string | undefined;
 }
 
 export function welcome(facts: WelcomeFacts): string {
-  const enabled = facts.servers.filter((server) => server.enabled).map(({ name }) => name);
-  const servers = enabled.length === 0 ? 'no servers: add one with `sallyport add`' : enabled.join(', ');
-  const lines = [`Sallyport is ready at ${facts.url}`, `  servers  ${servers}`];
-  if (facts.key !== undefined) lines.push(`  key      ${facts.terminal ? facts.key : `in ${facts.keyFile}`}`);
-  if (facts.terminal) lines.push('', ...pasteLines(facts), '', ...ownLines(facts));
-  return lines.join('\n');
+  const { url, key, keyFile, terminal, servers, configPath } = facts;
+  const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
+  return [
+    `Sallyport is ready at ${url}`,
+    `  servers  ${enabled.length === 0 ? 'none yet: `sallyport add NAME -- COMMAND` adds one' : enabled.join(', ')}`,
+    ...(configPath === undefined ? [] : [`  file     ${configPath}`]),
+    ...(key === undefined ? [] : [`  key      ${terminal ? key : `in ${keyFile}`}`]),
+    ...(terminal ? ['', ...clientLines(url, key), '', ...nextLines(configPath)] : []),
+  ].join('\n');
 }
 
-function pasteLines({ url, key }: WelcomeFacts): string[] {
-  const bearer = key === undefined ? undefined : `Bearer ${key}`;
-  const headers = bearer === undefined ? {} : { headers: { Authorization: bearer } };
-  const flag = (option: string): string => (bearer === undefined ? '' : ` ${option} "Authorization: ${bearer}"`);
-  const codexKey = key === undefined ? '' : ' --bearer-token-env-var SALLYPORT_KEY';
+/** Each line is whole, so that it can be copied alone. */
+function clientLines(url: string, key: string | undefined): string[] {
+  const headers = key === undefined ? {} : { headers: { Authorization: `Bearer ${key}` } };
+  const header = key === undefined ? '' : ` --header "Authorization: Bearer ${key}"`;
+  const codex = `codex mcp add sallyport --url ${url}`;
   return [
-    'Put it into a client:',
-    `  Claude Code   claude mcp add --transport http sallyport ${url}${flag('--header')}`,
-    `  Cursor        in ~/.cursor/mcp.json: ${JSON.stringify({ mcpServers: { sallyport: { url, ...headers } } })}`,
-    `  VS Code       code --add-mcp '${JSON.stringify({ name: 'sallyport', type: 'http', url, ...headers })}'`,
-    ...(key === undefined ? [] : [`  Codex         export SALLYPORT_KEY=${key}`]),
-    `  ${key === undefined ? 'Codex' : '     '}         codex mcp add sallyport --url ${url}${codexKey}`,
-    `  Gemini CLI    gemini mcp add --transport http${flag('--header')} sallyport ${url}`,
+    'For your AI client, copy a line:',
+    'Claude Code',
+    `  claude mcp add --transport http sallyport ${url}${header}`,
+    'Codex',
+    ...(key === undefined
+      ? [`  ${codex}`]
+      : [`  export SALLYPORT_KEY=${key}`, `  ${codex} --bearer-token-env-var SALLYPORT_KEY`]),
+    'Gemini CLI',
+    `  gemini mcp add --transport http${header} sallyport ${url}`,
+    'VS Code',
+    `  code --add-mcp '${JSON.stringify({ name: 'sallyport', type: 'http', url, ...headers })}'`,
+    'Cursor, in ~/.cursor/mcp.json',
+    `  ${JSON.stringify({ mcpServers: { sallyport: { url, ...headers } } })}`,
   ];
 }
 
-function ownLines({ configPath }: WelcomeFacts): string[] {
-  const of = configPath === undefined ? '' : ` --config ${configPath}`;
+function nextLines(configPath: string | undefined): string[] {
+  const of = configPath === undefined ? '' : ` --config ${shellWord(configPath)}`;
   return [
-    'Try it:  sallyport tools · sallyport call TOOL JSON',
-    `Your own servers:  sallyport add NAME -- COMMAND …   or   sallyport add NAME URL${of === '' ? '' : `   (here: add${of})`}`,
-    'Stop with Ctrl+C.',
+    'In another terminal: sallyport list · sallyport tools · sallyport call TOOL name=value',
+    ...(configPath === undefined
+      ? []
+      : ['To add a server of your own, then restart:', `  sallyport add${of} NAME -- COMMAND …`]),
+    'Ctrl+C stops it.',
   ];
+}
+
+function shellWord(text: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

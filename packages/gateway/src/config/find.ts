@@ -37,6 +37,12 @@ async function named(path: string, origin: Origin, exists: (path: string) => Pro
   throw new ConfigError(`${path} does not exist${by}`);
 }
 
+/** Where a first configuration is written: the user's own, which needs no trust. Undefined when a file was named. */
+export function firstConfigPath({ file, env, home }: Pick<FindOptions, 'file' | 'env' | 'home'>): string | undefined {
+  const isNamed = file !== undefined || (env['SALLYPORT_CONFIG'] ?? '') !== '';
+  return isNamed ? undefined : userPlaces(env, home).find(({ path }) => path.endsWith('.yaml'))?.path;
+}
+
 function inDirectory(cwd: string): Found[] {
   return extensions.map((extension) => ({ path: join(cwd, `sallyport.${extension}`), origin: 'directory' }));
 }
@@ -51,6 +57,6 @@ function userPlaces(env: Readonly<Record<string, string | undefined>>, home: str
 function notFound(places: readonly string[]): ConfigError {
   const tried = places.map((place) => `  ${place}`).join('\n');
   return new ConfigError(
-    `no configuration found. Tried $SALLYPORT_CONFIG and\n${tried}\nWrite one with \`sallyport init\`, or name one with --config FILE`,
+    `no configuration found. Tried $SALLYPORT_CONFIG and\n${tried}\n\`sallyport add NAME -- COMMAND\` writes a first one (\`sallyport init\`, which asks, comes in a later version); or name one with --config FILE`,
   );
 }

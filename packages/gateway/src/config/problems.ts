@@ -59,7 +59,7 @@ export function didYouMean(key: string, known: readonly string[]): string {
 }
 
 /** The known word with the fewest edits (at most a third of its length, and the same words in other case always). */
-function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
   if (wanted === '' || wanted.length > 64) return undefined;
   const ranked = known

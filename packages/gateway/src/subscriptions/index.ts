@@ -9,6 +9,7 @@ import {
   isObject,
   META_SERVER_INFO,
   META_SUBSCRIPTION_ID,
+  withoutEnvelope,
   type JsonObject,
   type JsonRpcNotification,
 } from '@sallyport/wire';
@@ -34,6 +35,8 @@ interface Listener {
 export interface SubscriptionsOptions {
   /** The server that owns a URI; undefined when nobody does. */
   readonly ownerOf: (uri: string) => string | undefined;
+  /** False when a server has said that it reports no updates. */
+  readonly supports: (server: string) => boolean;
   /** Tells a server which of its resources are wanted now. */
   readonly want: (server: string, uris: readonly string[]) => void;
   readonly info: JsonObject;
@@ -58,13 +61,16 @@ export class SubscriptionsRoom {
     this.#wantAgain(uris ?? []);
   }
 
-  /** False when nobody owns the URI, or the session has too many. */
-  subscribe(session: Session, uri: string): boolean {
+  /** `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. */
+  subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' | 'too_many' {
     const uris = this.#sessions.get(session);
-    if (uris === undefined || uris.size >= MAX_URIS || this.#options.ownerOf(uri) === undefined) return false;
+    const owner = this.#options.ownerOf(uri);
+    if (uris === undefined || owner === undefined) return 'unknown';
+    if (!this.#options.supports(owner)) return 'unsupported';
+    if (uris.size >= MAX_URIS && !uris.has(uri)) return 'too_many';
     uris.add(uri);
     this.#wantAgain([uri]);
-    return true;
+    return 'subscribed';
   }
 
   unsubscribe(session: Session, uri: string): void {
@@ -80,7 +86,7 @@ export class SubscriptionsRoom {
     const changes = LIST_CHANGES.filter(({ filter: name }) => asked[name] === true);
     const named = Array.isArray(asked['resourceSubscriptions']) ? asked['resourceSubscriptions'] : [];
     const uris = named
-      .filter((uri): uri is string => typeof uri === 'string' && this.#options.ownerOf(uri) !== undefined)
+      .filter((uri): uri is string => typeof uri === 'string' && this.#canWatch(uri))
       .slice(0, MAX_URIS);
     const listener: Listener = {
       exchange,
@@ -109,13 +115,23 @@ export class SubscriptionsRoom {
     }
   }
 
-  /** A server reports that one of its resources has changed. */
+  /** A server reports that one of its resources has changed, or a part of one. */
   updated(server: string, message: JsonRpcNotification): void {
-    const uri = message.params?.['uri'];
-    if (typeof uri !== 'string' || this.#options.ownerOf(uri) !== server) return;
-    for (const [session, uris] of this.#sessions) if (uris.has(uri)) session.notify(message);
-    for (const listener of this.#listeners)
-      if (listener.uris.has(uri)) this.#tell(listener, message.method, message.params ?? {});
+    const { uri, ...params } = message.params ?? {};
+    if (typeof uri !== 'string') return;
+    const concerns = (uris: ReadonlySet<string>): boolean =>
+      [...uris].some((wanted) => covers(wanted, uri) && this.#options.ownerOf(wanted) === server);
+    const { _meta: given, ...others } = params;
+    const meta = withoutEnvelope(isObject(given) ? given : {});
+    const shown: JsonObject = { ...others, uri, ...(Object.keys(meta).length > 0 && { _meta: meta }) };
+    for (const [session, uris] of this.#sessions) if (concerns(uris)) session.notify({ ...message, params: shown });
+    for (const listener of this.#listeners) if (concerns(listener.uris)) this.#tell(listener, message.method, shown);
+  }
+
+  /** The catalogue has changed, and with it perhaps who owns what. */
+  ownersChanged(): void {
+    const uris = [...this.#sessions.values(), ...[...this.#listeners].map((listener) => listener.uris)];
+    this.#wantAgain(uris.flatMap((each) => [...each]));
   }
 
   /** A server has come up again: it is told what is wanted of it. */
@@ -136,6 +152,11 @@ export class SubscriptionsRoom {
       });
     }
     this.#listeners.clear();
+  }
+
+  #canWatch(uri: string): boolean {
+    const owner = this.#options.ownerOf(uri);
+    return owner !== undefined && this.#options.supports(owner);
   }
 
   #drop(listener: Listener): void {
@@ -165,4 +186,10 @@ export class SubscriptionsRoom {
     for (const { uris } of this.#listeners) for (const uri of uris) wanted.add(uri);
     return [...wanted].filter((uri) => this.#options.ownerOf(uri) === server);
   }
+}
+
+/** True when an update of `uri` is one of `wanted`: servers may name a part of what was subscribed (2025-11-25, resources). */
+function covers(wanted: string, uri: string): boolean {
+  if (uri === wanted) return true;
+  return uri.startsWith(wanted.endsWith('/') ? wanted : `${wanted}/`);
 }

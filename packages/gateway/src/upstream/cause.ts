@@ -4,25 +4,45 @@
  */
 
 import type { Cause, ServerRequestAnswer } from '@sallyport/client';
-import { LOG_LEVELS, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
-import type { Call } from '../call.ts';
+import type { ClientFacts, Exchange } from '@sallyport/server';
+import {
+  ERRORS,
+  isObject,
+  LOG_LEVELS,
+  wireError,
+  type JsonObject,
+  type JsonRpcNotification,
+  type JsonValue,
+  type LogLevel,
+} from '@sallyport/wire';
+import { TASK_STATUS, type Call, type Target } from '../call.ts';
 import { progressToken } from './request-text.ts';
 
-/** The client capability that a server's request needs. */
-const NEEDS: ReadonlyMap<string, string> = new Map([
-  ['sampling/createMessage', 'sampling'],
-  ['elicitation/create', 'elicitation'],
-  ['roots/list', 'roots'],
-]);
-
-/** True when the client declared what this request of a server needs. */
-export function clientCan(capabilities: JsonObject, method: string): boolean {
-  const capability = NEEDS.get(method);
-  return capability === undefined || capabilities[capability] !== undefined;
+/** True when the client declared what this request of a server needs (2025-11-25, sampling and elicitation). */
+export function clientCan({ capabilities }: ClientFacts, method: string, params: JsonObject | undefined): boolean {
+  const { sampling, elicitation, roots } = capabilities;
+  switch (method) {
+    case 'sampling/createMessage':
+      if (params?.['tools'] === undefined && params?.['toolChoice'] === undefined) return sampling !== undefined;
+      return isObject(sampling) && sampling['tools'] !== undefined;
+    case 'elicitation/create':
+      return elicits(elicitation, params?.['mode'] ?? 'form');
+    case 'roots/list':
+      return roots !== undefined;
+    default:
+      return true;
+  }
 }
 
-export function lacksCapability(method: string): ServerRequestAnswer {
-  return { error: { code: -32601, message: `The client of this call does not offer ${method}.` } };
+/** Without a mode the capability means forms: there was nothing else before modes were named. */
+function elicits(elicitation: JsonValue | undefined, mode: JsonValue): boolean {
+  if (!isObject(elicitation)) return false;
+  if (typeof mode !== 'string') return false;
+  return elicitation[mode] !== undefined || (mode === 'form' && elicitation['url'] === undefined);
+}
+
+function cannotAnswer(message: string): ServerRequestAnswer {
+  return { error: { code: ERRORS.method_not_found.code, message } };
 }
 
 /** True when a message of `level` is wanted by one who asked for `wanted` and above. */
@@ -30,18 +50,50 @@ export function reachesLevel(level: unknown, wanted: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level as LogLevel) >= LOG_LEVELS.indexOf(wanted);
 }
 
-export function causeOf(call: Call): Cause {
+export interface CauseOptions {
+  /** How long a client may take for an answer. */
+  readonly humanMs: number;
+  /** Parameters as the client of the call may see them. */
+  readonly shown: (call: Call, params: JsonObject | undefined) => JsonObject | undefined;
+  /** News of a task, which need not be one of this call's client. */
+  readonly taskStatus: (server: string, message: JsonRpcNotification) => void;
+}
+
+export function causeOf(call: Call, options: CauseOptions): Cause {
   const { exchange } = call;
   return {
     notify: (message) => {
+      if (message.method === TASK_STATUS) return options.taskStatus((call.target as Target).server, message);
       const shown = forClient(call, message);
-      if (shown !== undefined) exchange.notify(shown);
+      if (shown !== undefined) exchange.notify(withParams(shown, options.shown(call, shown.params)));
     },
-    ask: async (message) => {
-      if (!clientCan(exchange.client.capabilities, message.method)) return lacksCapability(message.method);
-      return await exchange.ask(message.method, message.params);
-    },
+    ask: ({ method, params }) => ask(exchange, method, options.shown(call, params), options.humanMs),
   };
+}
+
+function withParams(message: JsonRpcNotification, params: JsonObject | undefined): JsonRpcNotification {
+  return params === undefined || params === message.params ? message : { ...message, params };
+}
+
+/** Asks the client of a call what its server wants to know. Never rejects. */
+export async function ask(
+  exchange: Exchange,
+  method: string,
+  params: JsonObject | undefined,
+  humanMs: number,
+): Promise<ServerRequestAnswer> {
+  if (exchange.era === 'stateless') {
+    // In 2026-07-28 nobody may send a client a request; the call would have to be parked (`input_required`).
+    return cannotAnswer(`${method} in the middle of a call of a stateless client is not available in this version.`);
+  }
+  if (!clientCan(exchange.client, method, params)) {
+    return cannotAnswer(`The client of this call does not offer ${method} in this form.`);
+  }
+  const { promise: tooLate, resolve } = Promise.withResolvers<ServerRequestAnswer>();
+  const timer = setTimeout(() => resolve({ error: wireError('refused', 'Nobody answered in time.').error }), humanMs);
+  const answer = await Promise.race([exchange.ask(method, params), tooLate]);
+  clearTimeout(timer);
+  return answer;
 }
 
 function forClient(call: Call, message: JsonRpcNotification): JsonRpcNotification | undefined {
@@ -50,6 +102,8 @@ function forClient(call: Call, message: JsonRpcNotification): JsonRpcNotificatio
     const token = progressToken(exchange.message);
     return token === undefined ? undefined : { ...message, params: { ...message.params, progressToken: token } };
   }
+  // It names a request by the server's id, which is another one's here; a late answer to it finds nobody.
+  if (message.method === 'notifications/cancelled') return undefined;
   if (message.method !== 'notifications/message') return message;
   if (exchange.logLevel === undefined) return exchange.era === 'session' ? message : undefined;
   return reachesLevel(message.params?.['level'], exchange.logLevel) ? message : undefined;

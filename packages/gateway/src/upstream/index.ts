@@ -15,7 +15,7 @@ import {
   type VerdictStore,
 } from '@sallyport/client';
 import {
-  MAX_UPSTREAM_BYTES,
+  LOG_LEVELS,
   type Era,
   type JsonObject,
   type JsonRpcNotification,
@@ -44,11 +44,13 @@ export interface UpstreamRoomOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Name and version of this gateway, as servers see it. */
   readonly info: JsonObject;
+  /** One message of a server. */
+  readonly maxMessageBytes: number;
   readonly verdicts: VerdictStore;
   /** A server answers: its lists may be read. */
   readonly onUp: (server: string, leg: Leg) => void;
   /** Anything that a server says without having been asked, but log messages. */
-  readonly onNotification: (server: string, leg: Leg, message: JsonRpcNotification) => void;
+  readonly onNotification: (server: string, message: JsonRpcNotification) => void;
   readonly log: (
     level: 'debug' | 'info' | 'warn' | 'error',
     text: string,
@@ -67,11 +69,16 @@ const ALL_CAPABILITIES: JsonObject = {
   elicitation: { form: {}, url: {} },
 };
 
+const LEVEL_TIMEOUT_MS = 10_000;
+
 export class UpstreamRoom {
   readonly #options: UpstreamRoomOptions;
   readonly #upstreams: Map<string, Upstream> = new Map();
   readonly #servers: Map<string, UpstreamServer> = new Map();
+  /** The most verbose level of all sessions. */
   #level: LogLevel | undefined;
+  /** The most verbose one that a stateless call has asked for; it stays, since nobody says when it is not wanted any more. */
+  #floor: LogLevel | undefined;
 
   constructor(options: UpstreamRoomOptions) {
     this.#options = options;
@@ -93,6 +100,13 @@ export class UpstreamRoom {
     return this.#upstream(server).status();
   }
 
+  /** Why a server gives nothing, in words that tell nothing of the machine; undefined when nothing is wrong with it. */
+  problem(server: string): string | undefined {
+    const { state } = this.status(server);
+    if (state === 'starting') return 'It is being started.';
+    return state === 'failed' ? 'It could not be started or reached.' : undefined;
+  }
+
   timeouts(server: string, method: string): Timeouts {
     const { timeout } = this.#servers.get(server) as UpstreamServer;
     return { timeoutMs: groupTimeout(timeout, method) ?? timeout.callMs, maxMs: timeout.maxMs };
@@ -105,11 +119,38 @@ export class UpstreamRoom {
     else if (uris.length > 0) this.leg(server, 'stateless').catch(() => undefined);
   }
 
-  /** The most verbose level that anybody asked for; undefined: none did. */
+  /** The most verbose level that a session asked for; undefined: none did. */
   setLevel(level: LogLevel | undefined): void {
     if (level === this.#level) return;
     this.#level = level;
-    for (const { legs } of this.#upstreams.values()) for (const leg of legs) this.#tellLevel(leg);
+    for (const { legs } of this.#upstreams.values()) for (const leg of legs) void this.#tellLevel(leg);
+  }
+
+  /** A stateless call wants log messages of a leg of the session era. Resolves when the leg's server knows. */
+  async needLevel(wanted: Leg, level: LogLevel): Promise<void> {
+    const asked = this.#asked;
+    if (asked !== undefined && LOG_LEVELS.indexOf(asked) <= LOG_LEVELS.indexOf(level)) return;
+    this.#floor = level;
+    const told = [...this.#upstreams.values()].flatMap(({ legs }) =>
+      legs.map((leg): [Leg, Promise<void>] => [leg, this.#tellLevel(leg)]),
+    );
+    await told.find(([leg]) => leg === wanted)?.[1];
+  }
+
+  get #asked(): LogLevel | undefined {
+    const asked = [this.#level, this.#floor].flatMap((level) => (level === undefined ? [] : LOG_LEVELS.indexOf(level)));
+    return asked.length === 0 ? undefined : LOG_LEVELS[Math.min(...asked)];
+  }
+
+  legs(server: string): readonly Leg[] {
+    return this.#upstream(server).legs;
+  }
+
+  /** Says something to a server that is up. */
+  notify(server: string, era: Era, message: JsonRpcNotification): void {
+    this.legs(server)
+      .find((leg) => leg.era === era)
+      ?.notify(message.method, message.params);
   }
 
   async close(): Promise<void> {
@@ -137,33 +178,33 @@ export class UpstreamRoom {
       idleMs: server.idleMs,
       clientInfo: this.#options.info,
       clientCapabilities: ALL_CAPABILITIES,
-      maxMessageBytes: MAX_UPSTREAM_BYTES,
+      maxMessageBytes: this.#options.maxMessageBytes,
       verdicts: this.#options.verdicts,
       env: this.#options.env,
       now: this.#options.now,
       events: {
         onUp: (leg) => {
-          if (this.#level !== undefined) this.#tellLevel(leg);
+          if (this.#asked !== undefined) void this.#tellLevel(leg);
           this.#options.onUp(name, leg);
         },
         onDown: (error) => log('warn', 'a server went away', { server: name, error: error.message }),
-        onNotification: (leg, message) => this.#notified(name, leg, message),
+        onNotification: (_leg, message) => this.#notified(name, message),
         onUnattributed: (_leg, message) => answerUnattributed(message),
         log: (level, text, detail) => log(level, text, { server: name, ...detail }),
       },
     });
   }
 
-  #notified(server: string, leg: Leg, message: JsonRpcNotification): void {
-    if (message.method !== 'notifications/message') return this.#options.onNotification(server, leg, message);
+  #notified(server: string, message: JsonRpcNotification): void {
+    if (message.method !== 'notifications/message') return this.#options.onNotification(server, message);
     const { level, logger, data } = message.params ?? {};
     this.#options.log('info', 'a server logs', { server, level, logger, data: JSON.stringify(data) });
   }
 
-  #tellLevel(leg: Leg): void {
+  async #tellLevel(leg: Leg): Promise<void> {
     if (leg.era !== 'session' || leg.server.capabilities['logging'] === undefined) return;
-    ask(leg, 'logging/setLevel', { level: this.#level ?? 'info' }, { timeoutMs: 10_000 }).catch((error: unknown) =>
-      this.#options.log('debug', 'a server did not take the log level', { error: String(error) }),
+    await ask(leg, 'logging/setLevel', { level: this.#asked ?? 'info' }, { timeoutMs: LEVEL_TIMEOUT_MS }).catch(
+      (error: unknown) => this.#options.log('debug', 'a server did not take the log level', { error: String(error) }),
     );
   }
 }

@@ -3,10 +3,11 @@
  * crosses eras is handed to the bridge.
  */
 
-import type { Leg, Outgoing, UpstreamAnswer } from '@sallyport/client';
+import { UpstreamError, type Cause, type ErrorAnswer, type Leg, type Outgoing, type UpstreamAnswer } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import {
   checkParamHeaders,
+  ERRORS,
   isObject,
   mirrorParams,
   nameOf,
@@ -14,11 +15,11 @@ import {
   type Era,
   type HeaderBag,
   type JsonObject,
+  type JsonValue,
 } from '@sallyport/wire';
 import type { Call, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
-import { applyArgumentRules } from './arguments.ts';
-import { causeOf } from './cause.ts';
+import { argumentsText, argumentsWith } from './arguments.ts';
 import { requestText, type ParamChanges } from './request-text.ts';
 
 export interface Timeouts {
@@ -32,60 +33,64 @@ export interface SendOptions {
   /** A leg, started if need be. */
   readonly leg: (server: string, era: Era) => Promise<Leg>;
   readonly timeouts: (server: string, method: string) => Timeouts;
+  /** Who hears what the server says meanwhile. */
+  readonly cause: (call: Call) => Cause;
   /** Carries a call to a leg of the other era. `compose` makes the message with further changes to its parameters. */
   readonly bridge: (call: Call, leg: Leg, compose: (changes: ParamChanges) => Outgoing) => Promise<Answer>;
 }
 
 /** Members of the message that name the target, by method; the others go as they came. */
 export function targetChanges(call: Call, target: Target): ParamChanges {
-  const { method, params } = call.exchange.message;
+  const { message, text } = call.exchange;
+  const { method, params } = message;
   const changes: Record<string, string> = {};
-  const { original } = target;
+  const { original, kind } = target;
   if (original !== undefined) {
-    if (method === 'completion/complete') {
-      changes['ref'] = JSON.stringify({ ...(params?.['ref'] as JsonObject), ...refName(target) });
-    } else if (target.kind === 'task') changes['taskId'] = JSON.stringify(original);
-    else if ((target.kind === 'tool' || target.kind === 'prompt') && params?.['name'] !== original) {
+    if (kind === 'task') changes['taskId'] = JSON.stringify(original);
+    else if (method === 'completion/complete') {
+      const ref = params?.['ref'] as JsonObject;
+      if (kind === 'prompt' && ref['name'] !== original) changes['ref'] = JSON.stringify({ ...ref, name: original });
+    } else if ((kind === 'tool' || kind === 'prompt') && params?.['name'] !== original) {
       changes['name'] = JSON.stringify(original);
     }
   }
-  if (target.argumentRules !== undefined) {
-    const args = isObject(params?.['arguments']) ? params['arguments'] : {};
-    changes['arguments'] = JSON.stringify(applyArgumentRules(args, target.argumentRules));
+  if (target.argumentRules !== undefined && (method === 'tools/call' || isObject(params?.['arguments']))) {
+    changes['arguments'] = argumentsText(message, text, target.argumentRules);
   }
   return changes;
 }
 
-function refName(target: Target): JsonObject {
-  return target.kind === 'prompt' ? { name: target.original } : { uri: target.original };
-}
-
 /** The message for a leg, with `extra` changes to its parameters. */
-export function outgoingOf(call: Call, target: Target, timeouts: Timeouts, extra: ParamChanges = {}): Outgoing {
+export function outgoingOf(
+  call: Call,
+  target: Target,
+  context: Timeouts & { readonly cause: Cause },
+  extra: ParamChanges = {},
+): Outgoing {
   const { message, text } = call.exchange;
-  const args = message.params?.['arguments'];
-  const name = target.original ?? nameOf(message.method, message.params);
+  const named = nameOf(message.method, message.params);
+  const name = named === undefined ? undefined : (target.original ?? named);
   return {
     method: message.method,
-    ...(name !== undefined && nameOf(message.method, message.params) !== undefined && { name }),
+    ...(name !== undefined && { name }),
     ...((call.exchange.era === 'stateless' || target.paramHeaders?.length) && {
-      paramHeaders: paramHeadersOf(target, args, call.exchange.headers ?? {}),
+      paramHeaders: paramHeadersOf(target, message.params?.['arguments'], call.exchange.headers ?? {}),
     }),
     text: requestText(message, text, { ...targetChanges(call, target), ...extra }),
-    ...timeouts,
-    cause: causeOf(call),
+    ...context,
   };
 }
 
-/** Recognised parameters are mirrored anew from the body; headers that nobody here knows are passed on. */
-function paramHeadersOf(target: Target, args: unknown, headers: HeaderBag): Record<string, string> {
+/** Recognised parameters are mirrored anew from the arguments as they leave; headers that nobody here knows are passed on. */
+function paramHeadersOf(target: Target, args: JsonValue | undefined, headers: HeaderBag): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (name.startsWith(PARAM_HEADER_PREFIX) && typeof value === 'string') passed[name] = value;
   }
   for (const { header } of target.paramHeaders ?? []) delete passed[header];
-  return { ...passed, ...mirrorParams(target.paramHeaders ?? [], args as JsonObject) };
+  const sent = target.argumentRules === undefined ? args : argumentsWith(args, target.argumentRules);
+  return { ...passed, ...mirrorParams(target.paramHeaders ?? [], sent) };
 }
 
 export function createSend(options: SendOptions): Step {
@@ -94,27 +99,42 @@ export function createSend(options: SendOptions): Step {
     const target = call.target as Target;
     checkHeaders(call, target);
     const leg = options.ready(target.server, exchange.era) ?? (await options.leg(target.server, exchange.era));
-    const timeouts = options.timeouts(target.server, exchange.message.method);
+    // It may have gone while the server was started: then the server never hears of it.
+    if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
+    const context = { ...options.timeouts(target.server, exchange.message.method), cause: options.cause(call) };
     if (leg.era !== exchange.era) {
-      return await options.bridge(call, leg, (changes) => outgoingOf(call, target, timeouts, changes));
+      return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
     }
-    const pending = leg.request(outgoingOf(call, target, timeouts));
+    const pending = leg.request(outgoingOf(call, target, context));
     exchange.onCancel(() => pending.cancel());
     return clientAnswer(await pending.answer, exchange.era);
   };
 }
 
-/** `Mcp-Param-*` headers of a stateless call over HTTP must say what the body says. */
-function checkHeaders({ exchange }: Call, target: Target): void {
-  if (exchange.era !== 'stateless' || exchange.headers === undefined || target.paramHeaders === undefined) return;
-  if (target.paramHeaders.length === 0) return;
-  const problem = checkParamHeaders(target.paramHeaders, exchange.message.params?.['arguments'], exchange.headers);
+/** `Mcp-Param-*` headers of a stateless call over HTTP must say what the body says, as far as the client can know them. */
+function checkHeaders({ exchange }: Call, { paramHeaders, argumentRules }: Target): void {
+  if (exchange.era !== 'stateless' || exchange.headers === undefined) return;
+  if (paramHeaders === undefined || paramHeaders.length === 0) return;
+  const shown = paramHeaders.filter(({ path }) => {
+    const rule = argumentRules?.[path[0] as string];
+    return rule === undefined || !(rule.hide || rule.fix !== undefined);
+  });
+  const problem = checkParamHeaders(shown, exchange.message.params?.['arguments'], exchange.headers);
   if (problem !== undefined) throw new Refused(problem.key, problem.error.message);
 }
 
-/** An upstream's answer as the client's: a status counts only where the revision gives it a meaning. */
+/** An upstream's answer as the client's. */
 export function clientAnswer(answer: UpstreamAnswer, era: Era): Answer {
   if (answer.kind === 'result') return answer;
-  const meaningful = era === 'stateless' && answer.status !== undefined && answer.status >= 400 && answer.status < 500;
-  return { kind: 'error', error: answer.error, status: meaningful ? (answer.status as number) : 200 };
+  return { kind: 'error', error: answer.error, status: statusFor(answer, era) };
+}
+
+/**
+ * The status of an upstream's error: 404 and 400 where 2026-07-28 gives them a meaning, whatever they came with. Others
+ * speak of the gateway's own request: a 401 would send the client to a login that is not its own.
+ */
+export function statusFor({ error, status }: ErrorAnswer, era: Era): number {
+  if (era === 'session') return 200;
+  if (error.code === ERRORS.method_not_found.code) return ERRORS.method_not_found.status;
+  return status === 400 ? 400 : 200;
 }

@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { wireError, type WireError } from '@sallyport/wire';
+import { Gathered } from '../gathered.ts';
 
 /** What is wrong with the announced body, before a byte of it is read. */
 export function checkBodyHeaders(request: IncomingMessage, maxBytes: number): WireError | undefined {
@@ -32,11 +33,9 @@ function tooLarge(maxBytes: number): WireError {
 /** What a body turned out to be; undefined when the client went away. */
 export type Body = { readonly text: string } | WireError | undefined;
 
-/** Reads the body as text. `done` is called exactly once. */
+/** Reads the body as text. `done` is called exactly once; a body that is too large is not read to its end. */
 export function readBody(request: IncomingMessage, maxBytes: number, done: (body: Body) => void): void {
-  let first: Buffer | undefined;
-  let more: Buffer[] | undefined;
-  let bytes = 0;
+  const gathered = new Gathered();
   let settled = false;
   const settle = (body: Body): void => {
     if (settled) return;
@@ -44,15 +43,15 @@ export function readBody(request: IncomingMessage, maxBytes: number, done: (body
     done(body);
   };
   request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > maxBytes) {
-      request.pause();
-      settle(tooLarge(maxBytes));
-    } else if (first === undefined) first = chunk;
-    else (more ??= [first]).push(chunk);
+    if (settled) return;
+    if (gathered.length + chunk.length <= maxBytes) return gathered.add(chunk);
+    gathered.drop();
+    request.pause();
+    settle(tooLarge(maxBytes));
   });
   request.on('end', () => {
-    const whole = more === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(more, bytes);
+    if (settled) return;
+    const whole = gathered.take();
     settle(isUtf8(whole) ? { text: whole.toString('utf8') } : wireError('parse', 'The body is not valid UTF-8.'));
   });
   request.on('close', () => settle(undefined));

@@ -2,36 +2,70 @@
  * One request that came over HTTP, as an `Exchange`: its facts, its cancellation, and its part of the response channel.
  */
 
-import {
-  atLeast,
-  type Era,
-  type HeaderBag,
-  type JsonObject,
-  type JsonRpcNotification,
-  type JsonRpcRequest,
-  type LogLevel,
-  type Revision,
+import type {
+  Envelope,
+  Era,
+  HeaderBag,
+  JsonObject,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  LogLevel,
+  Revision,
 } from '@sallyport/wire';
-import type { ClientFacts, ClientReply, Exchange, Principal } from '../exchange.ts';
-import type { HttpSession } from '../sessions.ts';
+import { errorAnswer, type ClientFacts, type ClientReply, type Exchange, type Principal } from '../exchange.ts';
+import type { HttpSession, OpenCall } from '../sessions.ts';
 import type { ReplyChannel } from './reply-channel.ts';
 
-export interface CallFacts {
+/** Who calls, and with what headers. */
+export interface Caller {
+  readonly endpoint: string;
+  readonly principal: Principal;
+  readonly headers: HeaderBag;
+}
+
+export interface CallFacts extends Caller {
   readonly message: JsonRpcRequest;
   readonly text: string;
   readonly era: Era;
   readonly revision: Revision;
-  readonly endpoint: string;
-  readonly principal: Principal;
   readonly client: ClientFacts;
   readonly logLevel: LogLevel | undefined;
   readonly session: HttpSession | undefined;
-  readonly headers: HeaderBag;
+}
+
+export function statelessFacts(caller: Caller, message: JsonRpcRequest, text: string, envelope: Envelope): CallFacts {
+  return {
+    endpoint: caller.endpoint,
+    principal: caller.principal,
+    headers: caller.headers,
+    message,
+    text,
+    era: 'stateless',
+    revision: envelope.revision,
+    client: { info: envelope.clientInfo, capabilities: envelope.clientCapabilities },
+    logLevel: envelope.logLevel,
+    session: undefined,
+  };
+}
+
+export function sessionFacts(caller: Caller, message: JsonRpcRequest, text: string, session: HttpSession): CallFacts {
+  return {
+    endpoint: caller.endpoint,
+    principal: caller.principal,
+    headers: caller.headers,
+    message,
+    text,
+    era: 'session',
+    revision: session.revision,
+    client: session.client,
+    logLevel: session.logLevel,
+    session,
+  };
 }
 
 const NO_ASKING: ClientReply = { error: { code: -32601, message: 'The client cannot be asked here.' } };
 
-export class HttpCall implements Exchange {
+export class HttpCall implements Exchange, OpenCall {
   readonly message: JsonRpcRequest;
   readonly text: string;
   readonly era: Era;
@@ -75,10 +109,20 @@ export class HttpCall implements Exchange {
   }
 
   cancel(): void {
-    if (this.cancelled) return;
+    if (this.abandon()) this.#channel().drop();
+  }
+
+  cut(): void {
+    if (this.abandon()) this.#channel().answer(this.message.id, errorAnswer('no_session', this.era));
+  }
+
+  /** Nobody is there for the answer. False when that was known. */
+  abandon(): boolean {
+    if (this.cancelled) return false;
     this.cancelled = true;
     for (const id of this.#asked ?? []) this.session?.asks.abandon(id);
     this.#listener?.();
+    return true;
   }
 
   notify(message: JsonRpcNotification): void {
@@ -86,7 +130,7 @@ export class HttpCall implements Exchange {
   }
 
   async ask(method: string, params: JsonObject | undefined): Promise<ClientReply> {
-    if (this.session === undefined || this.cancelled) return NO_ASKING;
+    if (this.session === undefined || this.cancelled || !this.#channel().canSpeak) return NO_ASKING;
     const { id, reply } = this.session.asks.open();
     this.#asked ??= new Set();
     this.#asked.add(id);
@@ -95,9 +139,4 @@ export class HttpCall implements Exchange {
     this.#asked.delete(id);
     return answer;
   }
-}
-
-/** An empty first event, which old clients would take for a broken message, is known since 2025-11-25. */
-export function primesStreams(revision: Revision): boolean {
-  return atLeast(revision, '2025-11-25');
 }

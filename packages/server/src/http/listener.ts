@@ -1,13 +1,14 @@
 /**
  * The HTTP listener: sockets, timeouts, caps, the checks that need no identity, and the way by path to an endpoint.
- * The order of the checks on a request is `#arrive`, top to bottom. It does not read bodies and knows no MCP.
+ * The order of the checks on a request is `#route` and `#serve`, top to bottom. It does not read bodies and knows no MCP.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { MAX_HEADER_BYTES, wireError, type WireError } from '@sallyport/wire';
 import type { Principal } from '../exchange.ts';
-import type { Arrival } from './mcp-endpoint.ts';
+import type { Arrival } from './arrival.ts';
+import { answerBrokenRequest, capConnections } from './connections.ts';
 import { refuse, refusePlain } from './refuse.ts';
 import { corsHeaders, preflightHeaders, type Shield } from './shield.ts';
 
@@ -70,120 +71,180 @@ export interface Endpoint {
 export interface Listener {
   /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …). */
   listen(host: string, port: number): Promise<AddressInfo>;
-  /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. */
+  /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. Idempotent. */
   close(graceMs: number): Promise<void>;
 }
 
 export function createListener(options: ListenerOptions): Listener {
-  const { limits } = options;
-  const server = createServer(
-    {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headerTimeoutMs,
-      requestTimeout: limits.headerTimeoutMs + limits.bodyTimeoutMs,
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: 65_000,
-      noDelay: true,
-    },
-    (request, response) => arrive(options, request, response),
-  );
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    response.writeContinue();
-    arrive(options, request, response);
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBrokenRequest(error, socket));
-  capConnections(server, limits.connectionsPerAddress);
-  const sweep = setInterval(options.onSweep, limits.sweepMs).unref();
-
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ host, port, backlog: 1024 }, () => {
-          server.off('error', reject);
-          resolve(server.address() as AddressInfo);
-        });
-      }),
-    close: async (graceMs) => {
-      clearInterval(sweep);
-      if (!server.listening) return;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-      await closed;
-      clearTimeout(cut);
-    },
-  };
-}
-
-function arrive(options: ListenerOptions, request: IncomingMessage, response: ServerResponse): void {
-  const { shield } = options;
-  const { headers } = request;
-  const path = pathOf(request.url ?? '/');
-  const reject = (error: WireError, more: Readonly<Record<string, string>> = NO_HEADERS): void => {
-    if (options.isMcpPath(path)) refuse(response, { error, headers: more, close: hasBody(request) });
-    else refusePlain(response, error, more);
-  };
-  const route = Object.hasOwn(options.routes, path) ? options.routes[path] : undefined;
-  if (route?.hostExempt) return route.handle(request, response);
-  const { host, origin } = headers;
-  if (!shield.hostAllowed(host) || !shield.originAllowed(origin, host)) return reject(wireError('forbidden_origin'));
-  if (route !== undefined) return route.handle(request, response);
-  const cors = origin === undefined ? NO_HEADERS : corsHeaders(origin);
-  if (request.method === 'OPTIONS' && origin !== undefined) {
-    response.writeHead(204, preflightHeaders(origin)).end();
-    return;
-  }
-  const address = request.socket.remoteAddress;
-  const local = shield.isLocal({ peer: address, headers });
-  const known = options.authenticate({ authorization: headers.authorization, local, address });
-  if ('error' in known) return reject(known.error, { ...cors, ...known.headers });
-  const endpoint = options.endpoint(path);
-  if (endpoint === undefined) return reject(wireError('no_such_path'), cors);
-  endpoint.handle({ request, response, principal: known, headers: cors });
+  const door = new Door(options);
+  return { listen: (host, port) => door.listen(host, port), close: (graceMs) => door.close(graceMs) };
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = {};
 
+class Door {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #sweep: NodeJS.Timeout;
+  readonly #sockets: Set<Socket> = new Set();
+  /** The last response of each socket. */
+  readonly #responses: WeakMap<Socket, ServerResponse> = new WeakMap();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const { limits } = options;
+    const arrive = (request: IncomingMessage, response: ServerResponse): void => this.#arrive(request, response);
+    this.#server = createServer(
+      {
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout: limits.headerTimeoutMs,
+        requestTimeout: limits.headerTimeoutMs + limits.bodyTimeoutMs,
+        connectionsCheckingInterval: Math.min(1000, limits.headerTimeoutMs),
+        keepAliveTimeout: 65_000,
+        noDelay: true,
+        // A second Host, Authorization or Content-Type is joined to the first, which no check takes for one value.
+        joinDuplicateHeaders: true,
+        // Without a Host the answer is the shield's.
+        requireHostHeader: false,
+      },
+      arrive,
+    );
+    // Whoever wants the body asks for it, once it is known to be wanted; what else is expected is not known here
+    // (RFC 9110 §10.1.1).
+    this.#server.on('checkContinue', arrive).on('checkExpectation', arrive);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+      answerBrokenRequest(error, socket, this.#responses.get(socket)),
+    );
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    capConnections(this.#server, limits.connectionsPerAddress);
+    this.#sweep = setInterval(options.onSweep, limits.sweepMs).unref();
+  }
+
+  listen(host: string, port: number): Promise<AddressInfo> {
+    const server = this.#server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, backlog: 1024 }, () => {
+        server.off('error', reject);
+        // A connection that could not be accepted (no descriptors left) is its client's trouble alone.
+        server.on('error', () => {});
+        resolve(server.address() as AddressInfo);
+      });
+    });
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    clearInterval(this.#sweep);
+    const server = this.#server;
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    // Sockets that become idle from now on are not waited for.
+    server.keepAliveTimeout = 1;
+    server.keepAliveTimeoutBuffer = 0;
+    server.closeIdleConnections();
+    // To node:http a socket that has said nothing yet is not idle.
+    for (const socket of this.#sockets) if (!this.#responses.has(socket)) socket.destroy();
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #arrive(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    // A socket over the cap has had its answer.
+    if (!socket.writable) return void socket.destroy();
+    this.#responses.set(socket, response);
+    if (this.#closing !== undefined) response.shouldKeepAlive = false;
+    try {
+      this.#route(request, response);
+    } catch {
+      // Nothing is known of the caller: no more is said than that it failed.
+      if (response.headersSent) response.destroy();
+      else this.#reject(request, response, wireError('internal'));
+    }
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): void {
+    const { shield, routes } = this.#options;
+    const { host, origin } = request.headers;
+    const path = pathOf(request);
+    // Only proxies are sent whole URLs: two names of a host would have to agree in all that follows.
+    if (path === undefined) return this.#reject(request, response, wireError('invalid_request', NO_PATH));
+    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    if (route?.hostExempt === true) return route.handle(request, response);
+    if (!shield.hostAllowed(host) || !shield.originAllowed(origin, host)) {
+      return this.#reject(request, response, wireError('forbidden_origin'));
+    }
+    if (route !== undefined) return route.handle(request, response);
+    if (origin === undefined) return this.#serve(path, request, response, NO_HEADERS);
+    if (request.method === 'OPTIONS') {
+      const requested = request.headers['access-control-request-headers'];
+      response.writeHead(204, preflightHeaders(origin, requested)).end();
+    } else this.#serve(path, request, response, corsHeaders(origin));
+  }
+
+  #serve(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+  ): void {
+    const { authenticate, endpoint, shield } = this.#options;
+    const principal = authenticate(new RequestCredentials(request, shield));
+    if ('error' in principal) {
+      return this.#reject(request, response, principal.error, { ...headers, ...principal.headers });
+    }
+    const found = endpoint(path);
+    if (found === undefined) return this.#reject(request, response, wireError('no_such_path'), headers);
+    found.handle({ request, response, principal, headers });
+  }
+
+  #reject(
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: WireError,
+    headers: Readonly<Record<string, string>> = NO_HEADERS,
+  ): void {
+    if (this.#options.isMcpPath(pathOf(request) ?? '')) refuse(response, { error, headers });
+    else refusePlain(response, error, headers);
+  }
+}
+
+const NO_PATH = 'The request target must be a path.';
+
 /** The path as it was sent, without its query: it is compared whole and never decoded or normalised. */
-function pathOf(url: string): string {
+function pathOf({ url = '' }: IncomingMessage): string | undefined {
+  if (!url.startsWith('/')) return undefined;
   const query = url.indexOf('?');
   return query === -1 ? url : url.slice(0, query);
 }
 
-function hasBody(request: IncomingMessage): boolean {
-  return request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
-}
+/** What is costly to know is found out when it is asked. */
+class RequestCredentials implements Credentials {
+  readonly authorization: string | undefined;
+  readonly #request: IncomingMessage;
+  readonly #shield: Shield;
 
-function capConnections(server: Server, max: number): void {
-  const perAddress = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (perAddress.get(address) ?? 0) + 1;
-    perAddress.set(address, count);
-    socket.once('close', () => {
-      const left = (perAddress.get(address) ?? 1) - 1;
-      if (left === 0) perAddress.delete(address);
-      else perAddress.set(address, left);
-    });
-    if (count > max) endRaw(socket, '429 Too Many Requests', wireError('rate_limited', 'Too many connections.'));
-  });
-}
+  constructor(request: IncomingMessage, shield: Shield) {
+    this.authorization = request.headers.authorization;
+    this.#request = request;
+    this.#shield = shield;
+  }
 
-/** A request that never became one: broken framing, headers too large, too slow. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'HPE_HEADER_OVERFLOW') {
-    endRaw(socket, '431 Request Header Fields Too Large', wireError('headers_too_large'));
-  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    endRaw(socket, '408 Request Timeout', wireError('timeout_body'));
-  } else endRaw(socket, '400 Bad Request', wireError('invalid_request', 'This is not a valid HTTP request.'));
-}
+  get address(): string | undefined {
+    return this.#request.socket.remoteAddress;
+  }
 
-function endRaw(socket: Socket, status: string, error: WireError): void {
-  if (!socket.writable) return void socket.destroy();
-  const body = JSON.stringify({ jsonrpc: '2.0', error: error.error });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroySoon(),
-  );
+  get local(): boolean {
+    return this.#shield.isLocal({ peer: this.address, headers: this.#request.headers });
+  }
 }

@@ -1,6 +1,9 @@
-/** Answers that end a request before it became a call: one JSON body for MCP paths, one for the others. */
+/**
+ * Answers that end a request before it became a call: one JSON body for MCP paths, one for the others. A body that the
+ * client is still sending is not read for them, so such an answer also ends the connection.
+ */
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure, statusOf, type Era, type RequestId, type WireError } from '@sallyport/wire';
 
 export interface Refusal {
@@ -8,14 +11,17 @@ export interface Refusal {
   readonly id?: RequestId | undefined;
   readonly era?: Era;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The connection is of no use any more: a body is still on its way. */
-  readonly close?: boolean;
 }
+
+/** What is read, and thrown away, of a body that nobody wants; a smaller one does not cost the connection. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
+/** How long a client may go on sending while it reads the refusal: closing at once would destroy the refusal as well. */
+const LINGER_MS = 1000;
 
 /** On MCP paths every 4xx and 5xx is a JSON-RPC error, so that no client mistakes it for an old server. */
 export function refuse(response: ServerResponse, refusal: Refusal): void {
   const { error, id, era = 'session', headers = {} } = refusal;
-  send(response, statusOf(error.key, era), failure(error.error, id), headers, refusal.close ?? false);
+  send(response, httpStatus(error, era), failure(error.error, id), headers);
 }
 
 /** Elsewhere. */
@@ -25,7 +31,12 @@ export function refusePlain(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const body = { error: { code: error.key, message: error.error.message } };
-  send(response, statusOf(error.key, 'stateless'), body, headers, false);
+  send(response, httpStatus(error, 'stateless'), body, headers);
+}
+
+/** The table's status is that of an answer to a call. What failed before it became one did not succeed at all. */
+function httpStatus(error: WireError, era: Era): number {
+  return error.key === 'internal' ? 500 : statusOf(error.key, era);
 }
 
 function send(
@@ -33,15 +44,43 @@ function send(
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>>,
-  close: boolean,
 ): void {
   if (response.headersSent || response.destroyed) return;
   const text = JSON.stringify(body);
-  response.writeHead(status, {
-    ...headers,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    ...(close && { connection: 'close' }),
+  const head = { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+  if (!bodyIsUnwanted(response.req)) {
+    response.writeHead(status, head).end(text);
+    return;
+  }
+  response.writeHead(status, { ...head, connection: 'close' }).write(text);
+  discard(response.req, () => response.end());
+}
+
+/** True when more may come than is worth reading, or, after an `Expect` that was not met, perhaps nothing. */
+function bodyIsUnwanted({ headers, complete }: IncomingMessage): boolean {
+  if (complete) return false;
+  if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return true;
+  return Number(headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES;
+}
+
+/** Reads a little further, for a while, so that the client sees the refusal before its connection ends. */
+function discard(request: IncomingMessage, done: () => void): void {
+  let bytes = 0;
+  let over = false;
+  const end = (): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    request.pause();
+    done();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.once('end', end);
+  request.once('close', end);
+  // A body that was found too large while it came has been read too far already.
+  if (request.isPaused()) return;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes >= MAX_DISCARDED_BYTES / 4) request.pause();
   });
-  response.end(text);
 }

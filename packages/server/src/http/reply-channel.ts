@@ -1,20 +1,36 @@
 /**
  * The HTTP response to one POST. It begins as nothing, and becomes a JSON body when the answer comes first, or an event
  * stream as soon as something has to be said before it (2025-11-25 and 2026-07-28, transports, "Sending messages").
- * It knows messages as text and answers as bytes; which request they belong to is the endpoint's matter.
+ * It knows messages as text and answers as bytes; which requests they belong to is the endpoint's matter.
  */
 
 import type { ServerResponse } from 'node:http';
-import { isSingleLine, sseEvent, SSE_HEARTBEAT, type RequestId } from '@sallyport/wire';
+import { sseEvent, SSE_HEARTBEAT, wireError, type RequestId } from '@sallyport/wire';
+import { gather, releaseAnswer, responseLength, responseText, singleLine } from '../answer-bytes.ts';
 import type { Answer, AnswerRest } from '../exchange.ts';
 import type { EventWriter, Outbox } from '../outbox.ts';
+import { Outlet } from './outlet.ts';
 
 /** Up to this size head and body leave in one write. */
 const ONE_WRITE_BYTES = 32 * 1024;
+/** What the answers of a batch may have together: they are gathered before the first byte leaves. */
+const MAX_BATCH_ANSWER_BYTES = 16 * 1024 * 1024;
 const DATA = Buffer.from('data: ');
-const COMMA = Buffer.from(',');
 const EVENT_END = Buffer.from('\n\n');
-const LINE_BREAKS = /[\r\n]/g;
+const HEARTBEAT = Buffer.from(SSE_HEARTBEAT);
+const OPEN_LIST = Buffer.from('[');
+const CLOSE_LIST = Buffer.from(']');
+const COMMA = Buffer.from(',');
+
+/** The head of an event stream, flat. `X-Accel-Buffering`: a proxy must hand on each event as it comes. */
+export const STREAM_HEAD: readonly string[] = [
+  'content-type',
+  'text/event-stream',
+  'cache-control',
+  'no-cache, no-transform',
+  'x-accel-buffering',
+  'no',
+];
 
 export interface ReplyChannelOptions {
   /** Responses that this POST will get: more than one in a batch. */
@@ -27,22 +43,31 @@ export interface ReplyChannelOptions {
   readonly openOutbox: (() => Outbox) | undefined;
   /** An empty event with an id comes first, so that a client can resume before anything was said (2025-11-25). */
   readonly prime: boolean;
-  /** The client went away and will not come back. Called at most once, and not after the end. */
-  readonly onGone: () => void;
   /** How long a broken stream waits for its client. */
   readonly resumeMs: number;
+  /** The client went away and will not come back. Called at most once, and not after the end. */
+  readonly onGone: () => void;
+  /** Nothing will happen here any more. Called exactly once. */
+  readonly onOver: () => void;
 }
 
 export class ReplyChannel implements EventWriter {
   readonly #response: ServerResponse;
   readonly #options: ReplyChannelOptions;
   #left: number;
-  #streaming = false;
-  #finished = false;
-  #outbox: Outbox | undefined;
-  readonly #batch: Buffer[] = [];
-  /** Entries whose bytes are still arriving. */
+  /** Answers whose bytes are still arriving. */
   #gathering = 0;
+  readonly #arriving: Set<AnswerRest> = new Set();
+  #streaming = false;
+  /** All that was to be said is said, or nobody is there to hear it. */
+  #finished = false;
+  #closed = false;
+  #swept = false;
+  #outbox: Outbox | undefined;
+  #outlet: Outlet | undefined;
+  /** Answers of a batch, until all are there. */
+  #batch: Buffer[] = [];
+  #batchBytes = 0;
   /** Since when nobody is connected to a stream that could be resumed. */
   #brokenSinceMs: number | undefined;
 
@@ -50,261 +75,232 @@ export class ReplyChannel implements EventWriter {
     this.#response = response;
     this.#options = options;
     this.#left = options.expected;
-    response.once('close', () => this.#closed());
+    response.once('close', () => this.#onClose());
   }
 
-  get finished(): boolean {
-    return this.#finished;
+  /** False when nothing can be said before the answer. */
+  get canSpeak(): boolean {
+    return this.#left > 0 && !this.#finished && this.#options.acceptsStream;
   }
 
   /** Says something before the answer. Lost when the client accepts no stream. */
   notify(message: string): void {
-    if (this.#finished || !this.#options.acceptsStream) return;
+    if (!this.canSpeak) return;
     this.startStream();
-    if (this.#outbox === undefined) this.write(sseEvent(message));
-    else this.#outbox.send(message);
+    this.#sendEvent(message);
   }
 
   /** Turns the response into a stream now, so that it stays alive while the answer takes its time. */
   startStream(): void {
-    if (this.#streaming || this.#finished || !this.#options.acceptsStream) return;
+    if (this.#streaming || !this.canSpeak) return;
     this.#streaming = true;
-    this.#response.writeHead(200, [
-      ...this.#options.headers,
-      'content-type',
-      'text/event-stream',
-      'cache-control',
-      'no-cache, no-transform',
-      'x-accel-buffering',
-      'no',
-    ]);
-    this.#outbox = this.#options.openOutbox?.();
-    if (this.#outbox === undefined) return this.#response.flushHeaders();
-    if (this.#options.prime) this.#outbox.send('');
-    this.#outbox.connect(this, undefined);
+    this.#response.writeHead(200, [...this.#options.headers, ...STREAM_HEAD]);
     this.#response.flushHeaders();
+    this.#outbox = this.#options.openOutbox?.();
+    if (this.#outbox !== undefined) {
+      if (this.#options.prime) this.#outbox.send('');
+      this.#outbox.connect(this, undefined);
+    }
+    for (const answer of this.#batch) this.#sendEvent(answer.toString('utf8'));
+    this.#batch = [];
   }
 
-  /** Keeps the connection alive, and gives up a stream that nobody came back for. */
+  /**
+   * Cuts a client that has stopped reading, keeps the connection of a long call alive, and gives up a stream that
+   * nobody came back for.
+   */
   sweep(nowMs: number): void {
-    if (this.#finished) return;
-    if (this.#streaming && !this.#response.destroyed) this.#response.write(SSE_HEARTBEAT);
-    if (this.#outbox === undefined || this.#outbox.connected) this.#brokenSinceMs = undefined;
-    else if (nowMs - (this.#brokenSinceMs ??= nowMs) >= this.#options.resumeMs) this.#gone();
+    if (this.#closed) return this.#sweepBroken(nowMs);
+    this.#brokenSinceMs = undefined;
+    if (this.#streaming || this.#finished) {
+      if (this.#out.stalled()) this.#response.destroy();
+      else if (!this.#finished && this.#gathering === 0 && this.#out.idle) this.#out.write(HEARTBEAT);
+    } else if (this.#swept) this.startStream();
+    this.#swept = true;
   }
 
   /** Answers one of the requests. The last answer ends the response. */
   answer(id: RequestId, answer: Answer): void {
     if (this.#finished) return releaseAnswer(answer);
-    const last = --this.#left === 0;
-    if (this.#streaming) return this.#answerInStream(id, answer, last);
+    this.#left--;
+    if (this.#streaming) return this.#answerInStream(id, answer);
     if (this.#options.batch) return this.#answerInBatch(id, answer);
     this.#finished = true;
     if (answer.kind === 'error') return this.#writeError(id, answer);
-    if (answer.kind === 'value') {
-      return this.#writeJson(
-        Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(answer.result)}}`),
-      );
-    }
+    if (answer.kind === 'value') return this.#writeJson(Buffer.from(responseText(id, answer)));
+    const { before, after, rest } = answer;
     const idText = Buffer.from(JSON.stringify(id));
-    if (answer.rest === undefined) return this.#writeJson(answer.before, idText, answer.after);
-    this.#writeLarge(answer.before, idText, answer.after, answer.rest);
+    if (rest === undefined) this.#writeJson(Buffer.concat([before, idText, after]));
+    else this.#writeLarge(Buffer.concat([before, idText, after]), rest);
   }
 
   /** A request that was cancelled gets no response (2025-11-25, "Cancellation"); what carries it still ends. */
   drop(): void {
     if (this.#finished) return;
     this.#left--;
-    if (this.#options.batch && !this.#streaming) this.#endBatch();
-    else if (this.#left === 0) {
-      this.#finished = true;
-      if (!this.#streaming) this.#response.writeHead(202, [...this.#options.headers, 'content-length', '0']);
-      if (this.#outbox === undefined) this.#response.end();
-      else this.#outbox.end();
-    }
+    this.#endIfLast();
   }
 
   write(event: string | Buffer): void {
-    this.#response.write(event);
+    this.#out.write(typeof event === 'string' ? Buffer.from(event) : event);
   }
 
   end(): void {
-    this.#response.end();
+    this.#out.end();
   }
 
-  /** True when the client takes nothing although something waits for it. */
-  get stalledBytes(): number {
-    return this.#response.writableLength;
-  }
-
-  destroy(): void {
-    this.#response.destroy();
+  get #out(): Outlet {
+    this.#outlet ??= new Outlet(this.#response);
+    return this.#outlet;
   }
 
   #writeError(id: RequestId, answer: Answer & { kind: 'error' }): void {
-    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: answer.error }));
-    this.#response.writeHead(answer.status, [
-      ...this.#options.headers,
-      ...Object.entries(answer.headers ?? {}).flat(),
-      'content-type',
-      'application/json',
-      'content-length',
-      String(body.length),
-    ]);
+    const body = Buffer.from(responseText(id, answer));
+    this.#head(answer.status, body.length, Object.entries(answer.headers ?? {}).flat());
     this.#response.end(body);
   }
 
-  #writeJson(...parts: readonly Buffer[]): void {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    this.#head(bytes);
-    if (bytes <= ONE_WRITE_BYTES) {
-      this.#response.end(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes));
-      return;
+  #writeJson(body: Buffer): void {
+    this.#head(200, body.length);
+    if (body.length <= ONE_WRITE_BYTES) this.#response.end(body);
+    else {
+      this.#out.write(body);
+      this.#out.end();
     }
-    for (const part of parts) this.#response.write(part);
-    this.#response.end();
   }
 
-  #writeLarge(before: Buffer, id: Buffer, after: Buffer, rest: AnswerRest): void {
-    this.#head(before.length + id.length + after.length + rest.bytes);
-    this.#response.write(before);
-    this.#response.write(id);
-    this.#response.write(after);
+  #writeLarge(start: Buffer, rest: AnswerRest): void {
+    this.#head(200, start.length + rest.bytes);
+    this.#out.write(start);
     this.#pipe(
       rest,
       (chunk) => chunk,
-      () => this.#response.end(),
+      () => this.#out.end(),
     );
   }
 
-  #head(bytes: number): void {
-    this.#response.writeHead(200, [
-      ...this.#options.headers,
-      'content-type',
-      'application/json',
-      'content-length',
-      String(bytes),
-    ]);
+  #head(status: number, bytes: number, more: readonly string[] = []): void {
+    const { headers } = this.#options;
+    const head = ['content-type', 'application/json', 'content-length', String(bytes)];
+    this.#response.writeHead(status, headers.length + more.length === 0 ? head : [...headers, ...more, ...head]);
   }
 
   #pipe(rest: AnswerRest, frame: (chunk: Buffer) => Buffer, done: () => void): void {
-    const response = this.#response;
-    const onDrain = (): void => rest.resume();
-    response.on('drain', onDrain);
-    response.once('close', () => {
-      if (!response.writableFinished) rest.cancel();
+    const out = this.#out;
+    let ended = false;
+    out.onDrain = () => rest.resume();
+    this.#response.once('close', () => {
+      if (!ended) rest.cancel();
     });
     rest.pipe({
-      write: (chunk) => response.write(frame(chunk)),
+      write: (chunk) => out.write(frame(chunk)),
       end: () => {
-        response.off('drain', onDrain);
+        ended = true;
+        out.onDrain = undefined;
         done();
       },
-      fail: () => response.destroy(),
+      fail: () => {
+        ended = true;
+        this.#response.destroy();
+      },
     });
   }
 
-  #answerInStream(id: RequestId, answer: Answer, last: boolean): void {
-    if (answer.kind !== 'result') {
-      const body = answer.kind === 'error' ? { error: answer.error } : { result: answer.result };
-      this.#sendEvent(JSON.stringify({ jsonrpc: '2.0', id, ...body }), last);
-    } else if (answer.rest !== undefined && this.#outbox === undefined) {
-      this.#streamEvent(id, answer.before, answer.after, answer.rest, last);
-    } else {
-      gather(
-        id,
-        answer,
-        (bytes) => this.#sendEvent(singleLine(bytes).toString('utf8'), last),
-        () => this.destroy(),
-      );
-    }
-  }
-
-  #sendEvent(message: string, last: boolean): void {
-    if (this.#outbox === undefined) {
-      this.write(sseEvent(message));
-      if (last) this.#finish();
-      return;
-    }
-    this.#outbox.send(message);
-    if (last) {
-      this.#finished = true;
-      this.#outbox.end();
-    }
+  #answerInStream(id: RequestId, answer: Answer): void {
+    if (answer.kind !== 'result') this.#sendEvent(responseText(id, answer));
+    else if (answer.rest === undefined || this.#outbox !== undefined) return this.#gather(id, answer);
+    else return this.#streamEvent(id, answer.before, answer.after, answer.rest);
+    this.#endIfLast();
   }
 
   /** A large answer as one event, as it arrives. */
-  #streamEvent(id: RequestId, before: Buffer, after: Buffer, rest: AnswerRest, last: boolean): void {
+  #streamEvent(id: RequestId, before: Buffer, after: Buffer, rest: AnswerRest): void {
+    this.#gathering++;
     this.write(Buffer.concat([DATA, singleLine(before), Buffer.from(JSON.stringify(id)), singleLine(after)]));
     this.#pipe(rest, singleLine, () => {
       this.write(EVENT_END);
-      if (last) this.#finish();
+      this.#gathering--;
+      this.#endIfLast();
     });
   }
 
   #answerInBatch(id: RequestId, answer: Answer): void {
+    if (answer.kind === 'result') return this.#gather(id, answer);
+    this.#batch.push(Buffer.from(responseText(id, answer)));
+    this.#endIfLast();
+  }
+
+  /** An answer that can only be sent whole: in a batch, or as an event that is kept for who comes back. */
+  #gather(id: RequestId, answer: Answer & { kind: 'result' }): void {
+    const bytes = responseLength(id, answer);
+    if (this.#options.batch && this.#batchBytes + bytes > MAX_BATCH_ANSWER_BYTES) {
+      releaseAnswer(answer);
+      return this.#deliver(this.#failed(id, 'The answers of this batch are too large together.'));
+    }
+    const { rest } = answer;
+    this.#batchBytes += bytes;
     this.#gathering++;
-    const add = (bytes: Buffer): void => {
+    if (rest !== undefined) this.#arriving.add(rest);
+    const done = (response: Buffer): void => {
       this.#gathering--;
-      this.#batch.push(bytes);
-      this.#endBatch();
+      if (rest !== undefined) this.#arriving.delete(rest);
+      this.#deliver(response);
     };
-    if (answer.kind === 'result') return gather(id, answer, add, () => this.destroy());
-    const body = answer.kind === 'error' ? { error: answer.error } : { result: answer.result };
-    add(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, ...body })));
+    gather(id, answer, done, () => done(this.#failed(id, 'The answer broke off.')));
   }
 
-  #endBatch(): void {
-    if (this.#left > 0 || this.#gathering > 0) return;
-    this.#finished = true;
-    const list = this.#batch.flatMap((part, index) => (index === 0 ? [part] : [COMMA, part]));
-    this.#writeJson(Buffer.from('['), ...list, Buffer.from(']'));
+  #failed(id: RequestId, message: string): Buffer {
+    return Buffer.from(
+      responseText(id, { kind: 'error', error: wireError('unavailable', message).error, status: 200 }),
+    );
   }
 
-  #finish(): void {
-    this.#finished = true;
-    this.#response.end();
-  }
-
-  #closed(): void {
+  #deliver(response: Buffer): void {
     if (this.#finished) return;
-    if (this.#outbox === undefined) this.#gone();
-    else this.#outbox.disconnect(this);
+    if (this.#streaming) this.#sendEvent(singleLine(response).toString('utf8'));
+    else this.#batch.push(response);
+    this.#endIfLast();
+  }
+
+  #sendEvent(message: string): void {
+    if (this.#outbox === undefined) this.write(sseEvent(message));
+    else this.#outbox.send(message);
+  }
+
+  #endIfLast(): void {
+    if (this.#left > 0 || this.#gathering > 0 || this.#finished) return;
+    this.#finished = true;
+    if (this.#outbox !== undefined) {
+      this.#outbox.end();
+      if (this.#closed) this.#options.onOver();
+    } else if (this.#streaming) this.#out.end();
+    else if (this.#batch.length > 0) this.#writeJson(listOf(this.#batch));
+    else this.#response.writeHead(202, [...this.#options.headers, 'content-length', '0']).end();
+  }
+
+  #onClose(): void {
+    this.#closed = true;
+    if (!this.#finished && this.#outbox?.resumable === true) return this.#outbox.disconnect(this);
+    this.#gone();
+  }
+
+  #sweepBroken(nowMs: number): void {
+    if (this.#outbox?.connected === true) this.#brokenSinceMs = undefined;
+    else if (nowMs - (this.#brokenSinceMs ??= nowMs) >= this.#options.resumeMs) this.#gone();
   }
 
   #gone(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.#outbox?.end();
-    this.#options.onGone();
+    if (!this.#finished) {
+      this.#finished = true;
+      this.#outbox?.end();
+      for (const rest of this.#arriving) rest.cancel();
+      this.#options.onGone();
+    }
+    this.#options.onOver();
   }
 }
 
-/** Frees what an answer holds that nobody wants any more. */
-function releaseAnswer(answer: Answer): void {
-  if (answer.kind === 'result') answer.rest?.cancel();
-}
-
-/** JSON has line breaks only between its tokens: as spaces they cannot end an event. */
-function singleLine(bytes: Buffer): Buffer {
-  return isSingleLine(bytes) ? bytes : Buffer.from(bytes.toString('latin1').replace(LINE_BREAKS, ' '), 'latin1');
-}
-
-/** The whole response as one buffer. */
-export function gather(
-  id: RequestId,
-  answer: Answer & { kind: 'result' },
-  done: (bytes: Buffer) => void,
-  fail: () => void,
-): void {
-  const parts = [answer.before, Buffer.from(JSON.stringify(id)), answer.after];
-  if (answer.rest === undefined) return done(Buffer.concat(parts));
-  answer.rest.pipe({
-    write: (chunk) => {
-      parts.push(chunk);
-      return true;
-    },
-    end: () => done(Buffer.concat(parts)),
-    fail,
-  });
+function listOf(entries: readonly Buffer[]): Buffer {
+  const parts = entries.flatMap((entry, index) => (index === 0 ? [entry] : [COMMA, entry]));
+  return Buffer.concat([OPEN_LIST, ...parts, CLOSE_LIST]);
 }

@@ -52,22 +52,26 @@ export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || isLoopbackAddress(host);
 }
 
-const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+/** True when a proxy says that it stands between. */
+function passedProxy(headers: HeaderBag): boolean {
+  if (headers['forwarded'] !== undefined || headers['via'] !== undefined || headers['x-real-ip'] !== undefined)
+    return true;
+  return Object.keys(headers).some((name) => name.startsWith('x-forwarded-'));
+}
 
 export function createShield(options: ShieldOptions): Shield {
-  const names = new Set(LOOPBACK_NAMES);
-  for (const name of options.hosts) names.add(name.toLowerCase());
-  if (!['0.0.0.0', '::'].includes(options.host)) {
-    names.add(options.host.includes(':') ? `[${options.host}]` : options.host.toLowerCase());
-  }
-  if (options.publicUrl !== undefined) names.add(options.publicUrl.hostname);
+  const names = ownNames(options);
   const origins = new Set(options.origins.map((origin) => origin.toLowerCase()));
   if (options.publicUrl !== undefined) origins.add(options.publicUrl.origin);
+  // What a sandboxed frame or a file says of itself: it is nobody, and stands for all of them.
+  origins.delete('null');
   const closed = options.publicUrl === undefined && options.trustProxy.length === 0 && isLoopbackHost(options.host);
+  /** Clients say the same on every request: the last answer is kept. */
+  let last: { readonly host: string | undefined; readonly allowed: boolean } = { host: undefined, allowed: false };
 
   const hostAllowed = (host: string | undefined): boolean => {
-    const name = hostName(host);
-    return name !== undefined && names.has(name);
+    if (host !== last.host) last = { host, allowed: names.has(hostName(host) ?? '') };
+    return last.allowed;
   };
   return {
     hostAllowed,
@@ -75,21 +79,27 @@ export function createShield(options: ShieldOptions): Shield {
       if (origin === undefined) return true;
       const lower = origin.toLowerCase();
       if (origins.has(lower)) return true;
-      return (
-        hostAllowed(host) && (lower === `http://${host?.toLowerCase()}` || lower === `https://${host?.toLowerCase()}`)
-      );
+      const own = host?.toLowerCase();
+      return hostAllowed(host) && (lower === `http://${own}` || lower === `https://${own}`);
     },
     isLocal: ({ peer, headers }) =>
       closed &&
       isLoopbackAddress(peer) &&
-      !PROXY_HEADERS.some((name) => headers[name] !== undefined) &&
+      !passedProxy(headers) &&
       LOOPBACK_NAMES.has(hostName(headers['host'] as string | undefined) ?? ''),
   };
 }
 
-/** CORS headers for an origin that may call; none without an Origin. */
-export function corsHeaders(origin: string | undefined): Record<string, string> {
-  if (origin === undefined) return {};
+function ownNames({ host, hosts, publicUrl }: ShieldOptions): ReadonlySet<string> {
+  const names = new Set(LOOPBACK_NAMES);
+  for (const name of hosts) names.add(name.toLowerCase());
+  if (!['0.0.0.0', '::'].includes(host)) names.add(host.includes(':') ? `[${host}]` : host.toLowerCase());
+  if (publicUrl !== undefined) names.add(publicUrl.hostname);
+  return names;
+}
+
+/** CORS headers for an origin that may call. */
+export function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after',
@@ -97,13 +107,21 @@ export function corsHeaders(origin: string | undefined): Record<string, string> 
   };
 }
 
-/** The answer to a preflight of an origin that may call. */
-export function preflightHeaders(origin: string): Record<string, string> {
+const ALLOWED_HEADERS =
+  'authorization, content-type, accept, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, last-event-id';
+/** Headers that mirror the arguments of a tool: their names are the tool's. */
+const PARAM_HEADER = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]+$/;
+
+/** The answer to a preflight of an origin that may call. `requested` is its `Access-Control-Request-Headers`. */
+export function preflightHeaders(origin: string, requested: string | undefined): Record<string, string> {
+  const names = (requested ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
   return {
     ...corsHeaders(origin),
     'access-control-allow-methods': 'GET, POST, DELETE',
-    'access-control-allow-headers':
-      'authorization, content-type, accept, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, last-event-id',
+    'access-control-allow-headers': [ALLOWED_HEADERS, ...names.filter((name) => PARAM_HEADER.test(name))].join(', '),
     'access-control-max-age': '600',
   };
 }

@@ -4,35 +4,24 @@
  * session-era client begins with `initialize`. There is one client and one principal.
  */
 
+import { isUtf8 } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
 import {
   classifyRequest,
   failure,
   readMessage,
-  SESSION_REVISIONS,
   wireError,
-  type Envelope,
-  type JsonObject,
   type JsonRpcNotification,
   type JsonRpcRequest,
-  type LogLevel,
   type MessageLimits,
   type RequestId,
-  type SessionRevision,
 } from '@sallyport/wire';
+import { gather, releaseAnswer, responseText, singleLine } from '../answer-bytes.ts';
 import { Asks } from '../asks.ts';
-import {
-  errorAnswer,
-  type Answer,
-  type ClientFacts,
-  type ClientReply,
-  type Exchange,
-  type Principal,
-  type Served,
-  type Session,
-} from '../exchange.ts';
+import { errorAnswer, type Answer, type Principal, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
-import { gather } from '../http/reply-channel.ts';
+import { STDIO_ENDPOINT, StdioCall, StdioSession, type CallHost } from './call.ts';
+import { LineReader } from './lines.ts';
 
 export interface StdioDoorOptions {
   readonly input: Readable;
@@ -46,102 +35,97 @@ export interface StdioDoorOptions {
 export interface StdioDoor {
   /** Resolves when the client has closed its side and every answer is written. */
   readonly done: Promise<void>;
+  /** Cancels what is under way and ends the session. Idempotent. */
   close(): void;
 }
 
-const ENDPOINT = 'stdio';
-const LF = 0x0a;
+/** With so much waiting to be read, no more of the client's requests are taken. */
+const PAUSE_BYTES = 1024 * 1024;
+/** A client so far behind is given up. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const LF = '\n';
 
 export function openStdioDoor(options: StdioDoorOptions): StdioDoor {
   const door = new Door(options);
   return { done: door.done, close: () => door.close() };
 }
 
-class StdioSession implements Session {
-  readonly id = ENDPOINT;
-  readonly endpoint = ENDPOINT;
-  readonly principal: Principal;
-  readonly revision: SessionRevision;
-  readonly client: ClientFacts;
-  logLevel: LogLevel | undefined = undefined;
-  readonly #send: (message: object) => void;
-
-  constructor(principal: Principal, revision: SessionRevision, client: ClientFacts, send: (message: object) => void) {
-    this.principal = principal;
-    this.revision = revision;
-    this.client = client;
-    this.#send = send;
-  }
-
-  notify(message: JsonRpcNotification): void {
-    this.#send(message);
-  }
-}
-
-class Door {
+class Door implements CallHost {
   readonly done: Promise<void>;
+  readonly principal: Principal;
+  readonly asks: Asks = new Asks();
   readonly #options: StdioDoorOptions;
   readonly #calls: Map<RequestId, StdioCall> = new Map();
-  readonly #asks: Asks = new Asks();
+  readonly #lines: LineReader;
   readonly #finish: () => void;
   #session: StdioSession | undefined;
-  #parts: Buffer[] = [];
-  #bytes = 0;
-  #skipping = false;
+  #inputEnded = false;
   #closed = false;
 
   constructor(options: StdioDoorOptions) {
     this.#options = options;
+    this.principal = options.principal;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#finish = resolve;
-    options.input.on('data', (chunk: Buffer) => this.#data(chunk));
-    options.input.once('end', () => this.#ended());
-    options.output.on('error', () => this.close());
+    this.#lines = new LineReader({
+      maxBytes: options.maxLineBytes,
+      onLine: (line) => this.#line(line),
+      onOversize: () => {
+        const message = `A message may be ${options.maxLineBytes} bytes at most.`;
+        this.write(failure(wireError('too_large', message).error));
+      },
+    });
+    options.input.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onEnd);
+    options.input.on('error', this.#onEnd);
+    options.output.on('error', () => this.close()).once('close', () => this.close());
+    options.output.on('drain', () => options.input.resume());
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const { input, served } = this.#options;
+    input.off('data', this.#onData).pause();
     for (const call of this.#calls.values()) call.cancel();
-    this.#asks.close();
-    if (this.#session !== undefined) this.#options.served.sessionClosed(this.#session);
+    this.asks.close();
+    if (this.#session !== undefined) served.sessionClosed(this.#session);
     this.#finish();
   }
 
-  /** The client has said all; what it asked is still answered. */
-  #ended(): void {
-    if (this.#calls.size === 0) this.close();
-    else void Promise.allSettled([...this.#calls.values()].map((call) => call.finished)).then(() => this.close());
+  write(message: object): void {
+    this.#send(`${JSON.stringify(message)}${LF}`);
   }
 
-  #data(chunk: Buffer): void {
-    let at = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, at)) {
-      this.#part(chunk.subarray(at, end));
-      this.#line();
-      at = end + 1;
-    }
-    if (at < chunk.length) this.#part(chunk.subarray(at));
+  readonly #onData = (chunk: Buffer): void => {
+    this.#lines.push(chunk);
+  };
+
+  /** The client has said all; what it asked is still answered. A last line without its end counts when it is whole. */
+  readonly #onEnd = (): void => {
+    if (this.#inputEnded || this.#closed) return;
+    this.#inputEnded = true;
+    this.#lines.end();
+    this.#closeWhenAnswered();
+  };
+
+  #closeWhenAnswered(): void {
+    if (!this.#inputEnded || this.#closed || this.#calls.size > 0) return;
+    this.#options.output.write('', () => this.close());
   }
 
-  #part(part: Buffer): void {
-    this.#bytes += part.length;
-    if (this.#bytes <= this.#options.maxLineBytes) this.#parts.push(part);
-    else if (!this.#skipping) {
-      this.#skipping = true;
-      this.#parts = [];
-      this.#write(
-        failure(wireError('too_large', `A message may be ${this.#options.maxLineBytes} bytes at most.`).error),
-      );
-    }
+  #send(line: string | Buffer): void {
+    const { input, output } = this.#options;
+    if (this.#closed || output.destroyed) return;
+    if (output.writableLength > MAX_WAITING_BYTES) return this.close();
+    output.write(line);
+    if (output.writableLength > PAUSE_BYTES) input.pause();
   }
 
-  #line(): void {
-    const text = this.#skipping ? '' : Buffer.concat(this.#parts).toString('utf8').trim();
-    this.#parts = [];
-    this.#bytes = 0;
-    this.#skipping = false;
+  #line(line: Buffer): void {
+    if (this.#closed) return;
+    if (!isUtf8(line)) return this.write(failure(wireError('parse', 'The line is not valid UTF-8.').error));
+    const text = line.toString('utf8').trim();
     if (text === '') return;
     const incoming = readMessage(text, this.#options.messageLimits);
     switch (incoming.kind) {
@@ -150,77 +134,74 @@ class Door {
       case 'notification':
         return this.#notified(incoming.message);
       case 'response':
-        return void this.#asks.answer(incoming.message);
+        return void this.asks.answer(incoming.message);
       case 'batch':
-        return this.#write(failure(wireError('invalid_request', 'stdio carries no batches.').error));
+        return this.write(failure(wireError('invalid_request', 'stdio carries no batches.').error));
       case 'invalid':
-        return this.#write(failure(incoming.error.error, incoming.id));
+        return this.write(failure(incoming.error.error, incoming.id));
     }
   }
 
   #request(message: JsonRpcRequest, text: string): void {
-    if (this.#calls.has(message.id)) {
-      return this.#write(failure(wireError('invalid_request', 'This id is in use.').error, message.id));
+    const { id } = message;
+    if (this.#calls.has(id)) {
+      return this.write(failure(wireError('invalid_request', 'This id is in use.').error, id));
     }
     const classified = classifyRequest(message);
-    if (classified.era === 'refused') return this.#write(failure(classified.error.error, message.id));
+    if (classified.era === 'refused') return this.write(failure(classified.error.error, id));
     const envelope = classified.era === 'stateless' ? classified.envelope : undefined;
-    const call = new StdioCall(this.#host, message, text, envelope, this.#session);
-    this.#calls.set(message.id, call);
-    void this.#answer(call);
+    const call = new StdioCall(this, message, text, envelope, this.#session);
+    this.#calls.set(id, call);
+    this.#dispatch(call).then(
+      (answer) => this.#answer(call, answer),
+      () => this.#answer(call, errorAnswer('internal', call.era)),
+    );
   }
 
-  async #answer(call: StdioCall): Promise<void> {
-    const answer = await this.#dispatch(call);
+  #answer(call: StdioCall, answer: Answer): void {
+    if (call.cancelled) releaseAnswer(answer);
+    else if (answer.kind === 'result') return this.#answerBytes(call, answer);
+    else this.#send(responseText(call.message.id, answer) + LF);
+    this.#over(call);
+  }
+
+  #answerBytes(call: StdioCall, answer: Answer & { kind: 'result' }): void {
     const { id } = call.message;
-    this.#calls.delete(id);
-    if (answer.kind === 'result') {
-      if (call.cancelled) answer.rest?.cancel();
-      else await this.#writeResult(id, answer);
-    } else if (!call.cancelled) {
-      this.#write({
-        jsonrpc: '2.0',
-        id,
-        ...(answer.kind === 'error' ? { error: answer.error } : { result: answer.result }),
-      });
-    }
-    call.finish();
+    const send = (line: Buffer): void => {
+      if (call.cancelled) return;
+      this.#send(line);
+      this.#send(LF);
+      this.#over(call);
+    };
+    call.onCancel(() => {
+      releaseAnswer(answer);
+      this.#over(call);
+    });
+    const broken = failure(wireError('unavailable', 'The answer broke off.').error, id);
+    gather(
+      id,
+      answer,
+      (bytes) => send(singleLine(bytes)),
+      () => send(Buffer.from(JSON.stringify(broken))),
+    );
   }
 
-  #writeResult(id: RequestId, answer: Answer & { kind: 'result' }): Promise<void> {
-    return new Promise((resolve) => {
-      gather(
-        id,
-        answer,
-        (bytes) => {
-          const line = bytes.includes(LF) ? Buffer.from(JSON.stringify(JSON.parse(bytes.toString('utf8')))) : bytes;
-          this.#options.output.write(Buffer.concat([line, Buffer.of(LF)]));
-          resolve();
-        },
-        () => {
-          this.#write(failure(wireError('unavailable').error, id));
-          resolve();
-        },
-      );
-    });
+  #over(call: StdioCall): void {
+    this.#calls.delete(call.message.id);
+    this.#closeWhenAnswered();
   }
 
   async #dispatch(call: StdioCall): Promise<Answer> {
-    const { method } = call.message;
-    if (call.era === 'stateless')
-      return method === 'server/discover' ? await this.#discover(call) : await this.#serve(call);
-    if (method === 'initialize') return await this.#initialize(call.message);
-    if (method === 'ping') return { kind: 'value', result: {} };
+    const { era, message } = call;
+    const { served } = this.#options;
+    if (era === 'stateless' && message.method === 'server/discover') {
+      return { kind: 'value', result: discoverResult(await served.describe(call, 'stateless')) };
+    }
+    if (era === 'stateless') return await served.handle(call);
+    if (message.method === 'initialize') return await this.#initialize(message);
+    if (message.method === 'ping') return { kind: 'value', result: {} };
     if (this.#session === undefined) return errorAnswer('invalid_request', 'session', 'initialize comes first.');
-    return await this.#serve(call);
-  }
-
-  async #serve(call: StdioCall): Promise<Answer> {
-    return await this.#options.served.handle(call);
-  }
-
-  async #discover(call: StdioCall): Promise<Answer> {
-    return { kind: 'value', result: discoverResult(await this.#options.served.describe(call, 'stateless')) };
+    return await served.handle(call);
   }
 
   async #initialize(message: JsonRpcRequest): Promise<Answer> {
@@ -229,9 +210,9 @@ class Door {
     if (greeting === undefined) return errorAnswer('invalid_params', 'session', INITIALIZE_NEEDS);
     const { principal, served } = this.#options;
     const { revision, client } = greeting;
-    this.#session = new StdioSession(principal, revision, client, (notification) => this.#write(notification));
+    this.#session = new StdioSession(principal, revision, client, (notification) => this.write(notification));
     served.sessionOpened(this.#session);
-    const description = await served.describe({ endpoint: ENDPOINT, principal }, 'session');
+    const description = await served.describe({ endpoint: STDIO_ENDPOINT, principal }, 'session');
     return { kind: 'value', result: initializeResult(revision, description) };
   }
 
@@ -240,91 +221,5 @@ class Door {
     if (message.method !== 'notifications/cancelled') return this.#options.served.notified(message, this.#session);
     const id = message.params?.['requestId'];
     if (typeof id === 'string' || typeof id === 'number') this.#calls.get(id)?.cancel();
-  }
-
-  #write(message: object): void {
-    if (!this.#closed) this.#options.output.write(`${JSON.stringify(message)}\n`);
-  }
-
-  /** What a call needs of its door. */
-  get #host(): CallHost {
-    return { principal: this.#options.principal, asks: this.#asks, write: (message) => this.#write(message) };
-  }
-}
-
-interface CallHost {
-  readonly principal: Principal;
-  readonly asks: Asks;
-  write(message: object): void;
-}
-
-const NO_CLIENT: ClientFacts = { info: undefined, capabilities: {} };
-
-class StdioCall implements Exchange {
-  readonly message: JsonRpcRequest;
-  readonly text: string;
-  readonly era: Exchange['era'];
-  readonly revision: Exchange['revision'];
-  readonly transport = 'stdio' as const;
-  readonly endpoint = ENDPOINT;
-  readonly principal: Principal;
-  readonly client: ClientFacts;
-  readonly logLevel: LogLevel | undefined;
-  readonly session: StdioSession | undefined;
-  readonly headers = undefined;
-  readonly finished: Promise<void>;
-  readonly finish: () => void;
-  cancelled = false;
-  readonly #host: CallHost;
-  readonly #asked: Set<number> = new Set();
-  readonly #listeners: (() => void)[] = [];
-
-  constructor(
-    host: CallHost,
-    message: JsonRpcRequest,
-    text: string,
-    envelope: Envelope | undefined,
-    session: StdioSession | undefined,
-  ) {
-    this.#host = host;
-    this.message = message;
-    this.text = text;
-    this.principal = host.principal;
-    this.era = envelope === undefined ? 'session' : 'stateless';
-    this.revision = envelope?.revision ?? session?.revision ?? SESSION_REVISIONS[0];
-    this.session = envelope === undefined ? session : undefined;
-    this.client =
-      envelope === undefined
-        ? (session?.client ?? NO_CLIENT)
-        : { info: envelope.clientInfo, capabilities: envelope.clientCapabilities };
-    this.logLevel = envelope === undefined ? session?.logLevel : envelope.logLevel;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.finished = promise;
-    this.finish = resolve;
-  }
-
-  onCancel(listener: () => void): void {
-    if (this.cancelled) listener();
-    else this.#listeners.push(listener);
-  }
-
-  cancel(): void {
-    if (this.cancelled) return;
-    this.cancelled = true;
-    for (const id of this.#asked) this.#host.asks.abandon(id);
-    for (const listener of this.#listeners) listener();
-  }
-
-  notify(message: JsonRpcNotification): void {
-    if (!this.cancelled) this.#host.write(message);
-  }
-
-  async ask(method: string, params: JsonObject | undefined): Promise<ClientReply> {
-    const { id, reply } = this.#host.asks.open();
-    this.#asked.add(id);
-    this.#host.write({ jsonrpc: '2.0', id, method, ...(params && { params }) });
-    const answer = await reply;
-    this.#asked.delete(id);
-    return answer;
   }
 }

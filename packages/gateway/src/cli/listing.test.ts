@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import type { GatewayStatus, ServerStatus, ToolRecord } from '../status.ts';
+import { expiryOf } from './key.ts';
+import { listText, type ListLayout } from './list.ts';
+import { cells } from './text.ts';
+import { toolsText } from './tools.ts';
+import { welcome } from './welcome.ts';
+
+const server = (more: Partial<ServerStatus>): ServerStatus => ({
+  name: 'a',
+  enabled: true,
+  transport: 'stdio',
+  state: 'up',
+  eras: ['session'],
+  known: true,
+  sandbox: 'none',
+  tools: 3,
+  prompts: 0,
+  resources: 2,
+  templates: 0,
+  retryInMs: 0,
+  restarts: 0,
+  noiseLines: 0,
+  tags: [],
+  environment: [],
+  ...more,
+});
+const layout: ListLayout = { columns: undefined, color: false, detail: false, lasting: true };
+const text = (
+  servers: readonly ServerStatus[],
+  more: Partial<ListLayout> = {},
+  hidden: GatewayStatus['hidden'] = [],
+): string => listText({ servers, hidden, catalogVersion: '' }, { ...layout, ...more });
+
+describe('the list of servers', () => {
+  it('says of each how it is, and under it what is wrong', () => {
+    const failed = server({
+      name: 'broken',
+      state: 'failed',
+      known: false,
+      eras: [],
+      error: 'It\nbroke\u001b[2J',
+      retryInMs: 1200,
+    });
+    expect(text([server({}), failed])).toBe(
+      [
+        'SERVER  TRANSPORT  STATE   TOOLS  PROMPTS  RESOURCES  ERA      SANDBOX',
+        'a       stdio      up          3        0          2  session  none',
+        'broken  stdio      failed      –        –          –  –        none',
+        '  ! It broke\ufffd[2J (tried again in 2 s)',
+      ].join('\n'),
+    );
+    expect(text([failed], { lasting: false })).not.toContain('tried again');
+    expect(text([server({ enabled: false, state: 'disabled', eras: [] })])).toMatch(/disabled +– +– +–/);
+    expect(text([])).toContain('sallyport add');
+  });
+
+  it('keeps to the width of the terminal', () => {
+    const long = server({
+      name: 'x'.repeat(32),
+      state: 'failed',
+      error: 'word '.repeat(60),
+      description: 'much '.repeat(50),
+    });
+    for (const columns of [40, 80, 120]) {
+      for (const line of text([long], { columns, detail: true }).split('\n'))
+        expect(cells(line)).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  it('adds names of variables, never values, and what is hidden by its reason', () => {
+    const environment = [
+      { name: 'PATH', from: 'allow-list' as const },
+      { name: 'TOKEN', from: 'configuration' as const },
+    ];
+    const hidden = ['one', 'two'].map((what) => ({ server: 'a', what, reason: 'denied' }));
+    const shown = text(
+      [server({ pid: 7, revision: '2025-11-25', restarts: 1, noiseLines: 2, environment })],
+      { detail: true },
+      hidden,
+    );
+    expect(shown.split('\n').slice(2)).toEqual([
+      '  process      pid 7, 1 restart',
+      '  revision     2025-11-25',
+      '  noise        2 lines on stdout that are no messages',
+      '  environment  PATH (allow-list)',
+      '               TOKEN (configuration)',
+      '  hidden       one two (denied)',
+    ]);
+  });
+
+  it('is coloured on request alone', () => {
+    expect(text([server({})], { color: true })).toContain('\u001b[32mup\u001b[0m');
+    expect(text([server({})])).not.toContain('\u001b');
+  });
+});
+
+describe('the list of tools', () => {
+  const tool = (name: string, description: string): ToolRecord => ({
+    name,
+    id: name,
+    server: 'a',
+    original: name,
+    description,
+    inputSchema: {},
+    tokens: 1,
+  });
+
+  it('shows the first line of a description, cut to the terminal', () => {
+    const tools = [tool('a__one', '\n first line \nsecond'), tool('a__three', 'x'.repeat(100))];
+    expect(toolsText(tools, { columns: undefined, color: false }).split('\n')[0]).toBe('a__one    a  first line');
+    for (const columns of [20, 60, 120]) {
+      for (const line of toolsText(tools, { columns, color: false }).split('\n'))
+        expect(cells(line)).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  it('leaves the server to the prefix where there is little room, if there is one', () => {
+    const description = 'd'.repeat(50);
+    expect(toolsText([tool('a__one', description)], { columns: 30, color: false })).toBe(`a__one  ${'d'.repeat(21)}…`);
+    expect(toolsText([tool('one', description)], { columns: 30, color: false })).toBe(`one  a  ${'d'.repeat(21)}…`);
+  });
+});
+
+describe('when a key ends', () => {
+  const now = Date.parse('2026-11-21T12:00:00Z');
+
+  it.each([
+    ['12h', '2026-11-22T00:00:00.000Z'],
+    ['30d', '2026-12-21T12:00:00.000Z'],
+    ['2027-01-31', '2027-01-31T00:00:00.000Z'],
+    ['2027-01-31T08:30+01:00', '2027-01-31T07:30:00.000Z'],
+  ])('%s is %s', (given, at) => {
+    expect(new Date(expiryOf(given, now)).toISOString()).toBe(at);
+  });
+
+  it.each(['', '30', 'soon', '2027-02-30', '2027', '1 year', '-1d', '99999999999999999d'])('%j is no time', (given) => {
+    expect(() => expiryOf(given, now)).toThrow(/--expires: expected/);
+  });
+});
+
+describe('the welcome', () => {
+  const facts = {
+    url: 'http://127.0.0.1:7420/mcp',
+    keyFile: '/state/local.key',
+    servers: [],
+    configPath: "/it's/c.yaml",
+  };
+
+  it('shows the key to a person and never to a log', () => {
+    expect(welcome({ ...facts, key: 'sp_local_CANARY', terminal: false })).not.toContain('CANARY');
+    const shown = welcome({ ...facts, key: 'sp_local_CANARY', terminal: true });
+    for (const client of ['claude mcp add', 'codex mcp add', 'gemini mcp add', 'code --add-mcp', 'mcp.json'])
+      expect(shown).toContain(client);
+    expect(shown).toContain(String.raw`--config '/it'\''s/c.yaml'`);
+    expect(welcome({ ...facts, key: undefined, terminal: true })).not.toMatch(/Authorization|SALLYPORT_KEY/);
+  });
+});

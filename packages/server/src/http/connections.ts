@@ -1,0 +1,61 @@
+/**
+ * Sockets before and beside requests: how many an address may have, and the answer to bytes that never became a
+ * request. It knows no paths, so its answers have the form of MCP paths.
+ */
+
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { failure, wireError, type WireError } from '@sallyport/wire';
+
+/** Refuses the sockets of an address that has `max` already. Requests on a refused socket must not be served. */
+export function capConnections(server: Server, max: number): void {
+  const perAddress = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (perAddress.get(address) ?? 0) + 1;
+    perAddress.set(address, count);
+    socket.once('close', () => {
+      const left = (perAddress.get(address) ?? 1) - 1;
+      if (left === 0) perAddress.delete(address);
+      else perAddress.set(address, left);
+    });
+    if (count > max) endRaw(socket, '429 Too Many Requests', wireError('rate_limited', 'Too many connections.'));
+  });
+}
+
+/**
+ * Answers a request that never became one: broken framing, header lines too large, too slow. `response` is the last one
+ * that was begun on the socket. While an earlier request waits for its answer, or an answer is half sent, nothing can
+ * be said: it would be taken for a part of that.
+ */
+export function answerBrokenRequest(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  response: ServerResponse | undefined,
+): void {
+  if (response !== undefined && !response.writableFinished && !isWaitingForBody(response)) return void socket.destroy();
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return endRaw(socket, '431 Request Header Fields Too Large', wireError('headers_too_large'));
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return endRaw(socket, '408 Request Timeout', wireError('timeout_body'));
+    default:
+      return endRaw(socket, '400 Bad Request', wireError('invalid_request', 'This is not a valid HTTP request.'));
+  }
+}
+
+function isWaitingForBody({ headersSent, req, socket }: ServerResponse): boolean {
+  return !headersSent && !req.complete && socket !== null;
+}
+
+function endRaw(socket: Socket, status: string, error: WireError): void {
+  if (!socket.writable) return void socket.destroy();
+  const body = JSON.stringify(failure(error.error));
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon());
+}
