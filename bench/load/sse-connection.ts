@@ -17,7 +17,7 @@ export class SseConnection implements Connection {
   #stream: Socket | undefined;
   #post: HttpConnection | undefined;
   #parts: Buffer[] = [];
-  #onEndpoint: ((path: string) => void) | undefined;
+  readonly #endpoint: PromiseWithResolvers<string> = Promise.withResolvers<string>();
 
   constructor(target: HttpTarget) {
     this.#target = target;
@@ -77,13 +77,12 @@ export class SseConnection implements Connection {
     socket.write(
       `GET ${url.pathname} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`,
     );
-    return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('The server named no endpoint.')), timeoutMs);
-      this.#onEndpoint = (path) => {
-        clearTimeout(timer);
-        resolve(path);
-      };
-    });
+    const timer = setTimeout(() => this.#fail('The server named no endpoint.'), timeoutMs);
+    try {
+      return await this.#endpoint.promise;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #take(part: Buffer): void {
@@ -99,7 +98,7 @@ export class SseConnection implements Connection {
   #event(event: string): void {
     const data = /^data: ?(.*)$/m.exec(event)?.[1];
     if (data === undefined) return;
-    if (/^event: ?endpoint/m.test(event)) this.#onEndpoint?.(data);
+    if (/^event: ?endpoint/m.test(event)) this.#endpoint.resolve(data);
     else this.#message(Buffer.from(`data: ${data}\n\n`));
   }
 
@@ -112,6 +111,7 @@ export class SseConnection implements Connection {
   }
 
   #fail(error: string): void {
+    this.#endpoint.reject(new Error(error));
     for (const done of this.#waiting.values()) done({ ...FAILED, error });
     this.#waiting.clear();
   }

@@ -73,11 +73,11 @@ describe('log messages', () => {
     expect(await levels(loud)).toEqual(['debug', 'info', 'error']);
     expect(await levels(quiet)).toEqual(['error']);
     // The server is told the most verbose of them, and the rest when that one has gone.
-    expect(at.http.server.of('logging/setLevel').map(({ params }) => params?.['level'])).toEqual(['debug']);
+    expect(at.http.server.of('logging/setLevel').map(({ params }) => params?.['level'])).toEqual(['error', 'debug']);
     await loud.end();
     await expect
       .poll(() => at.http.server.of('logging/setLevel').map(({ params }) => params?.['level']))
-      .toEqual(['debug', 'error']);
+      .toEqual(['error', 'debug', 'error']);
   });
 
   it.each([

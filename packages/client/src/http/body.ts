@@ -3,6 +3,7 @@
  * it comes with back-pressure. It does not parse.
  */
 
+import type { ResultScan } from '@sallyport/wire';
 import type { Clock } from '../clock.ts';
 import { UpstreamError, type BodyRest, type BodySink } from '../leg.ts';
 import { transportError, type BodyReader, type Exchange } from './exchange.ts';
@@ -74,6 +75,8 @@ export interface LargeBodyOptions {
   /** Bytes still to come. */
   readonly bytes: number;
   readonly clock: (onTimeout: () => void) => Clock;
+  /** Has seen what came so far: nothing but the result may follow. */
+  readonly scan: ResultScan;
   /** Called once, when nothing more will happen. */
   readonly onClosed: () => void;
 }
@@ -84,15 +87,17 @@ export class LargeBody implements BodyReader, BodyRest {
   readonly #exchange: Exchange;
   readonly #where: string;
   readonly #clock: Clock;
+  readonly #scan: ResultScan;
   readonly #onClosed: () => void;
   #waiting: Buffer[] = [];
   #sink: BodySink | undefined;
   #over: 'end' | 'cancel' | Error | undefined;
 
-  constructor({ exchange, where, bytes, clock, onClosed }: LargeBodyOptions) {
+  constructor({ exchange, where, bytes, clock, scan, onClosed }: LargeBodyOptions) {
     this.bytes = bytes;
     this.#exchange = exchange;
     this.#where = where;
+    this.#scan = scan;
     this.#onClosed = onClosed;
     this.#clock = clock(() =>
       this.break(new UpstreamError('timeout', 'The rest of a large answer did not come in time.')),
@@ -127,6 +132,7 @@ export class LargeBody implements BodyReader, BodyRest {
   }
 
   data(chunk: Buffer): void {
+    if (!this.#scan.push(chunk)) return this.break(this.#notAlone());
     this.#clock.renew();
     if (this.#sink === undefined) this.#waiting.push(chunk);
     else if (this.#write(this.#sink, chunk)) return;
@@ -134,7 +140,11 @@ export class LargeBody implements BodyReader, BodyRest {
   }
 
   end(): void {
-    this.#finish('end');
+    this.#finish(this.#scan.ended ? 'end' : this.#notAlone());
+  }
+
+  #notAlone(): UpstreamError {
+    return new UpstreamError('protocol', `${this.#where} answered with something else than one result.`);
   }
 
   fail(error: Error): void {

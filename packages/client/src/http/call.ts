@@ -4,7 +4,7 @@
  * and what else the server says is the connection's matter.
  */
 
-import { resultBytes, resultHead } from '@sallyport/wire';
+import { resultBytes, resultHead, scanResult } from '@sallyport/wire';
 import type { Clock, SetTimer } from '../clock.ts';
 import { UpstreamError, type Outgoing, type Pending, type UpstreamAnswer } from '../leg.ts';
 import type { Call } from '../stdio/calls.ts';
@@ -167,11 +167,14 @@ export class HttpCall implements Pending, HeadReader, Linked<HttpCall> {
   #early(bytes: Buffer, total: number): BodyReader | undefined {
     const cut = bytes.length < total ? resultHead(bytes) : undefined;
     if (cut?.id !== this.record.id || this.#exchange === undefined || this.#over) return undefined;
+    const scan = scanResult();
+    if (!scan.push(cut.after)) return undefined;
     const rest = new LargeBody({
       exchange: this.#exchange,
       where: this.#host.where,
       bytes: total - bytes.length,
       clock: (onTimeout) => this.#host.clock(this, onTimeout),
+      scan,
       onClosed: () => {
         this.#rest = undefined;
         this.#host.closed(this);

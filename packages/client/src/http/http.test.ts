@@ -496,12 +496,16 @@ describe('a large answer', () => {
   const bodyFor = (id: unknown): string =>
     `{"jsonrpc":"2.0","id":${String(id)},"result":{"text":"${'é'.repeat(size / 2)}"}}`;
 
+  const startWith = (text: (id: unknown) => string): ReturnType<typeof start> =>
+    start((body, response) => response.end(body), text);
+
   async function start(
     write: (body: Buffer, response: http.ServerResponse) => void,
+    text: (id: unknown) => string = bodyFor,
   ): Promise<{ leg: Leg; pending: Pending; answer: ResultAnswer & { rest: BodyRest } }> {
     const server = await sessionServer({
       call: ({ message }, response) => {
-        const body = Buffer.from(bodyFor(message['id']));
+        const body = Buffer.from(text(message['id']));
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
         write(body, response);
       },
@@ -554,6 +558,25 @@ describe('a large answer', () => {
     });
     expect(error).toBeInstanceOf(UpstreamError);
     expect((error as UpstreamError).reason).toBe('down');
+  });
+
+  it.each([
+    ['another id behind the result', (body: string) => `${body.slice(0, -1)},"id":77}`],
+    ['a request behind the result', (body: string) => `${body.slice(0, -1)},"method":"sampling/createMessage"}`],
+    ['a second message', (body: string) => `${body}{"jsonrpc":"2.0","id":1,"method":"ping"}`],
+    ['no end', (body: string) => body.slice(0, -2)],
+  ])('is cut off when it holds %s', async (_name, forge) => {
+    const { answer } = await startWith((id) => forge(bodyFor(id)));
+    const parts: Buffer[] = [];
+    const error = await new Promise<Error>((resolve, reject) => {
+      answer.rest.pipe({
+        write: (chunk) => parts.push(chunk) > 0,
+        end: () => reject(new Error('ended')),
+        fail: resolve,
+      });
+    });
+    expect((error as UpstreamError).reason).toBe('protocol');
+    expect(Buffer.concat(parts).toString()).not.toMatch(/77|method/);
   });
 
   it('frees the connection when it is given up', async () => {

@@ -4,7 +4,7 @@ import type { GatewayStatus, ServerStatus } from '../status.ts';
 import { withGateway, type Reached } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { note, printResult } from './output.ts';
-import { count, cut, oneLine, painter, table, wrap, type Column } from './text.ts';
+import { count, oneLine, painter, table, wrap, type Column } from './text.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -24,7 +24,7 @@ export function register(program: Command, context: CliContext): void {
           lasting: gateway.running !== undefined,
         };
         printResult(context, globals, status, listText(status, layout));
-        if (!globals.json) note(context, whose(gateway, context));
+        if (!globals.json) note(context, whose(gateway));
       };
       await withGateway(context, globals, show, { logLevel: 'silent' });
     });
@@ -39,14 +39,11 @@ async function readStatus(gateway: Reached): Promise<GatewayStatus> {
   return await gateway.status();
 }
 
-function whose({ running, url }: Reached, context: CliContext): string {
+function whose({ running, url }: Reached): string {
   if (running === undefined) return 'No gateway is running: this was started for once. See `sallyport serve`.';
-  const since = new Date(running.startedMs).toISOString().slice(0, 19);
-  const of = running.configPath === undefined ? '' : `, ${oneLine(running.configPath)}`;
-  return cut(
-    `Gateway at ${url.href}, pid ${running.pid}, since ${since}Z${of}`,
-    context.errorColumns() ?? Number.POSITIVE_INFINITY,
-  );
+  const since = `${new Date(running.startedMs).toISOString().slice(0, 19)}Z`;
+  const of = running.configPath === undefined ? '' : `\n  ${oneLine(running.configPath)}`;
+  return `Gateway at ${url.href} (pid ${running.pid}, since ${since})${of}`;
 }
 
 export interface Layout {

@@ -1,13 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  call,
-  JSON_HEADERS,
-  openDoor,
-  stateless,
-  type DoorOptions,
-  type RawResponse,
-  type TestDoor,
-} from '../../../../test/support/door.ts';
+import { call, openDoor, stateless, type DoorOptions, type TestDoor } from '../../../../test/support/door.ts';
+import { JSON_HEADERS, type RawResponse } from '../../../../test/support/raw-client.ts';
 
 const doors: TestDoor[] = [];
 
@@ -188,7 +181,7 @@ describe('bodies', () => {
     expect(codeOf(await opened.post(`${padded} `, HEADERS))).toBe('413 too_large');
     const client = await opened.connect();
     client.request('POST', '/mcp', { ...JSON_HEADERS, ...HEADERS, 'transfer-encoding': 'chunked' });
-    client.socket.write(`${[...padded].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`);
+    client.socket.write(`${Array.from(padded, (byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`);
     expect((await client.response()).status).toBe(200);
     client.destroy();
   });

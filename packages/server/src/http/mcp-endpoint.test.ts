@@ -1,18 +1,16 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   call,
   hello,
   inSession,
-  JSON_HEADERS,
   openDoor,
   STATELESS_META,
   stateless,
   type DoorOptions,
-  type RawClient,
-  type RawResponse,
   type TestDoor,
 } from '../../../../test/support/door.ts';
+import { JSON_HEADERS, type RawClient, type RawResponse } from '../../../../test/support/raw-client.ts';
 import type { ClientReply, Exchange } from '../exchange.ts';
 
 const doors: TestDoor[] = [];
@@ -215,9 +213,7 @@ describe('the stateless era', () => {
     const opened = await door();
     for (const name of Object.keys(HEADERS)) {
       const { [name]: _left, ...rest } = HEADERS;
-      expect(told(await opened.post(BODY, rest)), name).toBe(
-        name === 'mcp-protocol-version' ? '400 header_mismatch' : '400 header_mismatch',
-      );
+      expect(told(await opened.post(BODY, rest)), name).toBe('400 header_mismatch');
       const twice = { ...HEADERS, [name.toUpperCase()]: HEADERS[name] as string };
       expect(told(await opened.post(BODY, twice)), name).toBe('400 header_mismatch');
     }
@@ -322,7 +318,7 @@ describe('sessions', () => {
     const named = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace('OWN', id)]));
     expect(told(await opened.post(call(1), named))).toBe(expected);
     const oneWay = await opened.post('{"jsonrpc":"2.0","method":"notifications/x"}', named);
-    const isStateless = headers['mcp-protocol-version'] === '2026-07-28';
+    const isStateless = named['mcp-protocol-version'] === '2026-07-28';
     expect(oneWay.status).toBe(isStateless || expected.startsWith('200') ? 202 : Number(expected.slice(0, 3)));
   });
 
@@ -476,13 +472,10 @@ describe('batches', () => {
     await expect.poll(() => opened.calls.length).toBe(2);
     gate.resolve();
     const events = (await client.untilEvents(4)).map(message);
-    expect(events.map(({ id, method, error }) => error?.data.code ?? id ?? method)).toEqual(
-      ['invalid_request', 1, 'notifications/progress', 2].toSorted(
-        (a, b) =>
-          events.findIndex((e) => (e.error?.data.code ?? e.id ?? e.method) === a) -
-          events.findIndex((e) => (e.error?.data.code ?? e.id ?? e.method) === b),
-      ),
-    );
+    expect(events.slice(0, 2)).toContainEqual({ jsonrpc: '2.0', id: 1, result: { of: 1 } });
+    expect(events.slice(0, 2).map(({ error }) => error?.data.code)).toContain('invalid_request');
+    expect(events[2]?.method).toBe('notifications/progress');
+    expect(events[3]?.result).toEqual({ of: 2 });
     client.destroy();
   });
 });
@@ -590,9 +583,12 @@ describe('asking the client', () => {
 
   it('is not known in the stateless era', async () => {
     const opened = await door({
-      handle: async (exchange) => ({ kind: 'value', result: { ...(await exchange.ask('roots/list', undefined)) } }),
+      handle: async (exchange) => {
+        const reply = await exchange.ask('roots/list', undefined);
+        return { kind: 'value', result: { code: 'error' in reply ? reply.error.code : 0 } };
+      },
     });
-    expect(message(await opened.post(BODY, HEADERS)).result).toMatchObject({ error: { code: -32601 } });
+    expect(message(await opened.post(BODY, HEADERS)).result).toEqual({ code: -32601 });
   });
 });
 
@@ -669,19 +665,14 @@ describe('resuming', () => {
     }
   });
 
-  it.each(['9.1', '0.999', 'x', '', '0.-1', '0.1\t', '-1.1', '0.99999999999999999', '../0.1'])(
+  it.each(['9.1', '0.999', 'x', '', '0.-1', '-1.1', '0.99999999999999999', '../0.1', '0.1, 0.1'])(
     'from "%s" is refused',
     async (id) => {
       const opened = await door();
       const session = await opened.initialize();
-      const headers = { ...inSession(session), accept: 'text/event-stream', 'last-event-id': id };
       opened.opened[0]?.notify({ jsonrpc: '2.0', method: 'notifications/x' });
-      const expected = id === '0.1\t' ? 'stream' : '400 invalid_request';
-      if (expected === 'stream') {
-        const client = await listen(opened, session, id);
-        await client.until((text) => text.includes('event-stream') || undefined);
-        client.destroy();
-      } else expect(told(await opened.request('GET', '/mcp', headers))).toBe(expected);
+      const headers = { ...inSession(session), accept: 'text/event-stream', 'last-event-id': id };
+      expect(told(await opened.request('GET', '/mcp', headers))).toBe('400 invalid_request');
     },
   );
 
