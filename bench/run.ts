@@ -41,7 +41,7 @@ function callOptions(options: BenchOptions, upstream: 'http' | 'stdio'): CallOpt
   const cells: Cell[] = options.bytes.flatMap((bytes) =>
     options.connections.map((connections) => ({ bytes, connections })),
   );
-  return { upstream, era, sse, cells, rounds, measureMs, warmUpMs: 400, firstWarmUpMs: 1500, settleMs: 800 };
+  return { upstream, era, sse, cells, rounds, measureMs, warmUpMs: 400, firstWarmUpMs: 5000, settleMs: 800 };
 }
 
 /** Short and everything: both eras, event streams, small and large. */

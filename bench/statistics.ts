@@ -21,13 +21,13 @@ export function quantile(sorted: ArrayLike<number>, share: number): number | und
 
 /**
  * The median of the quotients of values measured in the same round: what disturbs the machine for a while disturbs both.
- * Rounds in which either is missing, or the divisor is zero, are left out.
+ * Rounds in which either is missing, or the divisor is zero, are left out: their quotient is no number.
  */
 export function medianRatio(values: readonly Maybe[], divisors: readonly Maybe[]): number | undefined {
   return median(
     values.map((value, round) => {
       const divisor = divisors[round];
-      return value == null || divisor == null || divisor === 0 ? undefined : value / divisor;
+      return value == null || divisor == null ? undefined : value / divisor;
     }),
   );
 }

@@ -346,7 +346,7 @@ describe('which gateway', () => {
   it('is no longer there when its record has outlived it', async () => {
     const env = otherState('stale');
     const file = await writeMoody('stale-config');
-    const { running } = await serve(file, environment(env));
+    await using running = (await serve(file, environment(env))).running;
     await running.stop(0);
     expect(existsSync(join(home.path, 'stale/daemon.json'))).toBe(true);
     const outcome = await sallyport(['call', 'moody__answer', '--config', file], { env });
@@ -356,7 +356,7 @@ describe('which gateway', () => {
   it('says that it has read an older version of the file, and ends a call with 5 when it goes away', async () => {
     const env = otherState('older');
     const file = await writeMoody('older-config');
-    const { running } = await serve(file, environment(env));
+    await using running = (await serve(file, environment(env))).running;
     await writeFile(file, (await readFile(file, 'utf8')).replace('}}}', '}},"strict":true}'));
     const pidFile = join(home.path, 'moody.pid');
     await rm(pidFile, { force: true });

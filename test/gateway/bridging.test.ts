@@ -40,7 +40,9 @@ describe.each(WAYS)('a session client on a stateless server over %s', (way) => {
     expect(await client.callTool({ name: 'echo', arguments: { text: 'hello' } })).toMatchObject({
       content: [{ type: 'text', text: 'hello' }],
     });
-    expect(await client.readResource({ uri: 'test://static-text' })).toMatchObject({ contents: [{ mimeType: 'text/plain' }] });
+    expect(await client.readResource({ uri: 'test://static-text' })).toMatchObject({
+      contents: [{ mimeType: 'text/plain' }],
+    });
     expect((await client.getPrompt({ name: 'test_simple_prompt' })).messages).toHaveLength(1);
     const ref = { type: 'ref/prompt', name: 'test_prompt_with_arguments' } as const;
     const completed = await client.complete({ ref, argument: { name: 'arg1', value: 'par' } });
@@ -66,8 +68,12 @@ describe.each(WAYS)('a session client on a stateless server over %s', (way) => {
       },
     });
     const { client } = opened;
-    expect(JSON.stringify(await client.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }))).toContain('sampled');
-    expect(JSON.stringify(await client.callTool({ name: 'test_elicitation', arguments: { message: 'who?' } }))).toContain('ada');
+    expect(JSON.stringify(await client.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }))).toContain(
+      'sampled',
+    );
+    expect(
+      JSON.stringify(await client.callTool({ name: 'test_elicitation', arguments: { message: 'who?' } })),
+    ).toContain('ada');
     const { tools } = await client.listTools();
     const rounds = tools.find(({ name }) => name.includes('multi_round'))?.name ?? '';
     asked.length = 0;
@@ -79,7 +85,9 @@ describe.each(WAYS)('a session client on a stateless server over %s', (way) => {
     await using opened = await openSdk1(gateway(way, 'stateless').url);
     const { client, notices } = opened;
     const progress: number[] = [];
-    await client.callTool({ name: 'test_tool_with_progress' }, undefined, { onprogress: (each) => progress.push(each.progress) });
+    await client.callTool({ name: 'test_tool_with_progress' }, undefined, {
+      onprogress: (each) => progress.push(each.progress),
+    });
     expect(progress).toEqual([0, 50, 100]);
     await client.setLoggingLevel('error');
     await client.callTool({ name: 'log', arguments: { level: 'info', text: 'too low' } });
@@ -107,7 +115,9 @@ describe.each(WAYS)('a stateless client on a session server over %s', (way) => {
     expect(await client.callTool({ name: 'echo', arguments: { text: 'hello' } })).toMatchObject({
       content: [{ type: 'text', text: 'hello' }],
     });
-    expect(await client.readResource({ uri: 'test://static-text' })).toMatchObject({ contents: [{ mimeType: 'text/plain' }] });
+    expect(await client.readResource({ uri: 'test://static-text' })).toMatchObject({
+      contents: [{ mimeType: 'text/plain' }],
+    });
     expect((await client.getPrompt({ name: 'test_simple_prompt' })).messages).toHaveLength(1);
   });
 
@@ -120,29 +130,28 @@ describe.each(WAYS)('a stateless client on a session server over %s', (way) => {
 
   it('gets progress, and log messages where it asks for them', async () => {
     const client = stateless(gateway(way, 'session').url);
-    const progressing = await client.start('tools/call', { name: 'test_tool_with_progress' }, { meta: { progressToken: 'mine' } });
+    const progressing = await client.start(
+      'tools/call',
+      { name: 'test_tool_with_progress' },
+      { meta: { progressToken: 'mine' } },
+    );
     await progressing.last;
     const progress = progressing.messages.items.filter(({ message }) => message.method === 'notifications/progress');
     expect(progress.map(({ message }) => message.params?.['progressToken'])).toEqual(['mine', 'mine', 'mine']);
-    for (const [level, count] of [['debug', 1], ['error', 0]] as const) {
+    for (const [level, count] of [
+      ['debug', 1],
+      ['error', 0],
+    ] as const) {
       const logging = await client.start(
         'tools/call',
         { name: 'log', arguments: { level: 'debug', text: 'hello' } },
         { meta: { 'io.modelcontextprotocol/logLevel': level } },
       );
       await logging.last;
-      expect(logging.messages.items.filter(({ message }) => message.method === 'notifications/message')).toHaveLength(count);
+      expect(logging.messages.items.filter(({ message }) => message.method === 'notifications/message')).toHaveLength(
+        count,
+      );
     }
-  });
-
-  it('cancels what it leaves', async () => {
-    const client = stateless(gateway(way, 'session').url);
-    const count = async (): Promise<number> => Number(textOf(await client.call('tools/call', { name: 'cancellations' })));
-    const before = await count();
-    const reply = await client.start('tools/call', { name: 'sleep', arguments: { ms: 20_000 } }, { meta: { progressToken: 1 } });
-    await reply.messages.until(({ message }) => message.method === 'notifications/progress', 'that it has begun');
-    reply.abort();
-    await expect.poll(count).toBe(before + 1);
   });
 
   it('is not asked in the middle of a call: the server is told that this version cannot', async () => {
@@ -151,6 +160,21 @@ describe.each(WAYS)('a stateless client on a session server over %s', (way) => {
     const { message } = await reply.last;
     expect(JSON.stringify(message)).toContain('not available in this version');
     expect(reply.messages.items).toHaveLength(1);
+  });
+
+  it('cancels what it leaves', async () => {
+    const client = stateless(gateway(way, 'session').url);
+    const count = async (): Promise<number> =>
+      Number(textOf(await client.call('tools/call', { name: 'cancellations' })));
+    const before = await count();
+    const reply = await client.start(
+      'tools/call',
+      { name: 'sleep', arguments: { ms: 20_000 } },
+      { meta: { progressToken: 1 } },
+    );
+    await reply.messages.until(({ message }) => message.method === 'notifications/progress', 'that it has begun');
+    reply.abort();
+    await expect.poll(count).toBe(before + 1);
   });
 });
 
@@ -172,7 +196,11 @@ describe('what crosses', () => {
       'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
       'io.modelcontextprotocol/clientCapabilities': { sampling: {} },
     });
-    const answer = await stateless(started.url).call('tools/call', { name: 's__raw', arguments: {} }, { meta: { 'vendor/x': 1 } });
+    const answer = await stateless(started.url).call(
+      'tools/call',
+      { name: 's__raw', arguments: {} },
+      { meta: { 'vendor/x': 1 } },
+    );
     const back = JSON.parse(textOf(answer)) as typeof there;
     expect(back.params._meta).toEqual({ 'vendor/x': 1 });
   });
@@ -191,9 +219,14 @@ describe('what crosses', () => {
     });
     await using started = await startGateway({ mcpServers: { up: { url: server.url } } });
     const session = await openSession(started.url);
-    expect(await session.call('tools/call', { name: 'up__raw', arguments: {} })).toMatchObject({ error: { code: -31003 } });
+    expect(await session.call('tools/call', { name: 'up__raw', arguments: {} })).toMatchObject({
+      error: { code: -31003 },
+    });
     expect(rounds).toBe(10);
-    expect(server.server.of('tools/call').map(({ params }) => params?.['requestState'])).toEqual([undefined, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `s${n}`)]);
+    expect(server.server.of('tools/call').map(({ params }) => params?.['requestState'])).toEqual([
+      undefined,
+      ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `s${n}`),
+    ]);
     const error = { code: -31001, data: { reason: 'protocol' } };
     expect(await session.call('tools/call', { name: 'up__odd', arguments: {} })).toMatchObject({ error });
     expect(rounds).toBe(11);

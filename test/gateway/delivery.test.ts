@@ -34,7 +34,9 @@ async function world(options: RawOptions, more: Record<string, unknown> = {}): P
 }
 
 async function overStdio(era: Era): Promise<Started> {
-  const started = await startGateway({ mcpServers: { up: { command: process.execPath, args: [RAW_SERVER, era], era } } });
+  const started = await startGateway({
+    mcpServers: { up: { command: process.execPath, args: [RAW_SERVER, era], era } },
+  });
   await started.gateway.rooms.catalog.ready();
   return started;
 }
@@ -42,18 +44,34 @@ async function overStdio(era: Era): Promise<Started> {
 const clientOf = async (url: string, era: Era, capabilities = {}): Promise<RawClient> =>
   era === 'session' ? await openSession(url, capabilities) : stateless(url, capabilities);
 
-const is = (method: string) => (item: Arrived): boolean => item.message.method === method;
+const is =
+  (method: string) =>
+  (item: Arrived): boolean =>
+    item.message.method === method;
 const methods = (reply: Reply): (string | undefined)[] => reply.messages.items.map(({ message }) => message.method);
 
 describe.each(ERAS)('progress in the %s era', (era) => {
-  it.each([['a string', 'token'], ['a number', 0]])('goes to its own call alone, under a token that is %s', async (_kind, token) => {
+  it.each([
+    ['a string', 'token'],
+    ['a number', 0],
+  ])('goes to its own call alone, under a token that is %s', async (_kind, token) => {
     await using started = await overStdio(era);
     const [one, other] = [await clientOf(started.url, era), await clientOf(started.url, era)];
-    const slow = await other.start('tools/call', { name: 'up__number', arguments: { n: 1, ms: 30 } }, { meta: { progressToken: 'x' } });
-    const reply = await one.start('tools/call', { name: 'up__progress', arguments: { steps: 3 } }, { meta: { progressToken: token } });
+    const slow = await other.start(
+      'tools/call',
+      { name: 'up__number', arguments: { n: 1, ms: 30 } },
+      { meta: { progressToken: 'x' } },
+    );
+    const reply = await one.start(
+      'tools/call',
+      { name: 'up__progress', arguments: { steps: 3 } },
+      { meta: { progressToken: token } },
+    );
     await reply.last;
     const progress = reply.messages.items.filter(is('notifications/progress'));
-    expect(progress.map(({ message }) => message.params)).toEqual([1, 2, 3].map((step) => ({ progressToken: token, progress: step })));
+    expect(progress.map(({ message }) => message.params)).toEqual(
+      [1, 2, 3].map((step) => ({ progressToken: token, progress: step })),
+    );
     await slow.last;
     expect(methods(slow)).toEqual([undefined]);
   });
@@ -66,7 +84,10 @@ describe('log messages', () => {
     await quiet.call('logging/setLevel', { level: 'error' });
     await loud.call('logging/setLevel', { level: 'debug' });
     const levels = async (session: RawSession): Promise<unknown[]> => {
-      const reply = await session.start('tools/call', { name: 'up__log', arguments: { levels: ['debug', 'info', 'error'] } });
+      const reply = await session.start('tools/call', {
+        name: 'up__log',
+        arguments: { levels: ['debug', 'info', 'error'] },
+      });
       await reply.last;
       return reply.messages.items.filter(is('notifications/message')).map(({ message }) => message.params?.['level']);
     };
@@ -151,7 +172,10 @@ describe.each([
     const { started } = at;
     const capabilities = { elicitation: {} };
     const [one, two] = [await openSession(started.url, capabilities), await openSession(started.url, capabilities)];
-    const held = await Promise.race([one.start('tools/call', { name: 'up__hold', arguments: { name: 'h' } }), sent(started)]);
+    const held = await Promise.race([
+      one.start('tools/call', { name: 'up__hold', arguments: { name: 'h' } }),
+      sent(started),
+    ]);
     const args = { method: 'elicitation/create', params: { message: 'which?' } };
     const reply = await two.start('tools/call', { name: 'up__ask', arguments: args });
     expect(JSON.parse(textOf((await reply.last).message))).toMatchObject({ error: { code: -32603 } });
@@ -177,7 +201,12 @@ describe('a question that nobody answers', () => {
   });
 });
 
-const RESOURCES = { resources: [{ uri: 'raw://a', name: 'a' }, { uri: 'raw://b', name: 'b' }] };
+const RESOURCES = {
+  resources: [
+    { uri: 'raw://a', name: 'a' },
+    { uri: 'raw://b', name: 'b' },
+  ],
+};
 const UPDATED = 'notifications/resources/updated';
 
 describe.each(ERAS)('subscriptions to a server of the %s era', (era) => {
@@ -185,11 +214,16 @@ describe.each(ERAS)('subscriptions to a server of the %s era', (era) => {
     era === 'session'
       ? at.http.server.received.flatMap((text) => {
           const { method, params } = JSON.parse(text) as { method?: string; params?: { uri?: string } };
-          return method?.startsWith('resources/') && method.endsWith('subscribe') ? [`${method.slice(10)} ${params?.uri}`] : [];
+          return method?.startsWith('resources/') && method.endsWith('subscribe')
+            ? [`${method.slice(10)} ${params?.uri}`]
+            : [];
         })
-      : at.http.server.of('subscriptions/listen').map(({ params }) =>
-          (params?.['notifications'] as { resourceSubscriptions?: string[] }).resourceSubscriptions ?? [],
-        );
+      : at.http.server
+          .of('subscriptions/listen')
+          .map(
+            ({ params }) =>
+              (params?.['notifications'] as { resourceSubscriptions?: string[] }).resourceSubscriptions ?? [],
+          );
 
   it('are one there, whoever and how many listen here', async () => {
     await using at = await world({ era, ...RESOURCES });
@@ -197,10 +231,17 @@ describe.each(ERAS)('subscriptions to a server of the %s era', (era) => {
     await sessions[0]?.call('resources/list');
     const streams = await Promise.all(sessions.map((session) => session.listen()));
     for (const session of sessions.slice(0, 2)) await session.call('resources/subscribe', { uri: 'raw://a' });
-    const listening = await stateless(at.started.url).start('subscriptions/listen', {
-      notifications: { resourceSubscriptions: ['raw://a'] },
-    }, { id: 'my listen' });
-    const { message } = await listening.messages.until(is('notifications/subscriptions/acknowledged'), 'the acknowledgement');
+    const listening = await stateless(at.started.url).start(
+      'subscriptions/listen',
+      {
+        notifications: { resourceSubscriptions: ['raw://a'] },
+      },
+      { id: 'my listen' },
+    );
+    const { message } = await listening.messages.until(
+      is('notifications/subscriptions/acknowledged'),
+      'the acknowledgement',
+    );
     expect(message.params).toEqual({
       _meta: { 'io.modelcontextprotocol/subscriptionId': 'my listen' },
       notifications: { resourceSubscriptions: ['raw://a'] },
@@ -242,15 +283,14 @@ describe.each(ERAS)('subscriptions to a server of the %s era', (era) => {
 describe.each(ERAS)('list_changed of a server of the %s era', (era) => {
   it('is passed on when a list has changed, and not when it has not', async () => {
     const tools = [{ name: 'a', inputSchema: { type: 'object' } }];
-    await using at = await world(
-      { era, tools },
-      {},
-    );
+    await using at = await world({ era, tools }, {});
     const CHANGED = 'notifications/tools/list_changed';
     const session = await openSession(at.started.url);
     await session.call('tools/list');
     const stream = await session.listen();
-    const listening = await stateless(at.started.url).start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    const listening = await stateless(at.started.url).start('subscriptions/listen', {
+      notifications: { toolsListChanged: true },
+    });
     await listening.messages.until(is('notifications/subscriptions/acknowledged'), 'the acknowledgement');
     await expect.poll(() => at.http.server.broadcasts.size).toBeGreaterThan(0);
     const reads = (): number => at.http.server.of('tools/list').length;
@@ -272,7 +312,8 @@ describe.each(ERAS)('list_changed of a server of the %s era', (era) => {
 
 describe('cancellation', () => {
   const hold = { name: 'up__hold', arguments: { name: 'mine' } };
-  const cancelled = (at: World): unknown[] => at.http.server.of('notifications/cancelled').map(({ params }) => params?.['requestId']);
+  const cancelled = (at: World): unknown[] =>
+    at.http.server.of('notifications/cancelled').map(({ params }) => params?.['requestId']);
   const heldId = async (at: World): Promise<unknown> => {
     await expect.poll(() => at.http.server.of('tools/call')).toHaveLength(1);
     return at.http.server.of('tools/call')[0]?.id;
@@ -335,7 +376,11 @@ function leavable(url: string): AbortController {
   void fetch(url, {
     method: 'POST',
     signal: controller.signal,
-    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...statelessHeaders('tools/call', params) },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...statelessHeaders('tools/call', params),
+    },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...params, _meta: meta } }),
   }).catch(() => undefined);
   return controller;

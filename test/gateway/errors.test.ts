@@ -23,9 +23,15 @@ const resources = [{ uri: 'raw://a', name: 'a' }];
 
 const failing =
   (era: 'session' | 'stateless') =>
-  ({ id, method, params }: Message, wire: { send(text: string): void; response?: import('node:http').ServerResponse }): boolean => {
+  (
+    { id, method, params }: Message,
+    wire: { send(text: string): void; response?: import('node:http').ServerResponse },
+  ): boolean => {
     if (method === 'resources/read') {
-      const error = era === 'session' ? { code: -32002, message: 'gone' } : { code: -32602, message: 'gone', data: { uri: params?.['uri'] } };
+      const error =
+        era === 'session'
+          ? { code: -32002, message: 'gone' }
+          : { code: -32602, message: 'gone', data: { uri: params?.['uri'] } };
       wire.send(JSON.stringify({ jsonrpc: '2.0', id, error }));
       return true;
     }
@@ -65,9 +71,15 @@ const clients = {
 };
 type Client = () => Promise<RawClient>;
 
-const OWN: readonly [string, string, Record<string, unknown>, [code: number, status: number], [code: number, status: number]][] = [
+const OWN: readonly [
+  string,
+  string,
+  Record<string, unknown>,
+  [code: number, status: number],
+  [code: number, status: number],
+][] = [
   ['an unknown tool', 'tools/call', { name: 'nobody__x' }, [-32602, 200], [-32602, 200]],
-  ['a tool without a name', 'tools/call', {}, [-32602, 200], [-32020, 400]],
+  ['a tool without a name', 'tools/call', {}, [-32602, 200], [-32602, 200]],
   ['an unknown prompt', 'prompts/get', { name: 'nobody__x' }, [-32602, 200], [-32602, 200]],
   ['an unknown resource', 'resources/read', { uri: 'nobody://x' }, [-32002, 200], [-32602, 200]],
   ['a foreign cursor', 'tools/list', { cursor: 'AQID' }, [-32602, 200], [-32602, 200]],
@@ -89,12 +101,16 @@ describe.each(['session', 'stateless'] as const)('the gateway, to a client of th
     const [code, status] = era === 'session' ? inSession : inStateless;
     expect({ code: message.error?.code ?? 0, status: reply.status }).toEqual({ code, status });
     if (code !== 0) expect(message.error?.data).toMatchObject({ code: expect.stringMatching(/^[a-z_]+$/) as string });
-    if (code === -32002 || (method === 'resources/read' && era === 'stateless')) expect(message.error?.data).toMatchObject({ uri: 'nobody://x' });
+    if (code === -32002 || (method === 'resources/read' && era === 'stateless'))
+      expect(message.error?.data).toMatchObject({ uri: 'nobody://x' });
   });
 
   it('completes what is unknown with no values', async () => {
     const client = await (clients[era] as Client)();
-    for (const ref of [{ type: 'ref/prompt', name: 'nobody' }, { type: 'ref/resource', uri: 'nobody://{x}' }]) {
+    for (const ref of [
+      { type: 'ref/prompt', name: 'nobody' },
+      { type: 'ref/resource', uri: 'nobody://{x}' },
+    ]) {
       const { result } = await client.call('completion/complete', { ref, argument: { name: 'x', value: '' } });
       expect(result).toMatchObject({ completion: { values: [], hasMore: false } });
       expect(result?.['resultType']).toBe(era === 'session' ? undefined : 'complete');
@@ -130,7 +146,9 @@ describe('a server’s own error', () => {
     ['stateless', 'm', -32602],
   ] as const)('about a resource that is gone, to a client of the %s era from %s', async (era, server, code) => {
     await using started = await startGateway({
-      mcpServers: { up: { url: at.servers[server === 's' ? 0 : 1]?.url, era: server === 's' ? 'session' : 'stateless' } },
+      mcpServers: {
+        up: { url: at.servers[server === 's' ? 0 : 1]?.url, era: server === 's' ? 'session' : 'stateless' },
+      },
     });
     const client: RawClient = era === 'session' ? await openSession(started.url) : stateless(started.url);
     const { error } = await client.call('resources/read', { uri: 'raw://a' });
@@ -166,7 +184,9 @@ describe('no error tells of the machine', () => {
       const { error, result } = await session.call(method, params);
       if (result !== undefined) continue;
       const text = JSON.stringify(error);
-      expect(text).not.toMatch(/\bat .+:\d+|\/work\/|\/no\/such|node_modules|127\.0\.0\.1|ECONN|ENOENT|TypeError|raw-server|SELECT/);
+      expect(text).not.toMatch(
+        /\bat .+:\d+|\/work\/|\/no\/such|node_modules|127\.0\.0\.1|ECONN|ENOENT|TypeError|raw-server|SELECT/,
+      );
       const { id } = (error?.data ?? {}) as { id?: string };
       expect(started.log.items.some(({ detail }) => detail['id'] === id)).toBe(true);
     }

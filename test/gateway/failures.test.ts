@@ -47,9 +47,18 @@ describe('a server that cannot be spoken to is missing from the lists, and the o
     ['says nothing after connecting', () => undefined],
     ['hangs in the middle of a body', (socket) => void socket.once('data', () => socket.write(HTTP_HEAD))],
     ['resets the connection', (socket) => void socket.once('data', () => socket.resetAndDestroy())],
-    ['answers 500 to all', (socket) => void socket.on('data', () => socket.write('HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n'))],
+    [
+      'answers 500 to all',
+      (socket) => void socket.on('data', () => socket.write('HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n')),
+    ],
     ['speaks no HTTP', (socket) => void socket.once('data', () => socket.end('220 smtp.example ESMTP\r\n'))],
-    ['speaks no JSON', (socket) => void socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>'))],
+    [
+      'speaks no JSON',
+      (socket) =>
+        void socket.on('data', () =>
+          socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>'),
+        ),
+    ],
   ];
 
   it.each(cases)('one that %s', async (_how, onConnection) => {
@@ -85,7 +94,10 @@ describe('a server that cannot be spoken to is missing from the lists, and the o
       prompts: [],
       before: ({ method }) => method === 'prompts/list',
     });
-    await using started = await startGateway({ mcpServers: { up: { url: bad.url } }, limits: { listDeadline: '100ms' } });
+    await using started = await startGateway({
+      mcpServers: { up: { url: bad.url } },
+      limits: { listDeadline: '100ms' },
+    });
     const client = stateless(started.url);
     expect(names(await client.call('tools/list'))).toEqual(['up__fine']);
     const prompts = await client.call('prompts/list');
@@ -107,7 +119,8 @@ async function broken(onCall: (response: ServerResponse, id: unknown) => void): 
   });
 }
 
-const head = (id: unknown): string => `{"jsonrpc":"2.0","id":${String(id)},"result":{"resultType":"complete","content":[],"x":"`;
+const head = (id: unknown): string =>
+  `{"jsonrpc":"2.0","id":${String(id)},"result":{"resultType":"complete","content":[],"x":"`;
 const CHUNK = 'x'.repeat(MiB);
 
 /** 17 MiB, as long as somebody takes them. */
@@ -121,18 +134,48 @@ describe('a call of a server that is up', () => {
   const cases: readonly [string, (response: ServerResponse, id: unknown) => void, object][] = [
     ['resets', (response) => response.destroy(), { code: -31001, data: { reason: 'down' } }],
     ['hangs', () => undefined, { code: -31002 }],
-    ['hangs after its head', (response) => response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders(), { code: -31002 }],
-    ['hangs in its stream', (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'), { code: -31002 }],
+    [
+      'hangs after its head',
+      (response) => response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders(),
+      { code: -31002 },
+    ],
+    [
+      'hangs in its stream',
+      (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': hello\n\n'),
+      { code: -31002 },
+    ],
     ['answers 500', (response) => response.writeHead(500).end(), { code: -31001, data: { reason: 'down' } }],
-    ['answers 401', (response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"invalid_token"}'), { code: -31001, data: { reason: 'down' } }],
-    ['answers another id', (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":999999,"result":{}}'), { code: -31001, data: { reason: 'protocol' } }],
-    ['answers garbage', (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id'), { code: -31001, data: { reason: 'protocol' } }],
-    ['ends its stream', (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(': bye\n\n'), { code: -31001 }],
+    [
+      'answers 401',
+      (response) => response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"invalid_token"}'),
+      { code: -31001, data: { reason: 'down' } },
+    ],
+    [
+      'answers another id',
+      (response) =>
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end('{"jsonrpc":"2.0","id":999999,"result":{}}'),
+      { code: -31001, data: { reason: 'protocol' } },
+    ],
+    [
+      'answers garbage',
+      (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id'),
+      { code: -31001, data: { reason: 'protocol' } },
+    ],
+    [
+      'ends its stream',
+      (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(': bye\n\n'),
+      { code: -31001 },
+    ],
     [
       'answers 17 MiB with a length',
       (response, id) => {
         const [before, after] = [head(id), '"}}'];
-        response.writeHead(200, { 'content-type': 'application/json', 'content-length': before.length + 17 * MiB + after.length });
+        response.writeHead(200, {
+          'content-type': 'application/json',
+          'content-length': before.length + 17 * MiB + after.length,
+        });
         flood(response, before, after);
       },
       { code: -31001, data: { reason: 'too_large' } },
@@ -144,7 +187,8 @@ describe('a call of a server that is up', () => {
     ],
     [
       'answers 17 MiB as an event',
-      (response, id) => flood(response.writeHead(200, { 'content-type': 'text/event-stream' }), `data: ${head(id)}`, '"}}\n\n'),
+      (response, id) =>
+        flood(response.writeHead(200, { 'content-type': 'text/event-stream' }), `data: ${head(id)}`, '"}}\n\n'),
       { code: -31001, data: { reason: 'too_large' } },
     ],
     [
@@ -240,7 +284,11 @@ describe('the last known catalogue', () => {
     });
     const url = `http://127.0.0.1:${port}/mcp`;
     {
-      await using _server = await serveRaw({ era: 'stateless', tools: [{ name: 'x', inputSchema: {} }] }, undefined, port);
+      await using _server = await serveRaw(
+        { era: 'stateless', tools: [{ name: 'x', inputSchema: {} }] },
+        undefined,
+        port,
+      );
       await using started = await startGateway(configuration(url), options);
       expect(names(await stateless(started.url).call('tools/list'))).toEqual(['up__x']);
       await expect.poll(() => started.gateway.rooms.catalog.snapshot('up')?.unread).toEqual([]);

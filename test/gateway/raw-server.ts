@@ -43,7 +43,22 @@ export interface RawOptions {
   readonly before?: (message: Incoming, wire: Wire, text: string) => boolean;
 }
 
-const TOOLS = ['raw', 'odd', 'say', 'ask', 'log', 'progress', 'hold', 'release', 'number', 'big', 'garbage', 'crash'];
+const TOOLS = [
+  'raw',
+  'odd',
+  'say',
+  'ask',
+  'log',
+  'progress',
+  'hold',
+  'held',
+  'pid',
+  'release',
+  'number',
+  'big',
+  'garbage',
+  'crash',
+];
 const tool = (name: string): Json => ({ name, inputSchema: { type: 'object' } });
 
 /** What `odd` answers with: members, content and numbers that no revision and no double knows. */
@@ -59,6 +74,7 @@ export class RawServer {
   readonly #held: Map<string | number, { wire: Wire; name: unknown }> = new Map();
   readonly #asked: Map<string | number, (reply: Incoming) => void> = new Map();
   #nextAsk = 1;
+  #isReleasing = false;
 
   constructor(options: RawOptions) {
     this.options = options;
@@ -114,7 +130,11 @@ export class RawServer {
       case 'resources/unsubscribe':
         return answer({});
       case 'resources/read':
-        return answer({ contents: [{ uri: params['uri'], text: String(params['uri']) }], ttlMs: 0, cacheScope: 'private' });
+        return answer({
+          contents: [{ uri: params['uri'], text: String(params['uri']) }],
+          ttlMs: 0,
+          cacheScope: 'private',
+        });
       case 'prompts/get':
         return answer({ messages: [{ role: 'user', content: { type: 'text', text: String(params['name']) } }] });
       case 'completion/complete':
@@ -139,7 +159,11 @@ export class RawServer {
     const args = (params['arguments'] ?? {}) as Json;
     const said = (value: string): void =>
       wire.send(
-        JSON.stringify({ jsonrpc: '2.0', id, result: { ...this.#complete(), content: [{ type: 'text', text: value }] } }),
+        JSON.stringify({
+          jsonrpc: '2.0',
+          id,
+          result: { ...this.#complete(), content: [{ type: 'text', text: value }] },
+        }),
       );
     const notify = (method: string, more: Json): void =>
       wire.send(JSON.stringify({ jsonrpc: '2.0', method, params: more }));
@@ -173,7 +197,13 @@ export class RawServer {
       case 'hold':
         this.#held.set(id, { wire, name: args['name'] });
         return;
+      case 'held':
+        return said(`${this.#held.size}${this.#isReleasing ? ' and one that releases' : ''}`);
+      case 'pid':
+        return said(String(process.pid));
       case 'release':
+        this.#isReleasing = true;
+        await delay(Number(args['ms'] ?? 0));
         for (const [held, { wire: heldWire, name }] of this.#held) {
           const result = { ...this.#complete(), content: [{ type: 'text', text: `released ${String(name)}` }] };
           heldWire.send(JSON.stringify({ jsonrpc: '2.0', id: held, result }));
@@ -286,7 +316,10 @@ export async function serveRaw(
       if (options.era === 'stateless') return void response.writeHead(405).end();
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.flushHeaders();
-      const wire = { send: (text: string) => void response.write(`data: ${text}\n\n`), destroy: () => response.destroy() };
+      const wire = {
+        send: (text: string) => void response.write(`data: ${text}\n\n`),
+        destroy: () => response.destroy(),
+      };
       raw.broadcasts.add(wire);
       response.on('close', () => raw.broadcasts.delete(wire));
       return;

@@ -34,7 +34,10 @@ describe(`${CLIENTS} clients, ${2 * CLIENTS * CALLS} calls, the same ids`, () =>
     { timeout: 60_000 },
     async (era) => {
       await using http = await serveRaw({ era });
-      const targets = [{ command: process.execPath, args: [RAW_SERVER, era], era }, { url: http.url, era }];
+      const targets = [
+        { command: process.execPath, args: [RAW_SERVER, era], era },
+        { url: http.url, era },
+      ];
       for (const target of targets) {
         await using started = await startGateway({ mcpServers: { up: target }, limits: { connections: 256 } });
         const clients = await Promise.all(

@@ -57,10 +57,11 @@ describe.each(['session', 'stateless'] as const)('in the %s era', (era: Era) => 
   const meta =
     era === 'session'
       ? '{"vendor/x":1e400}'
-      : JSON.stringify({ ...ENVELOPE, 'io.modelcontextprotocol/clientCapabilities': { vendor: {} }, 'vendor/x': 'V' }).replace(
-          '"V"',
-          '1e400',
-        );
+      : JSON.stringify({
+          ...ENVELOPE,
+          'io.modelcontextprotocol/clientCapabilities': { vendor: {} },
+          'vendor/x': 'V',
+        }).replace('"V"', '1e400');
 
   const ways = [
     ['http', () => at.overHttp as Started],

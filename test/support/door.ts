@@ -108,12 +108,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
     connect: () => RawClient.connect(port),
     post: (body, headers) => request('POST', '/mcp', { ...JSON_HEADERS, ...headers }, body),
     initialize: async (revision = '2025-11-25', key = 'alice') => {
-      const response = await request(
-        'POST',
-        '/mcp',
-        { ...JSON_HEADERS, authorization: `Bearer ${key}` },
-        hello(revision),
-      );
+      const headers = { ...JSON_HEADERS, authorization: `Bearer ${key}` };
+      const response = await request('POST', '/mcp', headers, hello(revision));
       return response.headers['mcp-session-id'] ?? `none: ${response.status} ${response.body}`;
     },
     close: async () => {

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { UpstreamError } from '@sallyport/client';
+import { UpstreamError, type UpstreamReason } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import { statusOf, wireError, withLogId, type ErrorKey, type JsonObject } from '@sallyport/wire';
 import type { Call } from './call.ts';
@@ -45,32 +45,25 @@ interface PublicFailure {
   readonly data?: JsonObject;
 }
 
+/** What a stranger reads of an upstream's failure, behind "The server". */
+const UPSTREAM_FAILURES: Readonly<Record<UpstreamReason, { key: ErrorKey; text: string; reason?: string }>> = {
+  timeout: { key: 'upstream_timeout', text: 'did not answer in time.' },
+  too_large: { key: 'unavailable', text: 'answered with more than may pass.', reason: 'too_large' },
+  protocol: { key: 'unavailable', text: 'did not answer in the protocol.', reason: 'protocol' },
+  breaker: { key: 'unavailable', text: 'failed repeatedly and is left alone for a while.', reason: 'breaker' },
+  unauthorized: { key: 'unavailable', text: 'refused the credential of the gateway.', reason: 'down' },
+  down: { key: 'unavailable', text: 'is not available.', reason: 'down' },
+  cancelled: { key: 'internal', text: 'was told that the call is cancelled.' },
+};
+
 function publicFailure(error: unknown, call: Call): PublicFailure {
   if (error instanceof Refused) {
     return { key: error.key, message: error.message, ...(error.data && { data: error.data }) };
   }
   if (!(error instanceof UpstreamError)) return { key: 'internal' };
+  const { key, text, reason } = UPSTREAM_FAILURES[error.reason];
   const server = call.target?.server;
-  const named = server === undefined ? {} : { server };
   const who = server === undefined ? 'The server' : `The server "${server}"`;
-  switch (error.reason) {
-    case 'timeout':
-      return { key: 'upstream_timeout', message: `${who} did not answer in time.`, data: named };
-    case 'too_large':
-      return unavailable(`${who} answered with more than may pass.`, 'too_large', named);
-    case 'protocol':
-      return unavailable(`${who} did not answer in the protocol.`, 'protocol', named);
-    case 'breaker':
-      return unavailable(`${who} failed repeatedly and is left alone for a while.`, 'breaker', named);
-    case 'unauthorized':
-      return unavailable(`${who} refused the credential of the gateway.`, 'down', named);
-    case 'cancelled':
-      return { key: 'internal', message: 'The call was cancelled.' };
-    case 'down':
-      return unavailable(`${who} is not available.`, 'down', named);
-  }
-}
-
-function unavailable(message: string, reason: string, named: JsonObject): PublicFailure {
-  return { key: 'unavailable', message, data: { ...named, reason } };
+  const data = { ...(server !== undefined && { server }), ...(reason !== undefined && { reason }) };
+  return { key, message: `${who} ${text}`, data };
 }

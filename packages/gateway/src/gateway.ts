@@ -59,6 +59,8 @@ export interface Gateway {
   serveStdio(input: Readable, output: Writable): StdioDoor;
   /** Stops in order: no new calls, those under way end, children are given their time. Idempotent. */
   close(): Promise<void>;
+  /** Ends all children now: for a process that is about to end anyway. */
+  destroy(): void;
 }
 
 const LOCAL: Principal = { issuer: 'local', subject: 'local', roles: [] };
@@ -235,6 +237,10 @@ class RunningGateway implements Gateway {
     return this.#closing;
   }
 
+  destroy(): void {
+    this.rooms.destroy();
+  }
+
   get #messageLimits(): MessageLimits {
     const { depth, batch } = this.#parts.options.config.limits;
     return { depth, batch, members: MAX_JSON_MEMBERS };
@@ -255,6 +261,8 @@ class RunningGateway implements Gateway {
     clearInterval(this.#refresh);
     const { drainMs } = options.config.limits;
     const idle = rooms.drain();
+    // No call stands behind these streams: nothing is waited for.
+    this.#endpoint.drain();
     const closed = this.#listener?.close(drainMs);
     await within(idle, drainMs);
     // An answer is written after its call is over.

@@ -175,8 +175,7 @@ export function createRooms(options: RoomOptions): Rooms {
         ready: (kinds) => catalog.ready(kinds),
         lists: () => catalog.lists,
         sealCursor: (place, exchange) => seal(options.cursorKey, place, cursorBinding(exchange)),
-        openCursor: (cursor, exchange) =>
-          unseal(options.cursorKey, cursor, cursorBinding(exchange))?.toString('utf8'),
+        openCursor: (cursor, exchange) => unseal(options.cursorKey, cursor, cursorBinding(exchange))?.toString('utf8'),
       }),
       session: createSessionStep({ subscriptions, levelChanged, ready: (kinds) => catalog.ready(kinds) }),
     },
@@ -189,10 +188,10 @@ export function createRooms(options: RoomOptions): Rooms {
 
   const served: Served = {
     describe: (_visitor, era) => {
-      const { tasks, ...shared } = catalog.capabilities();
+      const { tasks: ofSessions, ...shared } = catalog.capabilities();
       return {
         info,
-        capabilities: era === 'session' && tasks !== undefined ? { ...shared, tasks } : shared,
+        capabilities: era === 'session' && ofSessions !== undefined ? { ...shared, tasks: ofSessions } : shared,
         instructions: catalog.instructions(),
       };
     },
@@ -243,7 +242,9 @@ function sourceOf(legs: readonly Leg[]): Source {
   const [leg] = legs as readonly [Leg];
   const capabilities = legs.map(({ server }) => server.capabilities).reduce(unionCapabilities);
   return {
-    ...{ capabilities, info: leg.server.info, instructions: leg.server.instructions },
+    capabilities,
+    info: leg.server.info,
+    instructions: leg.server.instructions,
     list: async (kind) => {
       const { method, member, capability } = LISTS[kind];
       if (leg.server.capabilities[capability] === undefined) return [];

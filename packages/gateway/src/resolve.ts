@@ -40,6 +40,9 @@ const RESOLVERS: Readonly<Record<string, Resolver>> = {
   'completion/complete': (options, _call, params) => byReference(options, params['ref']),
 };
 
+/** Characters of an unknown name that are said back. */
+const MAX_SHOWN = 200;
+
 /** Methods that name a task by its id. */
 const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel']);
 
@@ -142,6 +145,11 @@ function text(params: JsonObject, name: string, method: string): string {
   return value;
 }
 
+function shortName(params: JsonObject | undefined): string {
+  const name = params?.['name'];
+  return typeof name === 'string' ? name.slice(0, MAX_SHOWN) : '';
+}
+
 /** Unknown and not visible are refused alike, in the words of each method and era. */
 function refuseUnknown(call: Call): never {
   const { era, message } = call.exchange;
@@ -149,9 +157,9 @@ function refuseUnknown(call: Call): never {
   const uri = params?.['uri'];
   switch (method) {
     case 'tools/call':
-      throw new Refused('invalid_params', `Unknown tool: ${String(params?.['name']).slice(0, 200)}`);
+      throw new Refused('invalid_params', `Unknown tool: ${shortName(params)}`);
     case 'prompts/get':
-      throw new Refused('invalid_params', `Unknown prompt: ${String(params?.['name']).slice(0, 200)}`);
+      throw new Refused('invalid_params', `Unknown prompt: ${shortName(params)}`);
     case 'resources/read':
       throw new Refused(era === 'session' ? 'resource_not_found' : 'invalid_params', 'Resource not found.', {
         data: { uri },

@@ -106,7 +106,9 @@ const NOT_SUBSCRIBED = {
 
 /** What a client says about its own session or stream. */
 export function createSessionStep(options: SessionStepOptions): Step {
-  const handlers: Readonly<Record<string, (call: Call, session: Session | undefined) => Promise<Answer | void> | void>> = {
+  const handlers: Readonly<
+    Record<string, (call: Call, session: Session | undefined) => Promise<Answer | void> | void>
+  > = {
     'logging/setLevel': ({ exchange }, session) => {
       const level = exchange.message.params?.['level'];
       if (!isLogLevel(level)) throw new Refused('invalid_params', 'The level is none of the known ones.');

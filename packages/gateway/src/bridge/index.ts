@@ -4,7 +4,13 @@
  * know (2026-07-28, "Multi round-trip requests"). Calls within one era do not come here.
  */
 
-import { UpstreamError, type Leg, type Outgoing, type ServerRequestAnswer, type UpstreamAnswer } from '@sallyport/client';
+import {
+  UpstreamError,
+  type Leg,
+  type Outgoing,
+  type ServerRequestAnswer,
+  type UpstreamAnswer,
+} from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import {
   ERRORS,
@@ -103,7 +109,10 @@ function inputRequired(text: string): InputRequired | undefined {
   if (result['resultType'] !== 'input_required') return undefined;
   const { inputRequests, requestState } = result;
   if (!isObject(inputRequests) && typeof requestState !== 'string') {
-    throw new UpstreamError('protocol', 'The server asked for input and named none (2026-07-28, multi round-trip requests).');
+    throw new UpstreamError(
+      'protocol',
+      'The server asked for input and named none (2026-07-28, multi round-trip requests).',
+    );
   }
   return {
     requests: isObject(inputRequests) ? inputRequests : {},

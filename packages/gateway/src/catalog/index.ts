@@ -206,7 +206,9 @@ export class CatalogRoom {
     const old = this.#snapshots.get(server);
     const snapshot: Snapshot = {
       ...(old ?? { tools: [], prompts: [], resources: [], templates: [], unread: LIST_KINDS }),
-      ...{ capabilities, info, instructions },
+      capabilities,
+      info,
+      instructions,
       atMs: this.#options.now(),
       fingerprint: rules.fingerprint,
     };

@@ -164,17 +164,23 @@ function shownTool(
 ): JsonObject {
   const shown: JsonObject = { ...tool, name, ...(description !== undefined && { description }) };
   const schema = tool['inputSchema'];
-  if (rules === undefined || !isObject(schema)) return shown;
-  const properties: JsonObject = { ...(isObject(schema['properties']) ? schema['properties'] : {}) };
-  let required = Array.isArray(schema['required']) ? schema['required'] : undefined;
-  for (const [argument, rule] of Object.entries(rules)) {
-    if (rule.hide || rule.fix !== undefined) delete properties[argument];
-    if (rule.hide || rule.fix !== undefined || rule.default !== undefined) {
-      required = required?.filter((key) => key !== argument);
-    }
-  }
-  shown['inputSchema'] = { ...schema, properties, ...(required !== undefined && { required }) };
+  if (rules !== undefined && isObject(schema)) shown['inputSchema'] = shownSchema(schema, rules);
   return shown;
+}
+
+function shownSchema(schema: JsonObject, rules: ArgumentRules): JsonObject {
+  const ruled = Object.entries(rules);
+  const gone = new Set(ruled.flatMap(([name, { hide, fix }]) => (hide || fix !== undefined ? [name] : [])));
+  const given = new Set(ruled.flatMap(([name, rule]) => (rule.default === undefined ? [] : [name])));
+  const properties = isObject(schema['properties']) ? Object.entries(schema['properties']) : [];
+  const { required } = schema;
+  return {
+    ...schema,
+    properties: Object.fromEntries(properties.filter(([name]) => !gone.has(name))),
+    ...(Array.isArray(required) && {
+      required: required.filter((name) => !gone.has(name as string) && !given.has(name as string)),
+    }),
+  };
 }
 
 function addPrompts({ name: server, features }: OfferRules, snapshot: Snapshot, merging: Merging): void {

@@ -85,7 +85,9 @@ export function readSnapshot(value: unknown): Snapshot | undefined {
     prompts: list('prompts', prompts),
     resources: list('resources', resources),
     templates: list('templates', templates),
-    unread: LIST_KINDS.filter((kind) => (Array.isArray(unread) && unread.includes(kind)) || !Array.isArray(value[kind])),
+    unread: LIST_KINDS.filter(
+      (kind) => (Array.isArray(unread) && unread.includes(kind)) || !Array.isArray(value[kind]),
+    ),
     capabilities,
     info,
     instructions: typeof instructions === 'string' ? instructions : undefined,

@@ -100,7 +100,10 @@ async function startForOnce(
   globals: GlobalOptions & { readonly logLevel: string },
 ): Promise<OnceGateway> {
   // What a gateway is made of is loaded only when there is none to talk to.
-  const { createGateway } = await import('../gateway.ts');
+  const [{ createGateway }, { killAllOnExit }] = await Promise.all([
+    import('../gateway.ts'),
+    import('@sallyport/host'),
+  ]);
   const { config } = await loadToRun(context, globals);
   const gateway = await createGateway({
     config: forThisMachine(config),
@@ -115,9 +118,14 @@ async function startForOnce(
     }),
     now: context.now,
   });
+  const takeBack = killAllOnExit([gateway]);
   try {
     const { port } = await gateway.listen();
-    return { url: `http://127.0.0.1:${port}${config.listen.path}`, close: () => gateway.close() };
+    const close = async (): Promise<void> => {
+      await gateway.close();
+      takeBack();
+    };
+    return { url: `http://127.0.0.1:${port}${config.listen.path}`, close };
   } catch (error) {
     await gateway.close();
     throw error;

@@ -1,6 +1,7 @@
 /** `sallyport serve`: the gateway in the foreground, over HTTP or over this process's stdio. */
 
 import { join, resolve } from 'node:path';
+import { killAllOnExit } from '@sallyport/host';
 import type { Command } from 'commander';
 import { configForServer, type LoadedConfig } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
@@ -101,6 +102,7 @@ async function start(config: Config, context: CliContext, log: Log): Promise<Gat
     version: context.version,
     now: context.now,
   });
+  killAllOnExit([gateway]);
   const bare = config.servers.filter(({ enabled, target }) => enabled && target.kind === 'stdio');
   if (bare.length > 0) {
     const names = bare.map(({ name }) => name).join(', ');

@@ -4,7 +4,7 @@
  * stand in JSON text.
  */
 
-import { applyEdits, isObject, members, type Edit, type JsonRpcRequest, type Members } from '@sallyport/wire';
+import { applyEdits, isObject, members, type Edit, type JsonRpcRequest, type Members, type Span } from '@sallyport/wire';
 
 const HOLE = '\0';
 
@@ -29,33 +29,46 @@ function edited(message: JsonRpcRequest, text: string, changes: ParamChanges): s
   const top = members(text, 0);
   const id = top?.get('id');
   if (top === undefined || id === undefined) return undefined;
-  const edits: Edit[] = [{ ...id, text: HOLE }];
   const params = top.get('params');
-  const inner = params && members(text, params.start);
-  if (params === undefined || inner === undefined) {
-    return params === undefined && Object.keys(changes).length === 0 ? applyEdits(text, edits) : undefined;
-  }
+  const inParams = params === undefined ? withoutParams(changes) : paramEdits(message, text, params, changes);
+  return inParams && applyEdits(text, [{ ...id, text: HOLE }, ...inParams]);
+}
+
+function withoutParams(changes: ParamChanges): readonly Edit[] | undefined {
+  return Object.keys(changes).length === 0 ? [] : undefined;
+}
+
+function paramEdits(
+  message: JsonRpcRequest,
+  text: string,
+  params: Span,
+  changes: ParamChanges,
+): readonly Edit[] | undefined {
+  const inner = members(text, params.start);
+  if (inner === undefined) return undefined;
+  const edits = changeEdits(params, inner, changes);
+  if (progressToken(message) === undefined || '_meta' in changes) return edits;
+  const token = tokenSpan(text, inner);
+  return token && edits && [...edits, { ...token, text: HOLE }];
+}
+
+/** Undefined when a member has to go: only writing anew does that. */
+function changeEdits(params: Span, inner: Members, changes: ParamChanges): readonly Edit[] | undefined {
+  const edits: Edit[] = [];
   let added = '';
   for (const [name, value] of Object.entries(changes)) {
     const span = inner.get(name);
-    if (value === undefined) {
-      if (span !== undefined) return undefined;
-    } else if (span !== undefined) edits.push({ ...span, text: value });
-    else added += `${JSON.stringify(name)}:${value},`;
+    if (span !== undefined && value === undefined) return undefined;
+    if (value === undefined) continue;
+    if (span === undefined) added += `${JSON.stringify(name)}:${value},`;
+    else edits.push({ ...span, text: value });
   }
-  if (progressToken(message) !== undefined && !('_meta' in changes)) {
-    const token = tokenSpan(text, inner);
-    if (token === undefined) return undefined;
-    edits.push({ ...token, text: HOLE });
-  }
-  if (added !== '') {
-    const start = params.start + 1;
-    edits.push({ start, end: start, text: inner.size === 0 ? added.slice(0, -1) : added });
-  }
-  return applyEdits(text, edits);
+  const start = params.start + 1;
+  if (added !== '') edits.push({ start, end: start, text: inner.size === 0 ? added.slice(0, -1) : added });
+  return edits;
 }
 
-function tokenSpan(text: string, params: Members): { start: number; end: number } | undefined {
+function tokenSpan(text: string, params: Members): Span | undefined {
   const meta = params.get('_meta');
   return meta && members(text, meta.start)?.get('progressToken');
 }
@@ -63,13 +76,11 @@ function tokenSpan(text: string, params: Members): { start: number; end: number 
 /** The same from values: canonical, at the price of numbers that a double cannot hold. */
 function rebuilt(message: JsonRpcRequest, changes: ParamChanges): string {
   const { jsonrpc: _version, id: _id, params, ...others } = message as JsonRpcRequest & Record<string, unknown>;
-  const texts: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(params ?? {})) texts[name] = JSON.stringify(value);
-  if (progressToken(message) !== undefined) texts['_meta'] = metaText(params?.['_meta']);
-  Object.assign(texts, changes);
-  const list = Object.entries(texts).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${JSON.stringify(name)}:${value}`],
-  );
+  const texts = new Map<string, string | undefined>();
+  for (const [name, value] of Object.entries(params ?? {})) texts.set(name, JSON.stringify(value));
+  if (progressToken(message) !== undefined) texts.set('_meta', metaText(params?.['_meta']));
+  for (const [name, text] of Object.entries(changes)) texts.set(name, text);
+  const list = [...texts].flatMap(([name, value]) => (value === undefined ? [] : [`${JSON.stringify(name)}:${value}`]));
   const rest = Object.entries(others).map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
   const body = params === undefined && list.length === 0 ? '' : `,"params":{${list.join(',')}}`;
   return `{"jsonrpc":"2.0","id":${HOLE}${rest.join('')}${body}}`;

@@ -3,7 +3,14 @@
  * crosses eras is handed to the bridge.
  */
 
-import { UpstreamError, type Cause, type ErrorAnswer, type Leg, type Outgoing, type UpstreamAnswer } from '@sallyport/client';
+import {
+  UpstreamError,
+  type Cause,
+  type ErrorAnswer,
+  type Leg,
+  type Outgoing,
+  type UpstreamAnswer,
+} from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import {
   checkParamHeaders,
@@ -43,21 +50,20 @@ export interface SendOptions {
 export function targetChanges(call: Call, target: Target): ParamChanges {
   const { message, text } = call.exchange;
   const { method, params } = message;
-  const changes: Record<string, string> = {};
-  const { original, kind } = target;
-  if (original !== undefined) {
-    if (kind === 'task') changes['taskId'] = JSON.stringify(original);
-    else if (method === 'completion/complete') {
-      const ref = params?.['ref'] as JsonObject;
-      if (kind === 'prompt' && ref['name'] !== original) changes['ref'] = JSON.stringify({ ...ref, name: original });
-    } else if ((kind === 'tool' || kind === 'prompt') && params?.['name'] !== original) {
-      changes['name'] = JSON.stringify(original);
-    }
+  const named = nameChanges(method, params ?? {}, target);
+  const { argumentRules } = target;
+  if (argumentRules === undefined || !(method === 'tools/call' || isObject(params?.['arguments']))) return named;
+  return { ...named, arguments: argumentsText(message, text, argumentRules) };
+}
+
+function nameChanges(method: string, params: JsonObject, { original, kind }: Target): ParamChanges {
+  if (original === undefined || kind === 'resource' || kind === 'template') return {};
+  if (kind === 'task') return { taskId: JSON.stringify(original) };
+  if (method !== 'completion/complete') {
+    return params['name'] === original ? {} : { name: JSON.stringify(original) };
   }
-  if (target.argumentRules !== undefined && (method === 'tools/call' || isObject(params?.['arguments']))) {
-    changes['arguments'] = argumentsText(message, text, target.argumentRules);
-  }
-  return changes;
+  const ref = params['ref'] as JsonObject;
+  return ref['name'] === original ? {} : { ref: JSON.stringify({ ...ref, name: original }) };
 }
 
 /** The message for a leg, with `extra` changes to its parameters. */

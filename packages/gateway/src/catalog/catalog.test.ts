@@ -1,0 +1,289 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import type { Exchange } from '@sallyport/server';
+import type { JsonObject } from '@sallyport/wire';
+import { describe, expect, it } from 'vitest';
+import { compose } from '../call.ts';
+import { seal, unseal } from '../credentials/index.ts';
+import { createList } from '../steps.ts';
+import { CatalogRoom, type CatalogOptions, type CatalogServer, type ListKind, type Source } from './index.ts';
+
+function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
+  return {
+    name,
+    fingerprint: `print of ${name}`,
+    features: { tools: true, resources: true, prompts: true },
+    tools: { deny: [], rename: {}, describe: {}, arguments: {} },
+    tags: [],
+    overHttp: false,
+    ...more,
+  };
+}
+
+const tool = (name: string): JsonObject => ({ name, inputSchema: {} });
+
+type Offer = Partial<Record<ListKind, () => Promise<JsonObject[]> | JsonObject[]>>;
+
+function source(offer: Offer, more: Partial<Source> = {}): Source {
+  return {
+    capabilities: { tools: {}, prompts: {}, resources: {} },
+    info: {},
+    instructions: undefined,
+    list: async (kind) => (await offer[kind]?.()) ?? [],
+    ...more,
+  };
+}
+
+interface Setting {
+  readonly room: CatalogRoom;
+  readonly changes: string[][];
+  readonly saved: Map<string, unknown>;
+}
+
+function setting(servers: readonly CatalogServer[], more: Partial<CatalogOptions> = {}): Setting {
+  const changes: string[][] = [];
+  const saved = new Map<string, unknown>();
+  const room = new CatalogRoom({
+    servers,
+    naming: { mode: 'prefixed', maxLength: 48 },
+    info: {},
+    deadlineMs: 20,
+    load: async (name) => saved.get(name),
+    save: async (name, snapshot) => void saved.set(name, structuredClone(snapshot)),
+    start: () => new Promise(() => undefined),
+    problem: () => undefined,
+    onChanged: (kinds) => changes.push([...kinds]),
+    log: () => undefined,
+    now: () => 0,
+    ...more,
+  });
+  return { room, changes, saved };
+}
+
+const toolNames = (room: CatalogRoom): string[] => [...room.catalog.tools.keys()];
+const never = <T>(): Promise<T> => new Promise(() => undefined);
+
+describe('waiting for servers', () => {
+  it('ends at the deadline, which is that of the start and not of each list', async () => {
+    let nowMs = 0;
+    const { room } = setting([server('slow')], { now: () => nowMs });
+    await room.ready();
+    expect(room.missing()).toEqual([{ server: 'slow', reason: 'It has not answered yet.' }]);
+    nowMs = 20;
+    let waited = true;
+    void room.ready().then(() => (waited = false));
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(waited).toBe(false);
+  });
+
+  it('ends when the lists that are wanted have come, though others have not', async () => {
+    const { room } = setting([server('a')], {
+      deadlineMs: 60_000,
+      start: async () => source({ tools: () => [tool('x')], prompts: never }),
+    });
+    await room.ready(['tools']);
+    expect(toolNames(room)).toEqual(['a__x']);
+    expect(room.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of prompts.' }]);
+  });
+
+  it('ends at once for a server that cannot be started, and leaves the others alone', async () => {
+    const { room } = setting([server('bad'), server('good')], {
+      deadlineMs: 60_000,
+      problem: (name) => `${name} is down`,
+      start: (name) =>
+        name === 'bad' ? Promise.reject(new Error('no')) : Promise.resolve(source({ tools: () => [tool('x')] })),
+    });
+    await room.ready();
+    expect(toolNames(room)).toEqual(['good__x']);
+    expect(room.missing()).toEqual([{ server: 'bad', reason: 'bad is down' }]);
+  });
+
+  it('asks again, after a while, for a list that could not be read', async () => {
+    let nowMs = 0;
+    let reads = 0;
+    const failing = source({
+      tools: () => {
+        if (++reads === 1) throw new Error('busy');
+        return [tool('x')];
+      },
+    });
+    const { room } = setting([server('a')], { deadlineMs: 60_000, now: () => nowMs, start: async () => failing });
+    await room.ready();
+    expect(room.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of tools.' }]);
+    await room.ready();
+    expect(reads).toBe(1);
+    nowMs = 5000;
+    await room.ready();
+    expect(toolNames(room)).toEqual(['a__x']);
+    expect(room.missing()).toEqual([]);
+  });
+});
+
+describe('refreshing', () => {
+  it('tells of lists that look different, and of no others', async () => {
+    const offer = [tool('x'), tool('secret')];
+    const deny = { tools: { deny: ['secret*'], rename: {}, describe: {}, arguments: {} } };
+    const { room, changes } = setting([server('a', deny)]);
+    await room.refresh('a', source({ tools: () => [...offer] }));
+    expect(changes).toEqual([['tools']]);
+    await room.refresh('a', source({ tools: () => [...offer] }));
+    offer.push(tool('secret2'));
+    await room.refresh('a', source({ tools: () => [...offer] }));
+    expect(changes).toHaveLength(1);
+    offer.push(tool('y'));
+    await room.refresh('a', source({ tools: () => [...offer] }), ['tools']);
+    expect(changes).toEqual([['tools'], ['tools']]);
+  });
+
+  it('reads once more, not a hundred times, for a hundred changes meanwhile', async () => {
+    let reads = 0;
+    const gate = Promise.withResolvers<void>();
+    const slow = source({
+      tools: async () => {
+        reads++;
+        await gate.promise;
+        return [tool(`x${reads}`)];
+      },
+    });
+    const { room } = setting([server('a')]);
+    const all = Array.from({ length: 100 }, () => room.refresh('a', slow, ['tools']));
+    gate.resolve();
+    await Promise.all(all);
+    expect(reads).toBe(2);
+    expect(toolNames(room)).toEqual(['a__x2']);
+  });
+
+  it('keeps what was known when a list cannot be read, and when it cannot be saved', async () => {
+    const { room } = setting([server('a')], { save: () => Promise.reject(new Error('disk full')) });
+    await room.refresh('a', source({ tools: () => [tool('x')] }));
+    await room.refresh('a', source({ tools: () => Promise.reject(new Error('busy')) }));
+    expect(toolNames(room)).toEqual(['a__x']);
+  });
+});
+
+describe('what is kept', () => {
+  it('is the same bytes after a restart, in configuration order whoever answers first', async () => {
+    const servers = [server('b'), server('a')];
+    const { room, saved } = setting(servers);
+    await room.refresh('a', source({ tools: () => [tool('z'), tool('y')] }));
+    await room.refresh('b', source({ tools: () => [tool('x')] }));
+    const bytes = (each: CatalogRoom): string => JSON.stringify(each.lists.page('tools', 'session', 0, String));
+    const again = setting(servers, { load: async (name) => saved.get(name) }).room;
+    await again.open();
+    expect(toolNames(again)).toEqual(['b__x', 'a__z', 'a__y']);
+    expect(bytes(again)).toBe(bytes(room));
+    expect(again.lists.version).toBe(room.lists.version);
+    expect(again.missing()).toEqual([]);
+  });
+
+  it.each([
+    ['another fingerprint', { fingerprint: 'other' }],
+    ['no object', null],
+  ])('is not used with %s', async (_what, change) => {
+    const { room, saved } = setting([server('a')]);
+    await room.refresh('a', source({ tools: () => [tool('x')] }));
+    const kept = change === null ? 'garbage' : { ...(saved.get('a') as object), ...change };
+    const again = setting([server('a')], { load: async () => kept }).room;
+    await again.open();
+    expect(toolNames(again)).toEqual([]);
+    expect(again.missing()).toHaveLength(1);
+  });
+});
+
+describe('capabilities', () => {
+  it('are declared in full until every server has answered, then what any of them can', async () => {
+    const { room } = setting([
+      server('a'),
+      server('b', { features: { tools: true, resources: true, prompts: false } }),
+    ]);
+    expect(room.capabilities()).toMatchObject({
+      tools: { listChanged: true },
+      resources: { subscribe: true },
+      completions: {},
+    });
+    await room.refresh(
+      'a',
+      source({}, { capabilities: { tools: { listChanged: false }, resources: { subscribe: false } } }),
+    );
+    const capabilities = { resources: { subscribe: true }, prompts: {}, vendor: { a: 1 } };
+    await room.refresh('b', source({}, { capabilities }));
+    expect(room.capabilities()).toEqual({
+      tools: { listChanged: true },
+      resources: { subscribe: true, listChanged: true },
+      vendor: { a: 1 },
+    });
+  });
+});
+
+describe('instructions', () => {
+  it('are the beginnings of those that there are, whole characters', async () => {
+    const { room } = setting([server('a'), server('b'), server('c')]);
+    expect(room.instructions()).toBeUndefined();
+    await room.refresh('b', source({}, { instructions: '  Use me.\n' }));
+    await room.refresh('a', source({}, { instructions: `${'x'.repeat(198)}😀 and more` }));
+    await room.refresh('c', source({}, { instructions: ' ' }));
+    expect(room.instructions()).toBe(`a: ${'x'.repeat(198)}…\nb: Use me.`);
+  });
+});
+
+describe('pages', () => {
+  const key = createSecretKey(randomBytes(32));
+  const names = Array.from({ length: 10 }, (_, n) => `t${n}`);
+
+  async function paged(): Promise<{
+    room: CatalogRoom;
+    ask: (method: string, cursor?: unknown, who?: string) => Promise<{ names: string[]; next: string | undefined }>;
+  }> {
+    const { room } = setting([server('a')], { pageSize: 4 });
+    await room.refresh('a', source({ tools: () => names.map(tool), prompts: () => names.map((name) => ({ name })) }));
+    const bound = (exchange: Exchange): string => exchange.principal.subject;
+    const step = createList({
+      ready: (kinds) => room.ready(kinds),
+      lists: () => room.lists,
+      sealCursor: (place, exchange) => seal(key, place, bound(exchange)),
+      openCursor: (cursor, exchange) => unseal(key, cursor, bound(exchange))?.toString('utf8'),
+    });
+    const ask = async (
+      method: string,
+      cursor?: unknown,
+      who = 'me',
+    ): ReturnType<Awaited<ReturnType<typeof paged>>['ask']> => {
+      const params = cursor === undefined ? {} : { cursor };
+      const exchange = { era: 'session', message: { method, params }, principal: { subject: who } };
+      const answer = await compose([step])({ exchange: exchange as never });
+      if (answer.kind !== 'result') throw new Error('no result');
+      const text = `${answer.before.toString()}0${answer.after.toString()}`;
+      const { result } = JSON.parse(text) as {
+        result: Record<string, { name: string }[]> & { nextCursor?: never };
+      };
+      const list = result['tools'] ?? result['prompts'] ?? [];
+      return { names: list.map(({ name }) => name), next: result['nextCursor'] };
+    };
+    return { room, ask };
+  }
+
+  it('hold everything once, in order', async () => {
+    const { ask } = await paged();
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ask('tools/list', cursor);
+      expect(page.names.length).toBeLessThanOrEqual(4);
+      seen.push(...page.names);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    expect(seen).toEqual(names.map((name) => `a__${name}`));
+  });
+
+  it('are refused for a cursor of another caller, list or version, or one that was changed', async () => {
+    const { room, ask } = await paged();
+    const { next = '' } = await ask('tools/list');
+    const changed = `${next.slice(0, -2)}${next.endsWith('AA') ? 'BB' : 'AA'}`;
+    const refused = [ask('tools/list', next, 'mallory'), ask('prompts/list', next), ask('tools/list', changed)];
+    for (const cursor of ['', 'AQID', 4, null, {}]) refused.push(ask('tools/list', cursor));
+    for (const each of refused) await expect(each).rejects.toMatchObject({ key: 'invalid_params' });
+    expect((await ask('tools/list', next)).names).toHaveLength(4);
+    await room.refresh('a', source({ tools: () => [tool('new'), ...names.map(tool)] }), ['tools']);
+    await expect(ask('tools/list', next)).rejects.toMatchObject({ key: 'invalid_params' });
+  });
+});

@@ -1,0 +1,119 @@
+/** Stopping: what is under way ends, nothing new begins, nobody is left behind. */
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { temporaryHome } from '../support/home.ts';
+import { freePort, untilListening } from '../support/port.ts';
+import { start } from '../support/process.ts';
+import { startGateway } from './gateway.ts';
+import { openSession, stateless, textOf } from './raw-client.ts';
+import { serveRaw } from './raw-server.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../packages/gateway/bin/sallyport.js', import.meta.url));
+const RAW_SERVER = fileURLToPath(new URL('raw-server.ts', import.meta.url));
+const CALLS = 50;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+describe('SIGTERM', () => {
+  it(`with ${CALLS} calls under way: all of them are answered, the exit code is 0, no child stays`, async () => {
+    await using home = await temporaryHome();
+    const port = await freePort();
+    const file = join(home.path, 'sallyport.json');
+    const up = { command: process.execPath, args: [RAW_SERVER] };
+    const configuration = { mcpServers: { up }, listen: { port }, auth: { mode: 'none' }, store: 'memory' };
+    await writeFile(file, JSON.stringify(configuration), { mode: 0o600 });
+    await using running = start(process.execPath, [PROGRAM, 'serve', '--config', file], {
+      cwd: home.path,
+      env: home.env,
+    });
+    await untilListening(port, new AbortController().signal);
+    const url = `http://127.0.0.1:${port}/mcp`;
+    const sessions = await Promise.all([1, 2, 3, 4, 5].map(() => openSession(url)));
+    const streams = await Promise.all(sessions.map((session) => session.listen()));
+    const listening = await stateless(url).start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    const pid = Number(textOf(await stateless(url).call('tools/call', { name: 'up__pid', arguments: {} })));
+    const calls = Array.from({ length: CALLS }, (_, n) => {
+      const client = n % 2 === 0 ? stateless(url) : (sessions[n % 5] as (typeof sessions)[0]);
+      return client.call('tools/call', { name: 'up__hold', arguments: { name: n } });
+    });
+    const held = (): Promise<string> =>
+      stateless(url).call('tools/call', { name: 'up__held', arguments: {} }).then(textOf);
+    await expect.poll(held).toBe(String(CALLS));
+    expect(isAlive(pid)).toBe(true);
+    // The one that releases the others is under way when the signal comes, and ends after it.
+    const release = stateless(url).call('tools/call', { name: 'up__release', arguments: { ms: 500 } });
+    await expect.poll(held).toBe(`${CALLS} and one that releases`);
+    process.kill(running.pid, 'SIGTERM');
+    const answers = (await Promise.all(calls)).map(textOf);
+    expect(answers.toSorted()).toEqual(Array.from({ length: CALLS }, (_, n) => `released ${n}`).toSorted());
+    expect(textOf(await release)).toBe('released');
+    expect((await listening.last).message).toMatchObject({ result: { resultType: 'complete' } });
+    expect(await running.exit).toEqual({ code: 0, signal: null });
+    expect(isAlive(pid)).toBe(false);
+    for (const stream of streams) stream.abort();
+  });
+});
+
+describe('closing', () => {
+  it('refuses what comes meanwhile, and gives up what does not end within the time for it', async () => {
+    await using server = await serveRaw({ era: 'session' });
+    const started = await startGateway({ mcpServers: { up: { url: server.url } }, limits: { drain: '200ms' } });
+    const session = await openSession(started.url);
+    const client = stateless(started.url);
+    await session.call('tools/call', { name: 'up__number', arguments: { n: 1 } });
+    const held = session.call('tools/call', { name: 'up__hold', arguments: {} });
+    held.catch(() => undefined);
+    await expect.poll(() => server.server.of('tools/call')).toHaveLength(2);
+    const closed = started.gateway.close();
+    await expect(client.call('tools/call', { name: 'up__number', arguments: { n: 2 } })).rejects.toThrow();
+    const { served } = started.gateway.rooms;
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
+    const refused = await served.handle({
+      ...{ message, text: JSON.stringify(message), era: 'session', revision: '2025-11-25', transport: 'http' },
+      ...{ endpoint: '/mcp', principal: { issuer: 'local', subject: 'local', roles: [] } },
+      ...{
+        client: { info: undefined, capabilities: {} },
+        logLevel: undefined,
+        session: undefined,
+        headers: {},
+        cancelled: false,
+      },
+      onCancel: () => undefined,
+      notify: () => undefined,
+      ask: () => Promise.reject(new Error('nobody is asked')),
+    });
+    expect(refused).toMatchObject({ kind: 'error', status: 503, error: { data: { code: 'shutting_down' } } });
+    await closed;
+    await started.gateway.close();
+    await started[Symbol.asyncDispose]();
+    expect(server.server.of('notifications/cancelled')).toHaveLength(1);
+  });
+
+  it('does not wait for a list that a server does not give', async () => {
+    await using server = await serveRaw({
+      era: 'session',
+      prompts: [],
+      before: ({ method }) => method === 'prompts/list',
+    });
+    await using started = await startGateway({
+      mcpServers: { up: { url: server.url } },
+      limits: { drain: '200ms', listDeadline: '100ms' },
+    });
+    await stateless(started.url).call('tools/list');
+    const closed = started.gateway.close();
+    const tooLate = new AbortController();
+    const timer = setTimeout(() => tooLate.abort(), 5000);
+    await Promise.race([closed, once(tooLate.signal, 'abort')]);
+    clearTimeout(timer);
+    expect(tooLate.signal.aborted).toBe(false);
+  });
+});
