@@ -130,12 +130,9 @@ function write(results: Results): void {
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const bed = new Bed();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      bed.destroy();
-      process.exit(130);
-    });
-  }
+  // However this process ends, a closed pipe of its output included, nothing of a run stays behind.
+  process.once('exit', () => bed.destroy());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
   try {
     const results = await measure(bed, options);
     const problems = [...results.calls, ...(results.scale === undefined ? [] : [results.scale])].flatMap(

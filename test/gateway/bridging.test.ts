@@ -7,7 +7,7 @@ import type { Running } from '../support/process.ts';
 import { startGateway } from './gateway.ts';
 import type { Started } from './gateway.ts';
 import { openSession, stateless, textOf } from './raw-client.ts';
-import { serveRaw } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
 
 const EVERYTHING = fileURLToPath(new URL('../everything/server.ts', import.meta.url));
 const program = (era: string): object => ({ command: process.execPath, args: [EVERYTHING, '--stdio', '--eras', era] });
@@ -203,6 +203,17 @@ describe('what crosses', () => {
     );
     const back = JSON.parse(textOf(answer)) as typeof there;
     expect(back.params._meta).toEqual({ 'vendor/x': 1 });
+  });
+
+  it('is the log level that a request asks for, once for a server', async () => {
+    await using old = await serveRaw({ era: 'session' });
+    await using started = await startGateway({ mcpServers: { s: { url: old.url } } });
+    for (const level of ['warning', 'debug', 'error']) {
+      const meta = { 'io.modelcontextprotocol/logLevel': level };
+      await stateless(started.url).call('tools/call', { name: 's__raw', arguments: {} }, { meta });
+    }
+    const told = old.server.of('logging/setLevel').map(({ params }) => params?.['level']);
+    expect(told).toEqual(['warning', 'debug']);
   });
 
   it('ends after ten rounds, and at once when a server asks for nothing', async () => {

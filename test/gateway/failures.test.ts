@@ -9,8 +9,8 @@ import { startGateway, temporaryFolder } from './gateway.ts';
 import type { Started } from './gateway.ts';
 import { openSession, stateless, textOf } from './raw-client.ts';
 import type { Arrived, Message } from './raw-client.ts';
-import { serveRaw } from './raw-server.ts';
-import type { RawHttp } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
+import type { RawHttp } from './raw-http.ts';
 
 const RAW_SERVER = new URL('raw-server.ts', import.meta.url).pathname;
 const MiB = 1024 * 1024;
@@ -20,8 +20,10 @@ async function call(started: Started, name: string, args: Record<string, unknown
   return await stateless(started.url).call('tools/call', { name, arguments: args });
 }
 
-const names = ({ result }: Message): string[] => (result?.['tools'] as { name: string }[]).map(({ name }) => name);
-const missing = ({ result }: Message): unknown => (result?.['_meta'] as Record<string, unknown>)['sallyport/missing'];
+const names = ({ result }: Message): string[] =>
+  ((result?.['tools'] ?? []) as { name: string }[]).map(({ name }) => name);
+const missing = ({ result }: Message): unknown =>
+  ((result?.['_meta'] ?? {}) as Record<string, unknown>)['sallyport/missing'];
 
 /** A TCP server that treats every connection alike. */
 async function tcp(onConnection: (socket: Socket) => void): Promise<{ readonly url: string } & AsyncDisposable> {
@@ -80,7 +82,7 @@ describe('a server that cannot be spoken to is missing from the lists, and the o
     const session = await openSession(started.url);
     const stream = await session.listen();
     expect(names(await session.call('tools/list'))).toEqual([]);
-    await using _server = await serveRaw({ era: 'session', tools: [{ name: 'x', inputSchema: {} }] }, undefined, port);
+    await using _ = await serveRaw({ era: 'session', tools: [{ name: 'x', inputSchema: {} }] }, undefined, port);
     await expect.poll(async () => names(await session.call('tools/list')), { timeout: 15_000 }).toEqual(['late__x']);
     const changed = ({ message }: Arrived): boolean => message.method === 'notifications/tools/list_changed';
     await stream.messages.until(changed, 'list_changed');
@@ -284,11 +286,7 @@ describe('the last known catalogue', () => {
     });
     const url = `http://127.0.0.1:${port}/mcp`;
     {
-      await using _server = await serveRaw(
-        { era: 'stateless', tools: [{ name: 'x', inputSchema: {} }] },
-        undefined,
-        port,
-      );
+      await using _ = await serveRaw({ era: 'stateless', tools: [{ name: 'x', inputSchema: {} }] }, undefined, port);
       await using started = await startGateway(configuration(url), options);
       expect(names(await stateless(started.url).call('tools/list'))).toEqual(['up__x']);
       await expect.poll(() => started.gateway.rooms.catalog.snapshot('up')?.unread).toEqual([]);

@@ -2,9 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../packages/gateway/dist/config/index.js';
-import { createGateway } from '../../packages/gateway/dist/gateway.js';
-import type { Gateway } from '../../packages/gateway/dist/gateway.js';
+import { createGateway, loadConfig } from 'sallyport';
+import type { Gateway } from 'sallyport';
 import { createInbox } from '../support/inbox.ts';
 import type { Inbox } from '../support/inbox.ts';
 
@@ -77,4 +76,31 @@ export async function startGateway(
       await folder?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Puts a session-era request to a gateway as some local principal, past its door. */
+export async function ask(
+  { gateway }: Started,
+  subject: string,
+  method: string,
+  params: Record<string, string> = {},
+): Promise<unknown> {
+  const message = { jsonrpc: '2.0', id: 1, method, params } as const;
+  return await gateway.rooms.served.handle({
+    message,
+    text: JSON.stringify(message),
+    era: 'session',
+    revision: '2025-11-25',
+    transport: 'http',
+    endpoint: '/mcp',
+    principal: { issuer: 'local', subject, roles: [] },
+    client: { info: undefined, capabilities: {} },
+    logLevel: undefined,
+    session: undefined,
+    headers: {},
+    cancelled: false,
+    onCancel: () => undefined,
+    notify: () => undefined,
+    ask: () => Promise.reject(new Error('nobody is asked')),
+  });
 }

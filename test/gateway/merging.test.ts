@@ -5,7 +5,7 @@ import { openSdk1, openSdk2 } from '../support/clients.ts';
 import { startGateway, temporaryFolder } from './gateway.ts';
 import { openSession, stateless, textOf } from './raw-client.ts';
 import type { Message } from './raw-client.ts';
-import { serveRaw } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
 
 const real = (name: string, ...args: string[]): object => ({
   command: process.execPath,
@@ -16,7 +16,8 @@ const real = (name: string, ...args: string[]): object => ({
 });
 const EVERYTHING = fileURLToPath(new URL('../everything/server.ts', import.meta.url));
 
-const names = ({ result }: Message): string[] => (result?.['tools'] as { name: string }[]).map(({ name }) => name);
+const names = ({ result }: Message): string[] =>
+  ((result?.['tools'] ?? []) as { name: string }[]).map(({ name }) => name);
 const plainTool = (name: string): Record<string, unknown> => ({ name, inputSchema: { type: 'object' } });
 
 describe('four real servers at once', () => {
@@ -36,17 +37,17 @@ describe('four real servers at once', () => {
       limits: { listDeadline: '30s' },
     };
     const bytes: string[] = [];
-    for (const _run of [1, 2]) {
+    for (const run of [1, 2]) {
       await using started = await startGateway(configuration, { stateDirectory: folder.path });
       const reply = await (await openSession(started.url)).start('tools/list');
       const { text, message } = await reply.last;
-      bytes.push(text);
+      bytes[run] = text;
       const servers = names(message).map((name) => name.split('__')[0]);
       expect([...new Set(servers)]).toEqual(['thinking', 'files', 'memory', 'all']);
       expect(names(message)).not.toContain('files__write_file');
       expect(message.result?.['_meta']).toBeUndefined();
       for (const opened of [await openSdk1(started.url), await openSdk2(started.url, { era: 'stateless' })]) {
-        await using _opened = opened;
+        await using _ = opened;
         const { client } = opened as Awaited<ReturnType<typeof openSdk1>>;
         const calls = [
           client.callTool({ name: 'files__list_allowed_directories', arguments: {} }),
@@ -61,7 +62,7 @@ describe('four real servers at once', () => {
         await expect(client.callTool({ name: 'files__write_file', arguments: {} })).rejects.toThrow(/Unknown tool/);
       }
     }
-    expect(bytes[1]).toBe(bytes[0]);
+    expect(bytes[2]).toBe(bytes[1]);
   });
 });
 
@@ -135,7 +136,7 @@ describe('two servers with the same offer', () => {
     const argument = { name: 'x', value: '' };
     const complete = async (ref: object): Promise<unknown> => {
       const { result } = await client.call('completion/complete', { ref, argument });
-      return (result?.['completion'] as { values: string[] }).values;
+      return ((result?.['completion'] ?? {}) as { values?: string[] }).values;
     };
     expect(await complete({ type: 'ref/prompt', name: prompts[0] })).toEqual(['{"type":"ref/prompt","name":"greet"}']);
     expect(await complete({ type: 'ref/resource', uri: 'raw://any/{id}' })).toEqual([
@@ -148,6 +149,18 @@ describe('two servers with the same offer', () => {
     expect(counts()).toEqual([5, 3]);
     // With several servers nobody can know whose an unknown method is.
     expect(await client.call('vendor/method', {})).toMatchObject({ error: { code: -32601 } });
+  });
+});
+
+describe('a server that completes nothing', () => {
+  it('is not asked to', async () => {
+    await using server = await serveRaw({ era: 'session', resources: [{ name: 'a', uri: 'raw://a' }] });
+    await using started = await startGateway({ mcpServers: { up: { url: server.url } } });
+    await started.gateway.rooms.catalog.ready();
+    const params = { ref: { type: 'ref/resource', uri: 'raw://a' }, argument: { name: 'x', value: '' } };
+    const { result } = await (await openSession(started.url)).call('completion/complete', params);
+    expect(result).toEqual({ completion: { values: [], total: 0, hasMore: false } });
+    expect(server.server.of('completion/complete')).toEqual([]);
   });
 });
 
@@ -241,8 +254,11 @@ describe('what the configuration hides', () => {
     expect(seen).not.toContain('SESAME');
     const post = server.posts.at(-1)?.headers;
     expect(post).toMatchObject({
-      ...{ 'mcp-name': 'raw', 'mcp-method': 'tools/call' },
-      ...{ 'mcp-param-tenant': 'ours', 'mcp-param-region': 'eu', 'mcp-param-vendor': 'kept' },
+      'mcp-name': 'raw',
+      'mcp-method': 'tools/call',
+      'mcp-param-tenant': 'ours',
+      'mcp-param-region': 'eu',
+      'mcp-param-vendor': 'kept',
     });
     const wrong = { ...headers, 'mcp-param-region': 'us' };
     const mismatch = await client.start('tools/call', { name: 'up__shown', arguments: args }, { headers: wrong });

@@ -1,17 +1,15 @@
 /**
- * An MCP server by hand, on no SDK, that shows what it was sent and misbehaves on request: over HTTP in this process, or
+ * An MCP server by hand, on no SDK, that shows what it was sent and misbehaves on request: over HTTP in a test's process (raw-http.ts), or
  * as a program (`node test/gateway/raw-server.ts [--era session|stateless]`) over stdio. Its tools say what they do.
  */
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
 type Json = Record<string, unknown>;
 export type Era = 'session' | 'stateless';
 
-interface Incoming {
+export interface Incoming {
   readonly id?: string | number;
   readonly method?: string;
   readonly params?: Json;
@@ -59,19 +57,42 @@ const TOOLS = [
   'garbage',
   'crash',
 ];
-const tool = (name: string): Json => ({ name, inputSchema: { type: 'object' } });
+const definition = (name: string): Json => ({ name, inputSchema: { type: 'object' } });
 
 /** What `odd` answers with: members, content and numbers that no revision and no double knows. */
 export const ODD =
   '{"content":[{"type":"hologram","depth":3,"x":{"y":[1,null]}}],"big":123456789012345678901234567890,"far":1e400,' +
   '"small":-0.0,"unknown":{"k\\u0065y":"\\ud83d\\ude00"},"resultType":"RT"}';
 
+interface ToolCall {
+  readonly id: string | number;
+  readonly params: Json;
+  readonly args: Json;
+  readonly wire: Wire;
+  /** The whole request, as it came. */
+  readonly text: string;
+}
+
+type Tool = (call: ToolCall) => string | void | Promise<string>;
+
+function argumentsOf(params: Json): Json {
+  return (params['arguments'] ?? {}) as Json;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function notify(wire: Wire, method: string, params: Json): void {
+  wire.send(JSON.stringify({ jsonrpc: '2.0', method, params }));
+}
+
 export class RawServer {
   readonly options: RawOptions;
   /** Every message that came, as text. */
   readonly received: string[] = [];
   readonly broadcasts: Set<Wire & { readonly subscriptionId?: string | number }> = new Set();
-  readonly #held: Map<string | number, { wire: Wire; name: unknown }> = new Map();
+  readonly #held: Map<string | number, { wire: Wire; name: string }> = new Map();
   readonly #asked: Map<string | number, (reply: Incoming) => void> = new Map();
   #nextAsk = 1;
   #isReleasing = false;
@@ -112,117 +133,107 @@ export class RawServer {
     const answer = (result: Json): void =>
       wire.send(JSON.stringify({ jsonrpc: '2.0', id, result: { ...this.#complete(), ...result } }));
     const lists: Record<string, [string, readonly Json[]]> = {
-      'tools/list': ['tools', this.options.tools ?? TOOLS.map(tool)],
+      'tools/list': ['tools', this.options.tools ?? TOOLS.map(definition)],
       'prompts/list': ['prompts', this.options.prompts ?? []],
       'resources/list': ['resources', this.options.resources ?? []],
       'resources/templates/list': ['resourceTemplates', this.options.templates ?? []],
     };
     const list = lists[method];
     if (list !== undefined) return answer(this.#page(list, params['cursor']));
+    if (method === 'tools/call') return await this.#tool({ id, params, args: argumentsOf(params), wire, text });
+    if (method === 'subscriptions/listen') return this.#listen(id, params, wire);
+    const result = this.#answer(method, params);
+    if (result === undefined) this.#unknown(id, wire);
+    else answer(result);
+  }
+
+  #answer(method: string, params: Json): Json | undefined {
     switch (method) {
       case 'initialize':
-        return this.options.era === 'session' ? answer(this.#greeting()) : this.#unknown(id, wire);
+        return this.options.era === 'session' ? this.#greeting() : undefined;
       case 'server/discover':
-        return this.options.era === 'stateless' ? answer(this.#discovery()) : this.#unknown(id, wire);
+        return this.options.era === 'stateless' ? this.#discovery() : undefined;
       case 'ping':
       case 'logging/setLevel':
       case 'resources/subscribe':
       case 'resources/unsubscribe':
-        return answer({});
+        return {};
       case 'resources/read':
-        return answer({
-          contents: [{ uri: params['uri'], text: String(params['uri']) }],
-          ttlMs: 0,
-          cacheScope: 'private',
-        });
+        return { contents: [{ uri: params['uri'], text: 'read' }], ttlMs: 0, cacheScope: 'private' };
       case 'prompts/get':
-        return answer({ messages: [{ role: 'user', content: { type: 'text', text: String(params['name']) } }] });
+        return { messages: [{ role: 'user', content: { type: 'text', text: 'got' } }] };
       case 'completion/complete':
-        return answer({ completion: { values: [JSON.stringify(params['ref'])] } });
-      case 'subscriptions/listen': {
-        const listening = { ...wire, send: wire.send.bind(wire), destroy: wire.destroy.bind(wire), subscriptionId: id };
-        this.broadcasts.add(listening);
-        const meta = { 'io.modelcontextprotocol/subscriptionId': id };
-        const acknowledged = { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged' };
-        return wire.send(
-          JSON.stringify({ ...acknowledged, params: { _meta: meta, notifications: params['notifications'] } }),
-        );
-      }
-      case 'tools/call':
-        return await this.#tool(id, params, wire, text);
+        return { completion: { values: [JSON.stringify(params['ref'])] } };
       default:
-        return this.#unknown(id, wire);
+        return undefined;
     }
   }
 
-  async #tool(id: string | number, params: Json, wire: Wire, text: string): Promise<void> {
-    const args = (params['arguments'] ?? {}) as Json;
-    const said = (value: string): void =>
-      wire.send(
-        JSON.stringify({
-          jsonrpc: '2.0',
-          id,
-          result: { ...this.#complete(), content: [{ type: 'text', text: value }] },
-        }),
-      );
-    const notify = (method: string, more: Json): void =>
-      wire.send(JSON.stringify({ jsonrpc: '2.0', method, params: more }));
-    switch (params['name']) {
-      case 'raw':
-        return said(text);
-      case 'odd': {
-        const result = ODD.replace('RT', this.options.era === 'stateless' ? 'vendor/odd' : 'complete');
-        return wire.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`);
-      }
-      case 'say':
-        notify(String(args['method']), (args['params'] ?? {}) as Json);
-        return said('said');
-      case 'ask': {
-        const asked = this.#nextAsk++;
-        const reply = new Promise<Incoming>((resolve) => this.#asked.set(asked, resolve));
-        wire.send(JSON.stringify({ jsonrpc: '2.0', id: asked, method: args['method'], params: args['params'] }));
-        return said(JSON.stringify(await reply));
-      }
-      case 'log':
-        for (const level of args['levels'] as string[]) notify('notifications/message', { level, data: `at ${level}` });
-        return said('logged');
-      case 'progress': {
-        const { progressToken } = (params['_meta'] ?? {}) as Json;
-        for (let step = 1; step <= Number(args['steps']); step++) {
-          if (progressToken !== undefined) notify('notifications/progress', { progressToken, progress: step });
-          if (args['ms'] !== undefined) await delay(Number(args['ms']));
-        }
-        return said('done');
-      }
-      case 'hold':
-        this.#held.set(id, { wire, name: args['name'] });
-        return;
-      case 'held':
-        return said(`${this.#held.size}${this.#isReleasing ? ' and one that releases' : ''}`);
-      case 'pid':
-        return said(String(process.pid));
-      case 'release':
-        this.#isReleasing = true;
-        await delay(Number(args['ms'] ?? 0));
-        for (const [held, { wire: heldWire, name }] of this.#held) {
-          const result = { ...this.#complete(), content: [{ type: 'text', text: `released ${String(name)}` }] };
-          heldWire.send(JSON.stringify({ jsonrpc: '2.0', id: held, result }));
-        }
-        this.#held.clear();
-        return said('released');
-      case 'number':
-        await delay(Number(args['ms'] ?? 0));
-        return said(String(args['n']));
-      case 'big':
-        return said('x'.repeat(Number(args['bytes'])));
-      case 'garbage':
-        return wire.send(String(args['text'] ?? '{"jsonrpc":"2.0",'));
-      case 'crash':
-        return wire.destroy();
-      default:
-        return this.#unknown(id, wire);
-    }
+  #listen(subscriptionId: string | number, params: Json, wire: Wire): void {
+    this.broadcasts.add({ send: (text) => wire.send(text), destroy: () => wire.destroy(), subscriptionId });
+    const meta = { 'io.modelcontextprotocol/subscriptionId': subscriptionId };
+    notify(wire, 'notifications/subscriptions/acknowledged', { _meta: meta, notifications: params['notifications'] });
   }
+
+  async #tool(call: ToolCall): Promise<void> {
+    const tool = this.#tools[String(call.params['name'])];
+    if (tool === undefined) return this.#unknown(call.id, call.wire);
+    const said = await tool(call);
+    if (said !== undefined) call.wire.send(this.#result(call.id, said));
+  }
+
+  #result(id: string | number, text: string): string {
+    const result = { ...this.#complete(), content: [{ type: 'text', text }] };
+    return JSON.stringify({ jsonrpc: '2.0', id, result });
+  }
+
+  /** What a tool says is its result; without it, it has answered by itself or does not. */
+  readonly #tools: Readonly<Record<string, Tool>> = {
+    raw: ({ text }) => text,
+    odd: ({ id, wire }) => {
+      const result = ODD.replace('RT', this.options.era === 'stateless' ? 'vendor/odd' : 'complete');
+      wire.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`);
+    },
+    say: ({ args, wire }) => {
+      notify(wire, textOf(args['method']), argumentsOf({ arguments: args['params'] }));
+      return 'said';
+    },
+    ask: async ({ args, wire }) => {
+      const asked = this.#nextAsk++;
+      const reply = new Promise<Incoming>((resolve) => this.#asked.set(asked, resolve));
+      wire.send(JSON.stringify({ jsonrpc: '2.0', id: asked, method: args['method'], params: args['params'] }));
+      return JSON.stringify(await reply);
+    },
+    log: ({ args, wire }) => {
+      for (const level of args['levels'] as string[]) notify(wire, 'notifications/message', { level, data: level });
+      return 'logged';
+    },
+    progress: async ({ params, args, wire }) => {
+      const { progressToken } = argumentsOf({ arguments: params['_meta'] });
+      for (let progress = 1; progress <= Number(args['steps']); progress++) {
+        if (progressToken !== undefined) notify(wire, 'notifications/progress', { progressToken, progress });
+        if (args['ms'] !== undefined) await delay(Number(args['ms']));
+      }
+      return 'done';
+    },
+    hold: ({ id, args, wire }) => void this.#held.set(id, { wire, name: textOf(args['name']) }),
+    held: () => `${this.#held.size}${this.#isReleasing ? ' and one that releases' : ''}`,
+    release: async ({ args }) => {
+      this.#isReleasing = true;
+      await delay(Number(args['ms'] ?? 0));
+      for (const [id, { wire, name }] of this.#held) wire.send(this.#result(id, `released ${name}`));
+      this.#held.clear();
+      return 'released';
+    },
+    pid: () => String(process.pid),
+    number: async ({ args }) => {
+      await delay(Number(args['ms'] ?? 0));
+      return textOf(args['n']);
+    },
+    big: ({ args }) => 'x'.repeat(Number(args['bytes'])),
+    garbage: ({ args, wire }) => wire.send(args['text'] === undefined ? '{"jsonrpc":"2.0",' : textOf(args['text'])),
+    crash: ({ wire }) => wire.destroy(),
+  };
 
   #complete(): Json {
     return this.options.era === 'stateless' ? { resultType: 'complete' } : {};
@@ -271,83 +282,6 @@ export class RawServer {
   #unknown(id: string | number, wire: Wire): void {
     wire.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } }));
   }
-}
-
-/** Becomes a JSON body when the answer comes first, and an event stream else. */
-function httpWire(response: ServerResponse, id: unknown): Wire {
-  return {
-    response,
-    destroy: () => response.destroy(),
-    send: (text) => {
-      if (response.writableEnded || response.destroyed) return;
-      const isAnswer = !text.includes('"method"') || /^\{"jsonrpc":"2.0","id":[^,]+,"(?:result|error)"/.test(text);
-      if (isAnswer && !response.headersSent) {
-        response.writeHead(200, { 'content-type': 'application/json' }).end(text);
-        return;
-      }
-      if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write(`data: ${text}\n\n`);
-      if (isAnswer && text.includes(`"id":${JSON.stringify(id)}`)) response.end();
-    },
-  };
-}
-
-export interface RawHttp extends AsyncDisposable {
-  readonly url: string;
-  readonly server: RawServer;
-  /** Headers of the POSTs, with the method of their bodies. */
-  /** The responses to requests, oldest first. */
-  readonly responses: ServerResponse[];
-  readonly posts: { readonly method: string | undefined; readonly headers: IncomingMessage['headers'] }[];
-}
-
-/** Serves over HTTP; `intercept` takes a request of the network before MCP does. */
-export async function serveRaw(
-  options: RawOptions,
-  intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,
-  port = 0,
-): Promise<RawHttp> {
-  const raw = new RawServer(options);
-  const posts: RawHttp['posts'] = [];
-  const responses: ServerResponse[] = [];
-  const http = createServer((request, response) => {
-    if (intercept(request, response)) return;
-    if (request.method === 'GET') {
-      if (options.era === 'stateless') return void response.writeHead(405).end();
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.flushHeaders();
-      const wire = {
-        send: (text: string) => void response.write(`data: ${text}\n\n`),
-        destroy: () => response.destroy(),
-      };
-      raw.broadcasts.add(wire);
-      response.on('close', () => raw.broadcasts.delete(wire));
-      return;
-    }
-    if (request.method !== 'POST') return void response.writeHead(204).end();
-    let body = '';
-    request.setEncoding('utf8');
-    request.on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => {
-      const message = JSON.parse(body) as Incoming;
-      posts.push({ method: message.method, headers: request.headers });
-      if (message.method === 'initialize') response.setHeader('mcp-session-id', 'raw-session');
-      if (message.id !== undefined) responses.push(response);
-      raw.receive(body, httpWire(response, message.id));
-      if (message.id === undefined || message.method === undefined) response.writeHead(202).end();
-    });
-  });
-  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
-    server: raw,
-    posts,
-    responses,
-    [Symbol.asyncDispose]: async () => {
-      http.closeAllConnections();
-      await new Promise((resolve) => http.close(resolve));
-    },
-  };
 }
 
 function serveStdio(era: Era): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { startGateway } from './gateway.ts';
 import { openSession, stateless, textOf } from './raw-client.ts';
 import type { RawClient } from './raw-client.ts';
-import { serveRaw } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
 
 const RAW_SERVER = new URL('raw-server.ts', import.meta.url).pathname;
 const CLIENTS = 50;

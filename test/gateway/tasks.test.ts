@@ -1,11 +1,12 @@
 /** Tasks of both eras through the gateway: within their era, under sealed ids, for their owner alone. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { startGateway } from './gateway.ts';
+import { ask, startGateway } from './gateway.ts';
 import type { Started } from './gateway.ts';
 import { openSession, stateless, textOf } from './raw-client.ts';
 import type { Arrived, Message, RawSession } from './raw-client.ts';
-import { serveRaw } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
+import type { RawHttp } from './raw-http.ts';
 import type { Wire } from './raw-server.ts';
 
 const EVERYTHING = fileURLToPath(
@@ -64,26 +65,25 @@ function taskServer(prefix: string): Parameters<typeof serveRaw>[0] {
     era: 'session',
     tools: [{ name: 'work', inputSchema: {}, execution: { taskSupport: 'optional' } }],
     capabilities: { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } },
-    before: ({ id, method, params }, wire: Wire) => {
-      const answer = (result: string): boolean => {
-        wire.send(`{"jsonrpc":"2.0","id":${String(id)},"result":${result}}`);
-        return true;
+    before: ({ id, method = '', params }, wire: Wire) => {
+      const taskId = String(params?.['taskId']);
+      const same = (): string => JSON.stringify({ taskId, status: 'working' });
+      const answers: Record<string, () => string> = {
+        'tools/call': () => `{"task":{"taskId":"${prefix}${++count}","status":"working","far":1e400}}`,
+        'tasks/list': () => {
+          const tasks = Array.from({ length: count }, (_, n) => ({ taskId: `${prefix}${n + 1}`, status: 'working' }));
+          return JSON.stringify({ tasks: [...tasks, { taskId: 'somebody else’s', status: 'working' }] });
+        },
+        'tasks/get': same,
+        'tasks/cancel': same,
+        'tasks/result': () => {
+          const meta = `{"io.modelcontextprotocol/related-task":{"taskId":"${taskId}"}}`;
+          return `{"content":[],"n":12345678901234567890,"_meta":${meta}}`;
+        },
       };
-      const { taskId } = params ?? {};
-      if (method === 'tools/call')
-        return answer(`{"task":{"taskId":"${prefix}${++count}","status":"working","far":1e400}}`);
-      if (method === 'tasks/list') {
-        const tasks = Array.from({ length: count }, (_, n) => ({ taskId: `${prefix}${n + 1}`, status: 'working' }));
-        return answer(JSON.stringify({ tasks: [...tasks, { taskId: 'somebody else’s', status: 'working' }] }));
-      }
-      if (method === 'tasks/get' || method === 'tasks/cancel')
-        return answer(JSON.stringify({ taskId, status: 'working' }));
-      if (method === 'tasks/result') {
-        return answer(
-          `{"content":[],"n":12345678901234567890,"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"${String(taskId)}"}}}`,
-        );
-      }
-      return false;
+      const answer = answers[method];
+      if (answer !== undefined) wire.send(`{"jsonrpc":"2.0","id":${String(id)},"result":${answer()}}`);
+      return answer !== undefined;
     },
   };
 }
@@ -94,6 +94,11 @@ async function keyed(started: Started, name: string): Promise<RawSession> {
   return await openSession(started.url, {}, key === undefined ? {} : { authorization: `Bearer ${key}` });
 }
 
+/** The task that a server was last asked about. */
+function lastTask({ server }: RawHttp, method: string): unknown {
+  return server.of(method).at(-1)?.params?.['taskId'];
+}
+
 describe('tasks of several servers', () => {
   it('are listed together, for their owner alone, and reach their own server', async () => {
     await using a = await serveRaw(taskServer('a'));
@@ -101,7 +106,7 @@ describe('tasks of several servers', () => {
     await using started = await startGateway({ mcpServers: { a: { url: a.url }, b: { url: b.url } } });
     await started.gateway.rooms.catalog.ready();
     const session = await keyed(started, 'none');
-    const created = [];
+    const created: string[] = [];
     for (const server of ['a', 'b', 'a']) {
       const answer = await session.call('tools/call', { name: `${server}__work`, arguments: {}, task: {} });
       created.push(taskOf(answer).taskId);
@@ -114,11 +119,18 @@ describe('tasks of several servers', () => {
       [created[2], a, 'a2'],
     ] as const) {
       expect((await session.call('tasks/get', { taskId })).result).toMatchObject({ status: 'working' });
-      expect(server.server.of('tasks/get').at(-1)?.params?.['taskId']).toBe(original);
+      expect(lastTask(server, 'tasks/get')).toBe(original);
     }
     await session.call('tasks/cancel', { taskId: created[1] });
-    expect(b.server.of('tasks/cancel').at(-1)?.params?.['taskId']).toBe('b1');
-    // News go to the session that has the task.
+    expect(lastTask(b, 'tasks/cancel')).toBe('b1');
+  });
+
+  it('have their news told to the session that began them', async () => {
+    await using a = await serveRaw(taskServer('a'));
+    await using started = await startGateway({ mcpServers: { a: { url: a.url } } });
+    await started.gateway.rooms.catalog.ready();
+    const session = await keyed(started, 'none');
+    for (let n = 0; n < 2; n++) await session.call('tools/call', { name: 'a__work', arguments: {}, task: {} });
     const [mine, other] = [await session.listen(), await (await keyed(started, 'none')).listen()];
     await expect.poll(() => a.server.broadcasts.size).toBeGreaterThan(0);
     for (const taskId of ['somebody else’s', 'a2'])
@@ -126,7 +138,7 @@ describe('tasks of several servers', () => {
     const news = await mine.messages.until(({ message }) => message.method === 'notifications/tasks/status', 'news');
     expect(news.message.params?.['status']).toBe('completed');
     await session.call('tasks/get', { taskId: news.message.params?.['taskId'] });
-    expect(a.server.of('tasks/get').at(-1)?.params?.['taskId']).toBe('a2');
+    expect(lastTask(a, 'tasks/get')).toBe('a2');
     expect(mine.messages.items).toHaveLength(1);
     expect(other.messages.items).toEqual([]);
     for (const stream of [mine, other]) stream.abort();
@@ -151,24 +163,14 @@ describe('tasks of several servers', () => {
     const session = await keyed(started, 'local');
     const { taskId } = taskOf(await session.call('tools/call', { name: 'a__work', arguments: {}, task: {} }));
     expect((await session.call('tasks/get', { taskId })).result).toBeDefined();
-    const { served } = started.gateway.rooms;
-    const asked = async (subject: string, method: string, params: Record<string, string>): Promise<unknown> => {
-      const principal = { issuer: 'local', subject, roles: [] };
-      const message = { jsonrpc: '2.0', id: 1, method, params } as const;
-      return await served.handle({
-        ...{ message, text: JSON.stringify(message), era: 'session', revision: '2025-11-25', transport: 'http' },
-        ...{ endpoint: '/mcp', principal, client: { info: undefined, capabilities: {} }, logLevel: undefined },
-        ...{ session: undefined, headers: {}, cancelled: false },
-        onCancel: () => undefined,
-        notify: () => undefined,
-        ask: () => Promise.reject(new Error('nobody is asked')),
-      });
-    };
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel', 'tasks/update']) {
-      expect(await asked('mallory', method, { taskId })).toMatchObject({ kind: 'error', error: { code: -32602 } });
+      expect(await ask(started, 'mallory', method, { taskId })).toMatchObject({
+        kind: 'error',
+        error: { code: -32602 },
+      });
     }
-    expect(await asked('mallory', 'tasks/list', {})).toEqual({ kind: 'value', result: { tasks: [] } });
-    expect(await asked('local', 'tasks/list', {})).toMatchObject({ result: { tasks: [{ status: 'working' }] } });
+    expect(await ask(started, 'mallory', 'tasks/list')).toEqual({ kind: 'value', result: { tasks: [] } });
+    expect(await ask(started, 'local', 'tasks/list')).toMatchObject({ result: { tasks: [{ status: 'working' }] } });
   });
 });
 

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway } from './gateway.ts';
 import type { Started } from './gateway.ts';
 import { ENVELOPE, openSession, send, stateless, statelessHeaders } from './raw-client.ts';
-import { ODD, serveRaw } from './raw-server.ts';
-import type { Era, RawHttp } from './raw-server.ts';
+import { serveRaw } from './raw-http.ts';
+import { ODD } from './raw-server.ts';
+import type { RawHttp } from './raw-http.ts';
+import type { Era } from './raw-server.ts';
 
 const RAW_SERVER = new URL('raw-server.ts', import.meta.url).pathname;
 
@@ -119,13 +121,13 @@ describe.each(['session', 'stateless'] as const)('in the %s era', (era: Era) => 
     const { url } = at.overHttp as Started;
     const client = era === 'session' ? await openSession(url) : stateless(url);
     const { result } = await client.call('tools/list');
-    const tools = result?.['tools'] as Record<string, unknown>[];
+    const tools = (result?.['tools'] ?? []) as Record<string, unknown>[];
     expect(tools.find(({ name }) => name === 'up__odd')).toEqual({
       name: 'up__odd',
       inputSchema: { type: 'object', 'x-vendor': [1, { a: null }] },
       vendor: { deep: ['x'] },
     });
-    const { capabilities } = at.overHttp?.gateway.rooms.served.describe(
+    const { capabilities } = (at.overHttp as Started).gateway.rooms.served.describe(
       { endpoint: '/mcp', principal: { issuer: 'local', subject: 'local', roles: [] } },
       era,
     ) as { capabilities: object };

@@ -299,7 +299,7 @@ function catalogServer(server: ServerConfig): CatalogServer {
       : [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()];
   return {
     ...server,
-    tools: server.tools as CatalogServer['tools'],
+    tools: server.tools,
     overHttp: target.kind === 'http',
     fingerprint: createHash('sha256').update(JSON.stringify(facts)).digest('hex'),
   };

@@ -7,10 +7,9 @@ const NOTHING: Buffer = Buffer.alloc(0);
 const FIRST_GROWTH_BYTES = 4096;
 
 export class Gathered {
+  /** The first piece itself, which is only read; with a second one, memory of our own. */
   #bytes: Buffer = NOTHING;
   #length = 0;
-  /** False while `#bytes` is the one piece that came, which belongs to who gave it. */
-  #own = false;
 
   get length(): number {
     return this.#length;
@@ -18,11 +17,9 @@ export class Gathered {
 
   add(piece: Buffer): void {
     const length = this.#length + piece.length;
-    if (this.#length === 0) {
-      this.#bytes = piece;
-      this.#own = false;
-    } else {
-      if (!this.#own || length > this.#bytes.length) this.#grow(length);
+    if (this.#length === 0) this.#bytes = piece;
+    else {
+      if (length > this.#bytes.length) this.#grow(length);
       piece.copy(this.#bytes, this.#length);
     }
     this.#length = length;
@@ -38,13 +35,11 @@ export class Gathered {
   drop(): void {
     this.#bytes = NOTHING;
     this.#length = 0;
-    this.#own = false;
   }
 
   #grow(length: number): void {
     const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#length, FIRST_GROWTH_BYTES));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
-    this.#own = true;
   }
 }

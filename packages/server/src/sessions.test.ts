@@ -65,8 +65,8 @@ describe('SessionTable', () => {
 
   it('makes room at the cost of who has most, with what is unused for longest', () => {
     const { table, clock, open, closed } = setup({ max: 4 });
-    const own = open(bob);
     const [first, second, third] = [open(), open(), open()];
+    const own = open(bob);
     first?.calls.set(1, busy);
     clock.nowMs = 1;
     table.find(second?.id ?? '', '/mcp', alice);

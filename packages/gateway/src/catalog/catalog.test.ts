@@ -84,6 +84,10 @@ describe('waiting for servers', () => {
     await room.ready(['tools']);
     expect(toolNames(room)).toEqual(['a__x']);
     expect(room.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of prompts.' }]);
+    // A list says what it lacks itself, not what others lack.
+    const text = (kind: ListKind): string => JSON.stringify(room.lists.page(kind, 'session', 0, String));
+    const said = Buffer.from('sallyport/missing').toJSON().data.join(',');
+    expect([text('tools').includes(said), text('prompts').includes(said)]).toEqual([false, true]);
   });
 
   it('ends at once for a server that cannot be started, and leaves the others alone', async () => {

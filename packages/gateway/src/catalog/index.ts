@@ -91,7 +91,12 @@ export class CatalogRoom {
 
   /** The prepared lists, with what is missing at this moment. */
   get lists(): Lists {
-    const missing = this.missing();
+    const missing = {
+      tools: this.missing(['tools']),
+      prompts: this.missing(['prompts']),
+      resources: this.missing(['resources']),
+      templates: this.missing(['templates']),
+    };
     const key = JSON.stringify(missing);
     if (this.#lists === undefined || key !== this.#missingKey) {
       this.#missingKey = key;
@@ -112,15 +117,15 @@ export class CatalogRoom {
     return flag === undefined ? declared !== undefined : isObject(declared) && declared[flag] === true;
   }
 
-  /** Servers whose offer is not known, or not all of it, with the reason. */
-  missing(): readonly Missing[] {
+  /** Servers whose offer of some kinds is not known, with the reason. */
+  missing(kinds: readonly ListKind[] = LIST_KINDS): readonly Missing[] {
     return this.#options.servers.flatMap(({ name: server }) => {
       const snapshot = this.#snapshots.get(server);
       if (snapshot === undefined) {
         return [{ server, reason: this.#options.problem(server) ?? 'It has not answered yet.' }];
       }
-      if (snapshot.unread.length === 0) return [];
-      return [{ server, reason: `It has not given its list of ${snapshot.unread.join(', ')}.` }];
+      const unread = snapshot.unread.filter((kind) => kinds.includes(kind));
+      return unread.length === 0 ? [] : [{ server, reason: `It has not given its list of ${unread.join(', ')}.` }];
     });
   }
 

@@ -37,7 +37,7 @@ export interface Lists {
 
 export function prepareLists(
   catalog: Catalog,
-  missing: readonly Missing[],
+  missing: Readonly<Record<ListKind, readonly Missing[]>>,
   info: JsonObject,
   pageSize: number = PAGE_SIZE,
 ): Lists {
@@ -60,7 +60,7 @@ export function prepareLists(
     const shown = era === 'session' ? list : list.map(withoutSessionMembers);
     const meta: JsonObject = {
       ...(era === 'stateless' && { [META_SERVER_INFO]: info }),
-      ...(missing.length > 0 && { [META_MISSING]: missing.map(({ server, reason }) => ({ server, reason })) }),
+      ...(missing[kind].length > 0 && { [META_MISSING]: missing[kind].map((each) => ({ ...each })) }),
     };
     return preparedResult(
       JSON.stringify({

@@ -170,7 +170,7 @@ function shownTool(
 
 function shownSchema(schema: JsonObject, rules: ArgumentRules): JsonObject {
   const ruled = Object.entries(rules);
-  const gone = new Set(ruled.flatMap(([name, { hide, fix }]) => (hide || fix !== undefined ? [name] : [])));
+  const gone = new Set(ruled.flatMap(([name, rule]) => (rule.hide || rule.fix !== undefined ? [name] : [])));
   const given = new Set(ruled.flatMap(([name, rule]) => (rule.default === undefined ? [] : [name])));
   const properties = isObject(schema['properties']) ? Object.entries(schema['properties']) : [];
   const { required } = schema;

@@ -10,7 +10,7 @@ import { formatClientKey, hasKeyForm } from '@sallyport/server';
 const MAX_FILE_BYTES = 1024;
 
 /** The file is there but does not hold a local key. */
-export class LocalKeyError extends Error {
+class LocalKeyError extends Error {
   constructor(path: string) {
     super(`${path} does not hold a local key. Remove it and start again: a new one is made, which clients then need.`);
     this.name = 'LocalKeyError';

@@ -18,7 +18,7 @@ const KEY_BYTES = 32;
 const MAX_FILE_BYTES = 1024;
 
 /** The master key is missing where it was promised, or is none. The message names the place, never the value. */
-export class MasterKeyError extends Error {
+class MasterKeyError extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'MasterKeyError';

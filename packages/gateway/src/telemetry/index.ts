@@ -21,8 +21,12 @@ export type Log = (
 ) => void;
 
 /** Control characters of whoever wrote the text: in a log they could forge lines or move the cursor. */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+const CONTROL = /(?![\t\n])\p{Cc}|[\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const MAX_TEXT = 4096;
+/** Members of a record that are the log's own: a server's must not stand in their place. */
+const RESERVED: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
+/** Before every line but the first of a text, so that none of them looks like a record. */
+const CONTINUED = '\n  | ';
 
 function clean(value: unknown): unknown {
   if (typeof value === 'string') {
@@ -36,11 +40,8 @@ export function createLog(options: LogOptions): Log {
   const pretty = options.format === 'pretty' || (options.format === 'auto' && options.stream.isTTY === true);
   const write = pretty ? prettyWriter(options) : jsonWriter(options);
   return (level, text, detail = {}) => {
-    write(
-      level,
-      clean(text) as string,
-      Object.fromEntries(Object.entries(detail).map(([key, value]) => [key, clean(value)])),
-    );
+    const cleaned = Object.entries(detail).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, clean(value)]);
+    write(level, clean(text) as string, Object.fromEntries(cleaned) as Record<string, unknown>);
   };
 }
 
@@ -75,7 +76,8 @@ function prettyWriter({ level, stream, color }: LogOptions): Writer {
     const more = Object.entries(detail).flatMap(([key, value]) =>
       value === undefined ? [] : [`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`],
     );
-    const line = `${MARKS[at]} ${text}${more.length > 0 ? `  ${more.join(' ')}` : ''}`;
+    const record = `${MARKS[at]} ${text}${more.length > 0 ? `  ${more.join(' ')}` : ''}`;
+    const line = record.replaceAll('\n', CONTINUED);
     stream.write(color && COLORS[at] !== '' ? `${COLORS[at]}${line}\u001b[0m\n` : `${line}\n`);
   };
 }

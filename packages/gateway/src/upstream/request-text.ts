@@ -4,7 +4,15 @@
  * stand in JSON text.
  */
 
-import { applyEdits, isObject, members, type Edit, type JsonRpcRequest, type Members, type Span } from '@sallyport/wire';
+import {
+  applyEdits,
+  isObject,
+  members,
+  type Edit,
+  type JsonRpcRequest,
+  type Members,
+  type Span,
+} from '@sallyport/wire';
 
 const HOLE = '\0';
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { call, openDoor, stateless, type DoorOptions, type TestDoor } from '../../../../test/support/door.ts';
 import { JSON_HEADERS, type RawResponse } from '../../../../test/support/raw-client.ts';
@@ -259,6 +260,25 @@ describe('sockets', () => {
     second.post(BODY, HEADERS);
     expect((await second.response()).status).toBe(200);
     second.destroy();
+  });
+
+  it('over the cap are not served when their request was there before they were accepted', async () => {
+    const opened = await door({ limits: { connectionsPerAddress: 1 } });
+    const first = await opened.connect();
+    first.post(BODY, HEADERS);
+    await first.response();
+    const lines = Object.entries({ ...JSON_HEADERS, ...HEADERS, 'content-length': String(BODY.length) });
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const request = `POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer alice\r\n${head}\r\n${BODY}`;
+    // Another process connects and sends while this one is kept from accepting.
+    const script = `for (let i = 0; i < 20; i++) require('net').connect(${opened.port}, '127.0.0.1').end(${JSON.stringify(request)}).unref();
+      setTimeout(() => {}, 200)`;
+    execFileSync(process.execPath, ['-e', script]);
+    const last = await opened.connect();
+    expect(codeOf(await last.response())).toBe('429 rate_limited');
+    await last.closed;
+    expect(opened.calls).toHaveLength(1);
+    first.destroy();
   });
 
   it('with too large a head or no HTTP at all get a JSON-RPC error', async () => {

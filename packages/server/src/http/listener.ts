@@ -160,7 +160,7 @@ class Door {
 
   #arrive(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    // A socket over the cap has had its answer.
+    // A socket over the cap has had its answer. That it ends before it is read is the system's habit, not its promise.
     if (!socket.writable) return void socket.destroy();
     this.#responses.set(socket, response);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;

@@ -415,7 +415,8 @@ describe('sessions', () => {
 });
 
 describe('batches', () => {
-  const entry = (id: number): string => call(id, 'x', { big: 1 }).replace('"big":1', '"big": 12345678901234567890');
+  const entry = (id: number): string =>
+    call(id, 'x', { text: '],[{"\\', big: 1 }).replace('"big":1', '"big": 12345678901234567890');
 
   it('are calls of their own, each as it was written', async () => {
     const opened = await door();

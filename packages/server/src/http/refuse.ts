@@ -77,8 +77,7 @@ function discard(request: IncomingMessage, done: () => void): void {
   const timer = setTimeout(end, LINGER_MS);
   request.once('end', end);
   request.once('close', end);
-  // A body that was found too large while it came has been read too far already.
-  if (request.isPaused()) return;
+  // A body that was found too large while it came is paused, and stays so: it has been read too far already.
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes >= MAX_DISCARDED_BYTES / 4) request.pause();

@@ -251,8 +251,14 @@ describe('sweeps', () => {
     }
   });
 
-  it('leave a slow one alone that takes something in between', async () => {
-    const opened = await door({ handle: async () => large(whole(16 * MIB)) });
+  it.each<[string, () => Answer]>([
+    ['flows', () => large(whole(16 * MIB))],
+    [
+      'is prepared',
+      () => ({ kind: 'result', before: START, after: Buffer.from(`,"result":"${'y'.repeat(16 * MIB)}"}`) }),
+    ],
+  ])('leave a slow one alone that takes something in between: the answer %s', async (_name, answer) => {
+    const opened = await door({ handle: async () => answer() });
     const client = await opened.connect();
     client.socket.pause();
     client.post(...CALL);
@@ -380,7 +386,7 @@ describe('events', () => {
     const asked: ClientReply[] = [];
     const opened = await door({
       handle: async (exchange) => {
-        progress(exchange);
+        if (exchange.message.method !== 'quiet') progress(exchange);
         if (exchange.session !== undefined) asked.push(await exchange.ask('roots/list', undefined));
         return { kind: 'value', result: { ok: 1 } };
       },
@@ -388,6 +394,11 @@ describe('events', () => {
     const only = await opened.connect();
     only.post(CALL[0], { ...CALL[1], accept: 'text/event-stream' });
     expect((await only.untilEvents(2))[1]?.data).toContain('"ok":1');
+    const quiet = await opened.connect();
+    const [body, headers] = stateless(1, 'quiet');
+    quiet.post(body, { ...headers, accept: 'text/event-stream' });
+    expect((await quiet.untilEvents(1))[0]?.data).toContain('"ok":1');
+    quiet.destroy();
     only.destroy();
     const session = await opened.initialize();
     const json = await opened.post(call(1), { ...inSession(session), accept: 'application/json' });

@@ -1,0 +1,74 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLog, type Log, type LogOptions } from './index.ts';
+
+function logging(options: Partial<LogOptions>): { readonly log: Log; readonly lines: () => string[] } {
+  const stream = new PassThrough();
+  const log = createLog({ level: 'info', format: 'json', color: false, stream, ...options });
+  return {
+    log,
+    lines: () =>
+      String(stream.read() ?? '')
+        .split('\n')
+        .slice(0, -1),
+  };
+}
+
+const records = (lines: readonly string[]): Record<string, unknown>[] =>
+  lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('the log', () => {
+  it.each(['json', 'pretty'] as const)('says what is at its level and above, a line each (%s)', (format) => {
+    const { log, lines } = logging({ format, level: 'warn' });
+    for (const level of ['debug', 'info', 'warn', 'error'] as const) log(level, `at ${level}`);
+    const said = lines();
+    expect(said).toHaveLength(2);
+    expect(said[0]).toContain('at warn');
+    expect(said[1]).toContain('at error');
+  });
+
+  it('says nothing when it is to be silent', () => {
+    const { log, lines } = logging({ level: 'silent' });
+    log('error', 'x');
+    expect(lines()).toEqual([]);
+  });
+
+  it('is readable on a terminal and JSON elsewhere', () => {
+    const terminal = Object.assign(new PassThrough(), { isTTY: true });
+    createLog({ level: 'info', format: 'auto', color: true, stream: terminal })('warn', 'careful', {
+      server: 'a',
+      n: 1,
+    });
+    expect(String(terminal.read())).toBe('\u001b[33m! careful  server=a n=1\u001b[0m\n');
+    const { log, lines } = logging({ format: 'auto' });
+    log('warn', 'careful', { server: 'a' });
+    expect(records(lines())).toMatchObject([{ level: 'warn', msg: 'careful', server: 'a' }]);
+  });
+
+  const HOSTILE = 'a\r\u001b[2K\u202e\u0000b\n✖ forged record';
+
+  it('takes what could forge a record or move the cursor out of texts', () => {
+    const { log, lines } = logging({ format: 'pretty' });
+    log('info', HOSTILE, { server: HOSTILE });
+    const said = lines();
+    expect(said.join('\n')).not.toMatch(/(?!\n)\p{Cc}|\u202e/u);
+    expect(said.filter((line) => !line.startsWith('  | '))).toHaveLength(1);
+  });
+
+  it('keeps its own members, whatever a server calls its own', () => {
+    const { log, lines } = logging({});
+    log('info', 'a server logs', { level: 'fatal', time: 0, msg: HOSTILE });
+    const said = lines();
+    expect(said).toHaveLength(1);
+    expect(said[0]?.match(/"(?:level|time|msg)":/g)).toHaveLength(3);
+    expect(records(said)).toMatchObject([{ level: 'info', msg: 'a server logs', level_: 'fatal' }]);
+  });
+
+  it('cuts long texts, and shows of an error its message', () => {
+    const { log, lines } = logging({});
+    log('info', 'x', { long: 'y'.repeat(10_000), error: new Error('broken') });
+    const [record] = records(lines());
+    expect(record?.['long']).toMatch(/^y{4096}… \(10000 characters\)$/);
+    expect(record?.['error']).toBe('broken');
+  });
+});
