@@ -35,7 +35,7 @@ export async function connectSocket(url: URL): Promise<Socket> {
 }
 
 /** The lines that begin a request, up to the value of its `content-length`. */
-export function requestHead(url: URL, headers: Readonly<Record<string, string>>): string {
+function requestHead(url: URL, headers: Readonly<Record<string, string>>): string {
   const lines = Object.entries({
     host: url.host,
     'content-type': 'application/json',

@@ -1,10 +1,5 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
-import type { Exchange } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
-import { compose } from '../call.ts';
-import { seal, unseal } from '../credentials/index.ts';
-import { createList } from '../steps.ts';
 import { CatalogRoom, type CatalogOptions, type CatalogServer, type ListKind, type Source } from './index.ts';
 
 function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
@@ -227,67 +222,5 @@ describe('instructions', () => {
     await room.refresh('a', source({}, { instructions: `${'x'.repeat(198)}😀 and more` }));
     await room.refresh('c', source({}, { instructions: ' ' }));
     expect(room.instructions()).toBe(`a: ${'x'.repeat(198)}…\nb: Use me.`);
-  });
-});
-
-describe('pages', () => {
-  const key = createSecretKey(randomBytes(32));
-  const names = Array.from({ length: 10 }, (_, n) => `t${n}`);
-
-  async function paged(): Promise<{
-    room: CatalogRoom;
-    ask: (method: string, cursor?: unknown, who?: string) => Promise<{ names: string[]; next: string | undefined }>;
-  }> {
-    const { room } = setting([server('a')], { pageSize: 4 });
-    await room.refresh('a', source({ tools: () => names.map(tool), prompts: () => names.map((name) => ({ name })) }));
-    const bound = (exchange: Exchange): string => exchange.principal.subject;
-    const step = createList({
-      ready: (kinds) => room.ready(kinds),
-      lists: () => room.lists,
-      sealCursor: (place, exchange) => seal(key, place, bound(exchange)),
-      openCursor: (cursor, exchange) => unseal(key, cursor, bound(exchange))?.toString('utf8'),
-    });
-    const ask = async (
-      method: string,
-      cursor?: unknown,
-      who = 'me',
-    ): ReturnType<Awaited<ReturnType<typeof paged>>['ask']> => {
-      const params = cursor === undefined ? {} : { cursor };
-      const exchange = { era: 'session', message: { method, params }, principal: { subject: who } };
-      const answer = await compose([step])({ exchange: exchange as never });
-      if (answer.kind !== 'result') throw new Error('no result');
-      const text = `${answer.before.toString()}0${answer.after.toString()}`;
-      const { result } = JSON.parse(text) as {
-        result: Record<string, { name: string }[]> & { nextCursor?: never };
-      };
-      const list = result['tools'] ?? result['prompts'] ?? [];
-      return { names: list.map(({ name }) => name), next: result['nextCursor'] };
-    };
-    return { room, ask };
-  }
-
-  it('hold everything once, in order', async () => {
-    const { ask } = await paged();
-    const seen: string[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await ask('tools/list', cursor);
-      expect(page.names.length).toBeLessThanOrEqual(4);
-      seen.push(...page.names);
-      cursor = page.next;
-    } while (cursor !== undefined);
-    expect(seen).toEqual(names.map((name) => `a__${name}`));
-  });
-
-  it('are refused for a cursor of another caller, list or version, or one that was changed', async () => {
-    const { room, ask } = await paged();
-    const { next = '' } = await ask('tools/list');
-    const changed = `${next.slice(0, -2)}${next.endsWith('AA') ? 'BB' : 'AA'}`;
-    const refused = [ask('tools/list', next, 'mallory'), ask('prompts/list', next), ask('tools/list', changed)];
-    for (const cursor of ['', 'AQID', 4, null, {}]) refused.push(ask('tools/list', cursor));
-    for (const each of refused) await expect(each).rejects.toMatchObject({ key: 'invalid_params' });
-    expect((await ask('tools/list', next)).names).toHaveLength(4);
-    await room.refresh('a', source({ tools: () => [tool('new'), ...names.map(tool)] }), ['tools']);
-    await expect(ask('tools/list', next)).rejects.toMatchObject({ key: 'invalid_params' });
   });
 });

@@ -39,7 +39,7 @@ export function batchProblem(version: string, session: HttpSession): string | un
 }
 
 /** The elements of an array as they were written. The text is valid JSON, and its outermost value an array. */
-export function elements(text: string): string[] {
+function elements(text: string): string[] {
   const found: string[] = [];
   let depth = 0;
   let from = text.indexOf('[') + 1;

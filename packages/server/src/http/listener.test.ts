@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
-import { call, openDoor, stateless, type DoorOptions, type TestDoor } from '../../../../test/support/door.ts';
-import { JSON_HEADERS, type RawResponse } from '../../../../test/support/raw-client.ts';
+import { call, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
+import { JSON_HEADERS, type RawResponse } from '../testing/raw-client.ts';
 
 const doors: TestDoor[] = [];
 

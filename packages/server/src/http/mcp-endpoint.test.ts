@@ -9,8 +9,8 @@ import {
   stateless,
   type DoorOptions,
   type TestDoor,
-} from '../../../../test/support/door.ts';
-import { JSON_HEADERS, type RawClient, type RawResponse } from '../../../../test/support/raw-client.ts';
+} from '../testing/door.ts';
+import { JSON_HEADERS, type RawClient, type RawResponse } from '../testing/raw-client.ts';
 import type { ClientReply, Exchange } from '../exchange.ts';
 
 const doors: TestDoor[] = [];

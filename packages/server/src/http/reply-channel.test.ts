@@ -1,13 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  call,
-  inSession,
-  openDoor,
-  stateless,
-  type DoorOptions,
-  type TestDoor,
-} from '../../../../test/support/door.ts';
-import type { RawClient } from '../../../../test/support/raw-client.ts';
+import { call, inSession, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
+import type { RawClient } from '../testing/raw-client.ts';
 import type { Answer, AnswerRest, AnswerSink, ClientReply, Exchange } from '../exchange.ts';
 
 const doors: TestDoor[] = [];

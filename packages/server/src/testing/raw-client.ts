@@ -1,4 +1,5 @@
-/** An HTTP client on a bare socket, as rude as a test wants it: it sends what it is told and reads what comes. */
+/** For tests: an HTTP client on a bare socket, as rude as a test wants it: it sends what it is told and reads what comes. */
+
 import { connect, type Socket } from 'node:net';
 
 export const JSON_HEADERS: Readonly<Record<string, string>> = {

@@ -1,22 +1,14 @@
-/** A door of `@sallyport/server` on a free loopback port, with two principals and what they may send. */
-import {
-  createListener,
-  createShield,
-  LISTENER_LIMITS,
-  McpEndpoint,
-  preparedResult,
-  SESSION_LIMITS,
-  SessionTable,
-  type Answer,
-  type Exchange,
-  type Listener,
-  type ListenerLimits,
-  type Principal,
-  type Served,
-  type Session,
-  type SessionLimits,
-} from '@sallyport/server';
+/**
+ * For tests: a listener with an endpoint on a free loopback port, two principals, and what they may send. Nothing of
+ * the package imports it.
+ */
+
 import { MESSAGE_LIMITS, wireError } from '@sallyport/wire';
+import { preparedResult, type Answer, type Exchange, type Principal, type Served, type Session } from '../exchange.ts';
+import { createListener, LISTENER_LIMITS, type Listener, type ListenerLimits } from '../http/listener.ts';
+import { McpEndpoint } from '../http/mcp-endpoint.ts';
+import { createShield } from '../http/shield.ts';
+import { SESSION_LIMITS, SessionTable, type SessionLimits } from '../sessions.ts';
 import { JSON_HEADERS, RawClient, type RawResponse } from './raw-client.ts';
 
 export interface DoorOptions {
@@ -155,7 +147,7 @@ export function hello(revision: string): string {
   return JSON.stringify({ jsonrpc: '2.0', id: 'hello', method: 'initialize', params });
 }
 
-export const STATELESS_META = {
+export const STATELESS_META: Readonly<Record<string, unknown>> = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientCapabilities': {},
   'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
