@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import {
   createFailureLimit,
+  createKeyAuthenticate,
   createKeyTable,
   createListener,
   createShield,
@@ -20,13 +21,11 @@ import {
   SESSION_LIMITS,
   SessionTable,
   type Authenticate,
-  type ClientKey,
   type KeyTable,
   type Listener,
   type Principal,
   type PublicRoute,
   type StdioDoor,
-  type Unauthenticated,
 } from '@sallyport/server';
 import { MAX_JSON_MEMBERS, wireError, type MessageLimits } from '@sallyport/wire';
 import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
@@ -76,7 +75,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       : await openMasterKey({ directory: stateDirectory, env });
   const store = await openStore(options);
   const rooms = createRooms({
-    ...{ config, env, store, log, now },
+    config,
+    env,
+    store,
+    log,
+    now,
     info: { name: 'sallyport', title: 'Sallyport', version: options.version },
     cursorKey: deriveKey(master, 'cursor'),
     handleKey: deriveKey(master, 'handle'),
@@ -153,7 +156,7 @@ class RunningGateway implements Gateway {
     const { served } = parts.rooms;
     this.#sessions = new SessionTable(
       { ...SESSION_LIMITS, max: config.limits.sessions, ...config.sessions },
-      { opened: served.sessionOpened, closed: served.sessionClosed },
+      { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
       now,
     );
     this.#endpoint = new McpEndpoint({
@@ -246,7 +249,9 @@ class RunningGateway implements Gateway {
     return { depth, batch, members: MAX_JSON_MEMBERS };
   }
 
+  /** Servers that want to be up, and those that nothing is known of yet: so the first list need not wait for them. */
   #startEager(): void {
+    void this.rooms.catalog.ready();
     for (const server of this.#parts.options.config.servers) {
       if (!server.enabled || server.start !== 'eager') continue;
       this.rooms.upstreams.leg(server.name, 'stateless').catch((error: unknown) => {
@@ -281,17 +286,8 @@ class RunningGateway implements Gateway {
     if (keys === undefined) {
       return ({ local }) => (local ? LOCAL : { error: wireError('unauthenticated', NOT_LOCAL), headers: {} });
     }
-    const principals = new WeakMap<ClientKey, Principal>();
     const failures = createFailureLimit(options.config.limits.failedAuthentications, options.now);
-    return ({ authorization, address }) => {
-      const key = authorization?.startsWith('Bearer ') ? keys.verify(authorization.slice(7)) : undefined;
-      if (key === undefined) return unauthenticated(failures.failed(address));
-      const known = principals.get(key);
-      if (known !== undefined) return known;
-      const principal: Principal = { issuer: 'local', subject: key.name, roles: key.roles };
-      principals.set(key, principal);
-      return principal;
-    };
+    return createKeyAuthenticate({ keys, failures, issuer: LOCAL.issuer });
   }
 
   #ready(request: IncomingMessage, response: ServerResponse): void {
@@ -317,16 +313,6 @@ async function within(what: Promise<unknown>, ms: number): Promise<void> {
 }
 
 const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';
-
-function unauthenticated(waitMs: number): Unauthenticated {
-  if (waitMs > 0) {
-    return {
-      error: wireError('rate_limited', 'Too many failed attempts.'),
-      headers: { 'retry-after': String(Math.ceil(waitMs / 1000)) },
-    };
-  }
-  return { error: wireError('unauthenticated'), headers: { 'www-authenticate': 'Bearer realm="sallyport"' } };
-}
 
 function constantRoute(status: number, body: () => string): PublicRoute {
   return (request, response) => {

@@ -17,6 +17,7 @@ export {
   type Visitor,
 } from './exchange.ts';
 export { createFailureLimit, type FailureLimit } from './auth/failures.ts';
+export { createKeyAuthenticate, type KeyAuthenticateOptions } from './auth/key-authenticate.ts';
 export {
   createKeyTable,
   formatClientKey,

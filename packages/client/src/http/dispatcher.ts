@@ -4,7 +4,8 @@
  * `NODE_EXTRA_CA_CERTS` is read by Node itself.
  */
 
-import { EnvHttpProxyAgent, Pool, type Dispatcher } from 'undici';
+import { createRequire } from 'node:module';
+import type { Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 
 /** Connections to one origin; what is more waits in line. */
 const CONNECTIONS = 256;
@@ -37,13 +38,27 @@ export function createDispatcher(
     bodyTimeout: 0,
   };
   const proxy = proxyFor(url, env);
-  if (proxy === undefined) return new Pool(url.origin, options);
-  return new EnvHttpProxyAgent({
+  if (proxy === undefined) return newPool(url.origin, options);
+  return newProxyAgent({
     ...options,
     httpProxy: proxy,
     httpsProxy: proxy,
     noProxy: variable(env, 'NO_PROXY') ?? '',
   });
+}
+
+/**
+ * undici's index brings fetch, caches and WebSocket along, some 40 ms and 15 MiB at start; a pool alone does not. Its file
+ * is no public name, so package.json pins the version.
+ */
+function newPool(origin: string, options: Pool.Options): Dispatcher {
+  const PoolOnly = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js') as typeof Pool;
+  return new PoolOnly(origin, options);
+}
+
+function newProxyAgent(options: EnvHttpProxyAgent.Options): Dispatcher {
+  const undici = createRequire(import.meta.url)('undici') as { EnvHttpProxyAgent: typeof EnvHttpProxyAgent };
+  return new undici.EnvHttpProxyAgent(options);
 }
 
 function proxyFor(url: URL, env: Readonly<Record<string, string | undefined>>): string | undefined {

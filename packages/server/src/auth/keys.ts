@@ -69,6 +69,8 @@ export interface KeyTable {
   revoke(idOrName: string): Promise<ClientKey | undefined>;
   /** Whose key it is. Never throws, whatever is passed; a wrong key costs about the same whatever is wrong with it. */
   verify(key: string): ClientKey | undefined;
+  /** Whether a key that was verified before is still good: neither revoked, changed nor expired. Counts as a use. */
+  holds(key: ClientKey): boolean;
   /**
    * Takes over what other processes changed, and writes down uses, each key at most once a minute. Cheap when nothing
    * changed: meant to run every second or less. While it rejects, keys revoked elsewhere go on being accepted.
@@ -290,6 +292,11 @@ class Table implements KeyTable {
     if (!matches || entry === undefined) return undefined;
     entry.verified = digest;
     return this.#accept(entry);
+  }
+
+  holds(key: ClientKey): boolean {
+    const entry = this.#entries.get(key.id);
+    return entry?.key === key && this.#accept(entry) !== undefined;
   }
 
   #accept(entry: Entry): ClientKey | undefined {

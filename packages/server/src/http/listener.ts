@@ -33,6 +33,8 @@ export const LISTENER_LIMITS: ListenerLimits = {
 /** What a credential is judged by. */
 export interface Credentials {
   readonly authorization: string | undefined;
+  /** The connection, as something to remember it by. */
+  readonly connection: object;
   /** True for a request made on this machine, straight to this listener. */
   readonly local: boolean;
   readonly address: string | undefined;
@@ -238,6 +240,10 @@ class RequestCredentials implements Credentials {
     this.authorization = request.headers.authorization;
     this.#request = request;
     this.#shield = shield;
+  }
+
+  get connection(): object {
+    return this.#request.socket;
   }
 
   get address(): string | undefined {
