@@ -22,7 +22,7 @@ export interface BenchOptions {
   readonly sse: boolean;
 }
 
-export const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [options]
   --http --stdio --scale     parts to run: HTTP upstream, stdio upstream, growth (default: --http; with --write all three)
   --only splice,sallyport    systems to measure beside direct
   --conns 1,16,64            connections

@@ -45,6 +45,10 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
       readSecret: async (path) => read(path),
       checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
       replace: async (path, data) => void (files[path] = String(data)),
+      create: async (path, text) => {
+        if (files[path] !== undefined) throw new Error(`EEXIST: ${path}`);
+        files[path] = text;
+      },
       readState: async (path) => files[path],
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',

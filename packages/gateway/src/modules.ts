@@ -4,36 +4,38 @@
  */
 
 import { createHash, type KeyObject } from 'node:crypto';
-import { askAllPages, errorOf, type Leg } from '@sallyport/client';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
-import { ERRORS, isObject, LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
+import { LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
+import { createAdmit, Drain } from './admission/index.ts';
 import { createBridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
 import { TASK_STATUS } from './call.ts';
 import {
   CatalogRoom,
   LIST_KINDS,
-  LISTS,
   ownerOfUri,
-  unionCapabilities,
-  usableEntries,
+  type CatalogOptions,
   type CatalogServer,
   type ListKind,
-  type Source,
 } from './catalog/index.ts';
+import { createList } from './catalog/list-step.ts';
+import { createResolve } from './catalog/resolve.ts';
+import { kindsChangedBy } from './catalog/snapshot.ts';
+import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { seal, unseal } from './credentials/index.ts';
-import { createPipeline } from './pipeline.ts';
-import { createResolve } from './resolve.ts';
-import { createAdmit, createList, createSessionStep, Drain } from './steps.ts';
+import type { LogFailure } from './errors.ts';
+import { createPipeline, type Pipeline, type Steps } from './pipeline.ts';
 import type { Store, StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
-import { TaskRoom } from './tasks.ts';
+import { createSessionStep } from './subscriptions/session-step.ts';
+import { TaskRoom, type TasksOptions } from './tasks/index.ts';
+import { listsTasks, listTasks } from './tasks/list.ts';
 import type { Log } from './telemetry/index.ts';
 import { ask, causeOf } from './upstream/cause.ts';
-import { UpstreamRoom, type UpstreamServer } from './upstream/index.ts';
+import { UpstreamRoom, type UpstreamRoomOptions, type UpstreamServer } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
-import { createSend, statusFor } from './upstream/send.ts';
+import { createSend, statusFor, type SendOptions } from './upstream/send.ts';
 
 export interface RoomOptions {
   readonly config: Config;
@@ -58,174 +60,223 @@ export interface Rooms {
   destroy(): void;
 }
 
-/** Milliseconds that one page of a list may take. */
-const LIST_TIMEOUT_MS = 30_000;
-
 export function createRooms(options: RoomOptions): Rooms {
-  const { config, store, log, info, now } = options;
-  const servers = config.servers.filter((server) => server.enabled);
-  const sessions = new Set<Session>();
-  const drain = new Drain();
+  return new Assembly(options);
+}
 
-  const refresh = (server: string, kinds: readonly ListKind[]): void => {
-    const legs = upstreams.legs(server);
-    if (legs.length > 0) void catalog.refresh(server, sourceOf(legs), kinds);
-  };
+/** The rooms, each made of what it is given of the others. They reach each other only when all of them stand. */
+class Assembly implements Rooms {
+  readonly upstreams: UpstreamRoom;
+  readonly catalog: CatalogRoom;
+  readonly served: Served;
+  readonly #options: RoomOptions;
+  /** Enabled ones, in configuration order. */
+  readonly #servers: readonly ServerConfig[];
+  readonly #sessions: Set<Session> = new Set();
+  readonly #admission: Drain = new Drain();
+  readonly #subscriptions: SubscriptionsRoom;
+  readonly #tasks: TaskRoom;
 
-  const upstreams: UpstreamRoom = new UpstreamRoom({
-    servers: servers.map(upstreamServer),
-    env: options.env,
-    info,
-    maxMessageBytes: config.limits.upstreamMessageBytes,
-    verdicts: {
-      get: async (key) => (await store.get('verdicts', key))?.value as never,
-      put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
-    },
-    onUp: (server, leg) => {
-      // A server may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last.
-      refresh(server, upstreams.legs(server)[0] === leg ? LIST_KINDS : []);
-      subscriptions.renew(server);
-    },
-    onNotification: (server, message) => {
-      const kinds = changedKinds(message.method);
-      if (kinds.length > 0) refresh(server, kinds);
-      else if (message.method === 'notifications/resources/updated') subscriptions.updated(server, message);
-      else if (message.method === TASK_STATUS) tasks.status(server, message);
-      else log('debug', 'a notification that concerns nobody', { server, method: message.method });
-    },
-    log,
-    now,
-  });
+  constructor(options: RoomOptions) {
+    this.#options = options;
+    this.#servers = options.config.servers.filter((server) => server.enabled);
+    this.upstreams = new UpstreamRoom(this.#upstreamOptions());
+    this.catalog = new CatalogRoom(this.#catalogOptions());
+    this.#subscriptions = new SubscriptionsRoom({
+      ownerOf: this.#ownerOf,
+      supports: (server) => this.catalog.can(server, 'resources', 'subscribe'),
+      want: (server, uris) => this.upstreams.want(server, uris),
+      info: options.info,
+    });
+    this.#tasks = new TaskRoom(this.#taskOptions());
+    this.served = this.#serve(createPipeline(this.#steps(), this.#logFailure));
+  }
 
-  const catalog: CatalogRoom = new CatalogRoom({
-    servers: servers.map(catalogServer),
-    naming: config.naming,
-    info,
-    deadlineMs: config.limits.listDeadlineMs,
-    load: async (server) => (await store.get('catalog', server))?.value,
-    save: async (server, snapshot) => void (await store.put('catalog', server, snapshot as unknown as StoreValue)),
-    start: async (server) => {
-      const leg = await upstreams.leg(server, 'stateless');
-      const legs = upstreams.legs(server);
-      return sourceOf(legs.length === 0 ? [leg] : legs);
-    },
-    problem: (server) => upstreams.problem(server),
-    onChanged: (kinds) => {
-      subscriptions.listChanged(announced(kinds));
-      if (kinds.has('resources') || kinds.has('templates')) subscriptions.ownersChanged();
-    },
-    log,
-    now,
-  });
+  drain(): Promise<void> {
+    const idle = this.#admission.begin();
+    this.#subscriptions.close();
+    return idle;
+  }
 
-  // Servers answer for resources that they do not list: where there is only one, it is the one that is meant.
-  const onlyWithResources = servers.length === 1 && servers[0]?.features.resources ? servers[0].name : undefined;
-  const ownerOf = (uri: string): string | undefined => ownerOfUri(catalog.catalog, uri)?.server ?? onlyWithResources;
+  close(): Promise<void> {
+    return this.upstreams.close();
+  }
 
-  const subscriptions: SubscriptionsRoom = new SubscriptionsRoom({
-    ownerOf,
-    supports: (server) => catalog.can(server, 'resources', 'subscribe'),
-    want: (server, uris) => upstreams.want(server, uris),
-    info,
-  });
+  destroy(): void {
+    this.upstreams.destroy();
+  }
 
-  const tasks: TaskRoom = new TaskRoom({
-    seal: (plain, bound) => seal(options.handleKey, plain, bound),
-    unseal: (sealed, bound) => unseal(options.handleKey, sealed, bound)?.toString('utf8'),
-    textOf: resultText,
-    servers: () => servers.map(({ name }) => name).filter((name) => listsTasks(upstreams.legs(name))),
-    list: (server) => listTasks(upstreams.legs(server), config.limits.listDeadlineMs),
-    log,
-  });
-  const causeOptions = {
-    humanMs: config.limits.humanMs,
-    shown: tasks.shown.bind(tasks),
-    taskStatus: tasks.status.bind(tasks),
-  };
-  const cursorBinding = ({ principal, endpoint }: Exchange): string => `${principalKey(principal)} ${endpoint}`;
-  const levelChanged = (): void => upstreams.setLevel(mostVerbose(sessions));
+  #upstreamOptions(): UpstreamRoomOptions {
+    const { config, env, info, log, now, store } = this.#options;
+    return {
+      servers: this.#servers.map(upstreamServer),
+      env,
+      info,
+      maxMessageBytes: config.limits.upstreamMessageBytes,
+      verdicts: {
+        get: async (key) => (await store.get('verdicts', key))?.value as never,
+        put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
+      },
+      onUp: (server, leg) => {
+        // A server may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last.
+        this.#refresh(server, this.upstreams.legs(server)[0] === leg ? LIST_KINDS : []);
+        this.#subscriptions.renew(server);
+      },
+      onNotification: (server, message) => {
+        const kinds = kindsChangedBy(message.method);
+        if (kinds.length > 0) this.#refresh(server, kinds);
+        else if (message.method === 'notifications/resources/updated') this.#subscriptions.updated(server, message);
+        else if (message.method === TASK_STATUS) this.#tasks.status(server, message);
+        else log('debug', 'a notification that concerns nobody', { server, method: message.method });
+      },
+      log,
+      now,
+    };
+  }
 
-  const pipeline = createPipeline(
-    {
-      drain: drain.step,
+  #catalogOptions(): CatalogOptions {
+    const { config, info, log, now, store } = this.#options;
+    return {
+      servers: this.#servers.map(catalogServer),
+      naming: config.naming,
+      info,
+      deadlineMs: config.limits.listDeadlineMs,
+      load: async (server) => (await store.get('catalog', server))?.value,
+      save: async (server, snapshot) => void (await store.put('catalog', server, snapshot as unknown as StoreValue)),
+      start: async (server) => {
+        const leg = await this.upstreams.leg(server, 'stateless');
+        const legs = this.upstreams.legs(server);
+        return sourceOf(legs.length === 0 ? [leg] : legs);
+      },
+      problem: (server) => this.upstreams.problem(server),
+      onChanged: (kinds) => {
+        this.#subscriptions.listChanged(announced(kinds));
+        if (kinds.has('resources') || kinds.has('templates')) this.#subscriptions.ownersChanged();
+      },
+      log,
+      now,
+    };
+  }
+
+  #taskOptions(): TasksOptions {
+    const { config, handleKey, log } = this.#options;
+    return {
+      seal: (plain, bound) => seal(handleKey, plain, bound),
+      unseal: (sealed, bound) => unseal(handleKey, sealed, bound)?.toString('utf8'),
+      textOf: resultText,
+      servers: () => this.#servers.map(({ name }) => name).filter((name) => listsTasks(this.upstreams.legs(name))),
+      list: (server) => listTasks(this.upstreams.legs(server), config.limits.listDeadlineMs),
+      log,
+    };
+  }
+
+  #steps(): Steps {
+    const { catalog, upstreams } = this;
+    const { config, cursorKey } = this.#options;
+    const ready = (kinds: readonly ListKind[]): Promise<void> => catalog.ready(kinds);
+    return {
+      drain: this.#admission.step,
       admit: createAdmit(config.limits.concurrency),
       resolve: createResolve({
         catalog: () => catalog.catalog,
-        ownerOfUri: ownerOf,
-        ready: (kinds) => catalog.ready(kinds),
+        ownerOfUri: this.#ownerOf,
+        ready,
         completes: (server) => catalog.can(server, 'completions'),
-        servers: servers.map(({ name }) => name),
-        openTaskId: (taskId, call) => tasks.open(taskId, call),
+        servers: this.#servers.map(({ name }) => name),
+        openTaskId: (taskId, call) => this.#tasks.open(taskId, call),
       }),
-      tasks: tasks.step,
-      taskList: tasks.list,
+      tasks: this.#tasks.step,
+      taskList: this.#tasks.list,
       send: createSend({
         ready: (server, era) => upstreams.ready(server, era),
         leg: (server, era) => upstreams.leg(server, era),
         timeouts: (server, method) => upstreams.timeouts(server, method),
-        cause: (call) => causeOf(call, causeOptions),
-        bridge: createBridge({
-          metaText,
-          ask: ({ exchange }, method, params) => ask(exchange, method, params, config.limits.humanMs),
-          needLevel: (leg, level) => upstreams.needLevel(leg, level),
-          statusFor: (answer) => statusFor(answer, 'stateless'),
-        }),
+        ...this.#bridging(),
       }),
       list: createList({
-        ready: (kinds) => catalog.ready(kinds),
+        ready,
         lists: () => catalog.lists,
-        sealCursor: (place, exchange) => seal(options.cursorKey, place, cursorBinding(exchange)),
-        openCursor: (cursor, exchange) => unseal(options.cursorKey, cursor, cursorBinding(exchange))?.toString('utf8'),
+        sealCursor: (place, exchange) => seal(cursorKey, place, bearer(exchange)),
+        openCursor: (cursor, exchange) => unseal(cursorKey, cursor, bearer(exchange))?.toString('utf8'),
       }),
-      session: createSessionStep({ subscriptions, levelChanged, ready: (kinds) => catalog.ready(kinds) }),
-    },
-    (logId, call, error) => {
-      const { method } = call.exchange.message;
-      const detail = { id: logId, method, target: call.target?.canonicalId, error: describeError(error) };
-      log(call.exchange.cancelled ? 'debug' : 'warn', 'a call failed', detail);
-    },
-  );
+      session: createSessionStep({
+        subscriptions: this.#subscriptions,
+        levelChanged: this.#levelChanged,
+        resourcesReady: () => ready(['resources', 'templates']),
+      }),
+    };
+  }
 
-  const served: Served = {
-    describe: (_visitor, era) => {
-      const { tasks: ofSessions, ...shared } = catalog.capabilities();
-      return {
-        info,
-        capabilities: era === 'session' && ofSessions !== undefined ? { ...shared, tasks: ofSessions } : shared,
-        instructions: catalog.instructions(),
-      };
-    },
-    handle: (exchange) => pipeline.handle(exchange),
-    notified: (message) => {
-      const [only] = servers;
-      if (servers.length === 1 && only !== undefined && !NOT_FOR_SERVERS.has(message.method)) {
-        upstreams.notify(only.name, 'session', message);
-      } else log('debug', 'a notification of a client that is for no server', { method: message.method });
-    },
-    sessionOpened: (session) => {
-      sessions.add(session);
-      subscriptions.sessionOpened(session);
-    },
-    sessionClosed: (session) => {
-      sessions.delete(session);
-      subscriptions.sessionClosed(session);
-      tasks.sessionClosed(session);
-      levelChanged();
-    },
+  /** Who gets what a server says meanwhile, in one era and across eras. */
+  #bridging(): Pick<SendOptions, 'cause' | 'bridge'> {
+    const { humanMs } = this.#options.config.limits;
+    const causeOptions = {
+      humanMs,
+      shown: this.#tasks.shown.bind(this.#tasks),
+      taskStatus: this.#tasks.status.bind(this.#tasks),
+    };
+    return {
+      cause: (call) => causeOf(call, causeOptions),
+      bridge: createBridge({
+        metaText,
+        ask: ({ exchange }, method, params) => ask(exchange, method, params, humanMs),
+        needLevel: (leg, level) => this.upstreams.needLevel(leg, level),
+        statusFor: (answer) => statusFor(answer, 'stateless'),
+      }),
+    };
+  }
+
+  #serve(pipeline: Pipeline): Served {
+    const { log, info } = this.#options;
+    return {
+      describe: (_visitor, era) => {
+        const { tasks, ...shared } = this.catalog.capabilities();
+        const capabilities = era === 'session' && tasks !== undefined ? { ...shared, tasks } : shared;
+        return { info, capabilities, instructions: this.catalog.instructions() };
+      },
+      handle: (exchange) => pipeline.handle(exchange),
+      notified: (message) => {
+        const only = this.#servers.length === 1 ? this.#servers[0] : undefined;
+        if (only === undefined || NOT_FOR_SERVERS.has(message.method)) {
+          log('debug', 'a notification of a client that is for no server', { method: message.method });
+        } else this.upstreams.notify(only.name, 'session', message);
+      },
+      sessionOpened: (session) => {
+        this.#sessions.add(session);
+        this.#subscriptions.sessionOpened(session);
+      },
+      sessionClosed: (session) => {
+        this.#sessions.delete(session);
+        this.#subscriptions.sessionClosed(session);
+        this.#tasks.sessionClosed(session);
+        this.#levelChanged();
+      },
+    };
+  }
+
+  /** Servers answer for resources that they do not list: where there is only one, it is the one that is meant. */
+  readonly #ownerOf = (uri: string): string | undefined => {
+    const only = this.#servers.length === 1 ? this.#servers[0] : undefined;
+    return ownerOfUri(this.catalog.catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
   };
 
-  return {
-    served,
-    catalog,
-    upstreams,
-    drain: () => {
-      const idle = drain.begin();
-      subscriptions.close();
-      return idle;
-    },
-    close: () => upstreams.close(),
-    destroy: () => upstreams.destroy(),
+  readonly #levelChanged = (): void => this.upstreams.setLevel(mostVerbose(this.#sessions));
+
+  readonly #logFailure: LogFailure = (logId, call, error) => {
+    const { method } = call.exchange.message;
+    const detail = { id: logId, method, target: call.target?.canonicalId, error: describeError(error) };
+    this.#options.log(call.exchange.cancelled ? 'debug' : 'warn', 'a call failed', detail);
   };
+
+  #refresh(server: string, kinds: readonly ListKind[]): void {
+    const legs = this.upstreams.legs(server);
+    if (legs.length > 0) void this.catalog.refresh(server, sourceOf(legs), kinds);
+  }
+}
+
+/** What a cursor is good for: its caller, and the endpoint that it was given at. */
+function bearer({ principal, endpoint }: Exchange): string {
+  return `${principalKey(principal)} ${endpoint}`;
 }
 
 function describeError(error: unknown): string {
@@ -236,44 +287,6 @@ function describeError(error: unknown): string {
 
 /** Of a client alone, or about a request that the server does not know by this number. */
 const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['notifications/roots/list_changed', 'notifications/progress']);
-
-/** The lists of the first leg, with what the server says in either era that it can. */
-function sourceOf(legs: readonly Leg[]): Source {
-  const [leg] = legs as readonly [Leg];
-  const capabilities = legs.map(({ server }) => server.capabilities).reduce(unionCapabilities);
-  return {
-    capabilities,
-    info: leg.server.info,
-    instructions: leg.server.instructions,
-    list: async (kind) => {
-      const { method, member, capability } = LISTS[kind];
-      if (leg.server.capabilities[capability] === undefined) return [];
-      try {
-        return usableEntries(kind, (await askAllPages(leg, method, member, { timeoutMs: LIST_TIMEOUT_MS })).items);
-      } catch (error) {
-        // Resources and templates are one capability: many servers declare it and serve only one of the two.
-        if (errorOf(error)?.code === ERRORS.method_not_found.code) return [];
-        throw error;
-      }
-    },
-  };
-}
-
-function listsTasks(legs: readonly Leg[]): boolean {
-  return legs.some(({ era, server }) => {
-    const { tasks } = server.capabilities;
-    return era === 'session' && isObject(tasks) && tasks['list'] !== undefined;
-  });
-}
-
-async function listTasks(legs: readonly Leg[], timeoutMs: number): Promise<readonly unknown[]> {
-  const leg = legs.find(({ era }) => era === 'session');
-  return leg === undefined ? [] : (await askAllPages(leg, 'tasks/list', 'tasks', { timeoutMs })).items;
-}
-
-function changedKinds(method: string): ListKind[] {
-  return (Object.keys(LISTS) as ListKind[]).filter((kind) => LISTS[kind].changed === method);
-}
 
 function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
   return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { compose } from './call.ts';
 import { CatalogRoom, type ListKind, type Source } from './catalog/index.ts';
 import { seal, unseal } from './credentials/index.ts';
-import { createList } from './steps.ts';
+import { createList } from './catalog/list-step.ts';
 
 const tool = (name: string): JsonObject => ({ name, inputSchema: {} });
 

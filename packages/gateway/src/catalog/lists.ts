@@ -11,7 +11,7 @@ import type { Catalog } from './merge.ts';
 import { LISTS, type ListKind } from './snapshot.ts';
 
 /** Entries on one page. */
-export const PAGE_SIZE = 20_000;
+const PAGE_SIZE = 20_000;
 
 /** A server that is missing from the lists, as it is told to clients. */
 export interface Missing {
@@ -20,7 +20,7 @@ export interface Missing {
 }
 
 /** `_meta` of a list from which servers are missing. */
-export const META_MISSING = 'sallyport/missing';
+const META_MISSING = 'sallyport/missing';
 
 /** Members that the stateless era does not know on a tool. */
 const SESSION_ONLY: readonly string[] = ['execution'];

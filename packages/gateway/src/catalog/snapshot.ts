@@ -95,3 +95,8 @@ export function readSnapshot(value: unknown): Snapshot | undefined {
     fingerprint,
   };
 }
+
+/** The lists that a notification says have changed; none for any other notification. */
+export function kindsChangedBy(method: string): ListKind[] {
+  return LIST_KINDS.filter((kind) => LISTS[kind].changed === method);
+}

@@ -16,8 +16,8 @@ import {
   type JsonRpcNotification,
   type Span,
 } from '@sallyport/wire';
-import type { Call, Step, Target } from './call.ts';
-import { Refused } from './errors.ts';
+import type { Call, Step, Target } from '../call.ts';
+import { Refused } from '../errors.ts';
 
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 const RELATED_TASK = 'io.modelcontextprotocol/related-task';
@@ -59,9 +59,11 @@ export class TaskRoom {
   }
 
   /** Seals the ids of tasks in answers. */
-  readonly step: Step = async (call, next) => {
+  readonly step: Step = (call, next) => (mayNameTask(call) ? this.#sealing(call, next) : next(call));
+
+  readonly #sealing: Step = async (call, next) => {
     const answer = await next(call);
-    if (answer.kind !== 'result' || call.target === undefined || !mayNameTask(call)) return answer;
+    if (answer.kind !== 'result' || call.target === undefined) return answer;
     return this.#sealed(await this.#options.textOf(answer), call, call.target);
   };
 

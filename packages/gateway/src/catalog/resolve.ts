@@ -4,9 +4,11 @@
  */
 
 import { isObject, type Era, type JsonObject } from '@sallyport/wire';
-import type { Call, Step, Target } from './call.ts';
-import { canonicalId, LIST_KINDS, type Catalog, type ListKind, type ToolEntry } from './catalog/index.ts';
-import { Refused } from './errors.ts';
+import type { Call, Step, Target } from '../call.ts';
+import type { Catalog, ToolEntry } from './merge.ts';
+import { canonicalId } from './naming.ts';
+import { LIST_KINDS, type ListKind } from './snapshot.ts';
+import { Refused } from '../errors.ts';
 
 export interface ResolveOptions {
   readonly catalog: () => Catalog;
@@ -54,7 +56,8 @@ const SOUGHT_IN: Readonly<Record<string, readonly ListKind[]>> = {
 };
 
 export function createResolve(options: ResolveOptions): Step {
-  return async (call, next) => {
+  const targets = new WeakMap<ToolEntry, Target>();
+  const seek: Step = async (call, next) => {
     const { method } = call.exchange.message;
     let target = resolve(options, call);
     if (target === undefined && !TASK_METHODS.has(method)) {
@@ -66,6 +69,17 @@ export function createResolve(options: ResolveOptions): Step {
     }
     call.target = target ?? refuseUnknown(call);
     return await next(call);
+  };
+  return (call, next) => {
+    // What most calls are: a tool that is known.
+    const { method, params } = call.exchange.message;
+    const name = method === 'tools/call' ? params?.['name'] : undefined;
+    const tool = typeof name === 'string' ? options.catalog().tools.get(name) : undefined;
+    if (tool === undefined) return seek(call, next);
+    let target = targets.get(tool);
+    if (target === undefined) targets.set(tool, (target = toolTarget(tool)));
+    call.target = target;
+    return next(call);
   };
 }
 

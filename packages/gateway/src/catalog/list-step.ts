@@ -1,0 +1,42 @@
+/** The lists as a step of the route: from the prepared pages, at the place that a cursor names. */
+
+import type { Exchange } from '@sallyport/server';
+import type { Step } from '../call.ts';
+import { Refused } from '../errors.ts';
+import type { Lists } from './lists.ts';
+import type { ListKind } from './snapshot.ts';
+
+const LIST_OF: ReadonlyMap<string, ListKind> = new Map([
+  ['tools/list', 'tools'],
+  ['prompts/list', 'prompts'],
+  ['resources/list', 'resources'],
+  ['resources/templates/list', 'templates'],
+]);
+
+export interface ListOptions {
+  /** Waits, within the deadline, for servers that were never heard of. */
+  readonly ready: (kinds: readonly ListKind[]) => Promise<void>;
+  readonly lists: () => Lists;
+  readonly sealCursor: (place: string, exchange: Exchange) => string;
+  /** Undefined for a cursor that was not given to this caller here. */
+  readonly openCursor: (cursor: string, exchange: Exchange) => string | undefined;
+}
+
+export function createList(options: ListOptions): Step {
+  return async ({ exchange }) => {
+    const kind = LIST_OF.get(exchange.message.method) as ListKind;
+    const cursor = exchange.message.params?.['cursor'];
+    await options.ready([kind]);
+    const lists = options.lists();
+    // A cursor is a place in one version of one list: in another it would leave something out.
+    const placeOf = (offset: number): string => `${kind} ${lists.versions[kind]} ${offset}`;
+    const offset = cursor === undefined ? 0 : offsetIn(cursor, exchange, options, placeOf(0).slice(0, -1));
+    return lists.page(kind, exchange.era, offset, (next) => options.sealCursor(placeOf(next), exchange));
+  };
+}
+
+function offsetIn(cursor: unknown, exchange: Exchange, options: ListOptions, before: string): number {
+  const place = typeof cursor === 'string' ? options.openCursor(cursor, exchange) : undefined;
+  if (place?.startsWith(before)) return Number(place.slice(before.length));
+  throw new Refused('invalid_params', 'The cursor is not one of this list, or the list has changed: begin again.');
+}

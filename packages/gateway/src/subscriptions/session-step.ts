@@ -1,0 +1,63 @@
+/** What a client says about its own session or stream, as a step of the route: log level and subscriptions. */
+
+import type { Answer, Exchange, Session } from '@sallyport/server';
+import { isLogLevel, type Era } from '@sallyport/wire';
+import type { Call, Step } from '../call.ts';
+import { Refused } from '../errors.ts';
+
+export interface SessionStepOptions {
+  readonly subscriptions: {
+    subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' | 'too_many';
+    unsubscribe(session: Session, uri: string): void;
+    listen(exchange: Exchange): Promise<Answer>;
+  };
+  readonly levelChanged: () => void;
+  /** Waits for resources that were never heard of, so that a URI may turn up. */
+  readonly resourcesReady: () => Promise<void>;
+}
+
+/** How a subscription is refused. */
+const NOT_SUBSCRIBED = {
+  unknown: 'resource_not_found',
+  unsupported: 'method_not_found',
+  too_many: 'rate_limited',
+} as const;
+
+/** What a client says about its own session or stream. */
+export function createSessionStep(options: SessionStepOptions): Step {
+  const handlers: Readonly<
+    Record<string, (call: Call, session: Session | undefined) => Promise<Answer | void> | void>
+  > = {
+    'logging/setLevel': ({ exchange }, session) => {
+      const level = exchange.message.params?.['level'];
+      if (!isLogLevel(level)) throw new Refused('invalid_params', 'The level is none of the known ones.');
+      if (session !== undefined) session.logLevel = level;
+      options.levelChanged();
+    },
+    'resources/subscribe': async ({ exchange }, session) => {
+      const uri = uriOf(exchange);
+      await options.resourcesReady();
+      const outcome = session === undefined ? 'subscribed' : options.subscriptions.subscribe(session, uri);
+      if (outcome !== 'subscribed') throw new Refused(NOT_SUBSCRIBED[outcome], undefined, { data: { uri } });
+    },
+    'resources/unsubscribe': ({ exchange }, session) => {
+      if (session !== undefined) options.subscriptions.unsubscribe(session, uriOf(exchange));
+    },
+    'subscriptions/listen': ({ exchange }) => options.subscriptions.listen(exchange),
+  };
+  return async (call) => {
+    const { exchange } = call;
+    const answer = handlers[exchange.message.method]?.(call, exchange.session);
+    return (await answer) ?? { kind: 'value', result: emptyResult(exchange.era) };
+  };
+}
+
+function emptyResult(era: Era): Record<string, string> {
+  return era === 'session' ? {} : { resultType: 'complete' };
+}
+
+function uriOf(exchange: Exchange): string {
+  const uri = exchange.message.params?.['uri'];
+  if (typeof uri !== 'string' || uri === '') throw new Refused('invalid_params', 'The uri is missing.');
+  return uri;
+}
