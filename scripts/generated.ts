@@ -18,7 +18,7 @@ const generated: readonly Generated[] = [
   { file: 'test/exports.json', command: ['node', 'scripts/exports.ts'], needs: 'scripts/exports.ts' },
   {
     file: 'schema/sallyport.schema.json',
-    command: ['node', 'packages/gateway/dist/cli.js', 'config', 'schema'],
+    command: ['node', 'packages/gateway/bin/sallyport.js', 'config', 'schema'],
     needs: 'packages/gateway/dist/cli.js',
   },
 ];
@@ -50,6 +50,7 @@ function bringUpToDate(
     return { fine: !present, line: `${each.file}: skipped, its generator ${each.needs} does not exist` };
   }
   const text = outputOf(run, each.command, from);
+  if (text === '') throw new Error(`${each.command.join(' ')} printed nothing: ${each.file} would be empty`);
   if (present && readFileSync(path, 'utf8') === text) return { fine: true, line: `${each.file}: up to date` };
   if (checkOnly) return { fine: false, line: `${each.file}: ${present ? 'STALE' : 'MISSING'}` };
   mkdirSync(dirname(path), { recursive: true });

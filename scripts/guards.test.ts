@@ -419,6 +419,11 @@ describe('generated files', () => {
     const folder = folderOf({ 'generator.ts': '', 'out/a.json': '' });
     expect(() => generate(folder, [one], true, answering('', 3), () => {})).toThrow(/generator ended with 3/);
   });
+
+  it.each([true, false])('does not take one that prints nothing for right (only looking: %s)', (checkOnly) => {
+    const files = { 'generator.ts': '', 'out/a.json': '' };
+    expect(() => run(files, checkOnly, '')).toThrow(/generator printed nothing: out\/a\.json would be empty/);
+  });
 });
 
 describe('check', () => {

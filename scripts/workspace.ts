@@ -44,6 +44,11 @@ export function readPackages(from: string): Package[] {
     }));
 }
 
+/** The packages, and the workspace of the measurements, which declares what it imports as they do. */
+export function readWorkspaces(from: string): Package[] {
+  return [...readPackages(from), { folder: 'bench', manifest: readManifest(join(from, 'bench', 'package.json')) }];
+}
+
 /** The packages that go to the registry. */
 export function publishedPackages(from: string): Package[] {
   return readPackages(from).filter((each) => each.manifest.private !== true);

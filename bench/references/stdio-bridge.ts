@@ -62,22 +62,26 @@ function readLines(onLine: (line: Buffer) => void): (chunk: Buffer) => void {
 
 child.stdout.on('data', readLines(deliver));
 
-let lastId = 0;
-const server = http.createServer((request, response) => {
-  const parts: Buffer[] = [];
-  request.on('data', (part: Buffer) => parts.push(part));
-  request.on('end', () => {
-    const text = Buffer.concat(parts).toString();
-    const found = /"id":("[^"]*"|\d+)/.exec(text);
-    if (found?.[1] === undefined) {
-      if (request.method === 'POST') send(`${text}\n`);
-      response.writeHead(request.method === 'POST' ? 202 : 405).end();
-      return;
-    }
-    const id = ++lastId;
-    waiting.set(id, { response, id: found[1], greets: text.includes('"method":"initialize"') });
-    send(`${text.slice(0, found.index + 5)}${id}${text.slice(found.index + found[0].length)}\n`);
+function serve(port: number): void {
+  let lastId = 0;
+  const server = http.createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const text = Buffer.concat(parts).toString();
+      const found = /"id":("[^"]*"|\d+)/.exec(text);
+      if (found?.[1] === undefined) {
+        if (request.method === 'POST') send(`${text}\n`);
+        response.writeHead(request.method === 'POST' ? 202 : 405).end();
+        return;
+      }
+      const id = ++lastId;
+      waiting.set(id, { response, id: found[1], greets: text.includes('"method":"initialize"') });
+      send(`${text.slice(0, found.index + 5)}${id}${text.slice(found.index + found[0].length)}\n`);
+    });
   });
-});
-server.keepAliveTimeout = KEEP_ALIVE_MS;
-server.listen({ port: Number(values.port), host: '127.0.0.1', backlog: 2048 });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.listen({ port, host: '127.0.0.1', backlog: 2048 });
+}
+
+serve(Number(values.port));

@@ -135,7 +135,7 @@ describe.each([
       return { started, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
     },
   ],
-] as const)('a question of a server over %s', (way, open) => {
+] as const)('a question of a server over %s', (_way, open) => {
   it.each(ASKS)('%s reaches the one call that caused it', async (method, capabilities, params) => {
     await using at = await open();
     const { started } = at;
@@ -167,10 +167,17 @@ describe.each([
       expect(methods(reply)).toEqual([undefined]);
     }
   });
+});
 
-  it.runIf(way === 'stdio')('is refused, and seen by nobody, while two calls are in flight', async () => {
-    await using at = await open();
-    const { started } = at;
+/** Resolves when a call is in flight on the only leg. */
+async function sent(started: Started): Promise<string> {
+  await expect.poll(() => started.gateway.rooms.upstreams.legs('up')[0]?.inFlight).toBe(1);
+  return 'in flight';
+}
+
+describe('a question of a server over stdio, where nothing tells which call caused it', () => {
+  it('is refused, and seen by nobody, while two calls are in flight', async () => {
+    await using started = await overStdio('session');
     const capabilities = { elicitation: {} };
     const [one, two] = [await openSession(started.url, capabilities), await openSession(started.url, capabilities)];
     const held = await Promise.race([
@@ -185,12 +192,6 @@ describe.each([
     expect(held).toBe('in flight');
   });
 });
-
-/** Resolves when a call is in flight on the only leg. */
-async function sent(started: Started): Promise<string> {
-  await expect.poll(() => started.gateway.rooms.upstreams.legs('up')[0]?.inFlight).toBe(1);
-  return 'in flight';
-}
 
 describe('a question that its server takes back', () => {
   it('is not cancelled under the server’s own number, which is another question’s here', async () => {

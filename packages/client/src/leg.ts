@@ -35,9 +35,9 @@ export type ServerRequestAnswer = { readonly result: JsonObject } | { readonly e
 export interface Outgoing {
   readonly method: string;
   /** What `Mcp-Name` carries in the stateless era over HTTP. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** `Mcp-Param-*` headers, lower case, encoded. */
-  readonly paramHeaders?: Readonly<Record<string, string>>;
+  readonly paramHeaders?: Readonly<Record<string, string>> | undefined;
   /** The whole message with `id` put in place, and put in as the progress token where one is wanted. */
   readonly text: (id: number) => string;
   /** Milliseconds without an answer or progress; progress renews it. */

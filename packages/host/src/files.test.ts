@@ -201,7 +201,7 @@ describe('ensurePrivateDirectory', () => {
     expect(await modeOf(path)).toBe(0o755);
   });
 
-  it.skipIf(isRoot)('refuses one of root, for anybody else', async () => {
+  it.skipIf(isRoot)('refuses one of root, for anybody else (run as another user)', async () => {
     await expect(ensurePrivateDirectory('/usr')).rejects.toMatchObject({ code: 'foreign_owner' });
   });
 

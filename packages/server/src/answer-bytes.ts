@@ -23,17 +23,29 @@ export function responseLength(id: RequestId, { before, after, rest }: Answer & 
   return before.length + Buffer.byteLength(JSON.stringify(id)) + after.length + (rest?.bytes ?? 0);
 }
 
+/** The response without its `rest`. */
+export function responseStart(id: RequestId, { before, after }: Answer & { kind: 'result' }): Buffer {
+  const idText = JSON.stringify(id);
+  const idBytes = Buffer.byteLength(idText);
+  const bytes = Buffer.allocUnsafe(before.length + idBytes + after.length);
+  bytes.set(before);
+  bytes.write(idText, before.length);
+  bytes.set(after, before.length + idBytes);
+  return bytes;
+}
+
 /** The whole response in one buffer. Exactly one of `done` and `fail` is called. */
 export function gather(
   id: RequestId,
-  { before, after, rest }: Answer & { kind: 'result' },
+  answer: Answer & { kind: 'result' },
   done: (bytes: Buffer) => void,
   fail: () => void,
 ): void {
-  const head = [before, Buffer.from(JSON.stringify(id)), after];
-  if (rest === undefined) return done(Buffer.concat(head));
+  const { rest } = answer;
+  const start = responseStart(id, answer);
+  if (rest === undefined) return done(start);
   const gathered = new Gathered();
-  for (const part of head) gathered.add(part);
+  gathered.add(start);
   rest.pipe({
     write: (chunk) => {
       gathered.add(chunk);

@@ -17,6 +17,7 @@ import {
 import { Asks } from './asks.ts';
 import { principalKey, type ClientFacts, type Principal, type Session } from './exchange.ts';
 import { Outbox, parseEventId } from './outbox.ts';
+import { ShortMap } from './under-way.ts';
 
 export interface SessionLimits {
   /** Sessions at the same time. */
@@ -76,7 +77,7 @@ export class HttpSession implements Session {
   readonly owner: string;
   readonly asks: Asks = new Asks();
   /** Requests under way, by the client's id. */
-  readonly calls: Map<RequestId, OpenCall> = new Map();
+  readonly calls: ShortMap<RequestId, OpenCall> = new ShortMap();
   logLevel: LogLevel | undefined = undefined;
   lastUsedMs: number;
   readonly createdMs: number;

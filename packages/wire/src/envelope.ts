@@ -76,7 +76,7 @@ function isHandshake(message: JsonRpcRequest, claim: unknown, envelope: Envelope
 
 /** True for the date of a stateless revision, known or to come: no session revision will follow the first of them. */
 function namesStatelessEra(version: unknown): boolean {
-  return typeof version === 'string' && /^\d{4}-\d\d-\d\d$/.test(version) && version >= STATELESS_REVISIONS[0];
+  return typeof version === 'string' && version >= STATELESS_REVISIONS[0] && /^\d{4}-\d\d-\d\d$/.test(version);
 }
 
 function headerOfOtherEra(): WireError {

@@ -157,31 +157,49 @@ const MAP_KEYWORDS: ReadonlySet<string> = new Set([
 
 /**
  * Walks a schema, or a list of them, into everything that may hold schemas, unknown keywords included. `path` is
- * undefined where something else than `properties` has led. Answers what is wrong with the first bad declaration.
+ * undefined where something else than `properties` has led; it is longer while it walks and is left as it was. Answers
+ * what is wrong with the first bad declaration. It leaves no garbage: catalogues are walked often.
  */
 function collect(
   schema: JsonValue | undefined,
-  path: readonly string[] | undefined,
+  path: string[] | undefined,
   into: ParamHeader[],
   levels: number,
 ): string | undefined {
   if (typeof schema !== 'object' || schema === null) return undefined;
   if (levels === 0) return `the schema nests deeper than ${MAX_JSON_DEPTH} levels`;
-  if (Array.isArray(schema)) return firstProblem(schema, (entry) => collect(entry, undefined, into, levels - 1));
-  const problem = declare(schema, path, into);
-  if (problem !== undefined) return problem;
-  return firstProblem(Object.entries(schema), ([keyword, child]) => {
-    if (DATA_KEYWORDS.has(keyword)) return undefined;
-    if (!MAP_KEYWORDS.has(keyword) || !isObject(child)) return collect(child, undefined, into, levels - 1);
-    return firstProblem(Object.entries(child), ([name, property]) =>
-      collect(property, keyword === 'properties' ? path && [...path, name] : undefined, into, levels - 1),
-    );
-  });
+  if (Array.isArray(schema)) return collectList(schema, into, levels - 1);
+  let problem = declare(schema, path, into);
+  for (const keyword in schema) {
+    if (problem !== undefined) return problem;
+    if (DATA_KEYWORDS.has(keyword)) continue;
+    const child = schema[keyword];
+    if (MAP_KEYWORDS.has(keyword) && isObject(child)) {
+      problem = collectMap(child, keyword === 'properties' ? path : undefined, into, levels - 1);
+    } else problem = collect(child, undefined, into, levels - 1);
+  }
+  return problem;
 }
 
-function firstProblem<T>(entries: readonly T[], check: (entry: T) => string | undefined): string | undefined {
-  for (const entry of entries) {
-    const problem = check(entry);
+function collectList(schemas: readonly JsonValue[], into: ParamHeader[], levels: number): string | undefined {
+  for (const schema of schemas) {
+    const problem = collect(schema, undefined, into, levels);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** The same for a map from names to schemas, each name a step of `path`. */
+function collectMap(
+  schemas: JsonObject,
+  path: string[] | undefined,
+  into: ParamHeader[],
+  levels: number,
+): string | undefined {
+  for (const name in schemas) {
+    path?.push(name);
+    const problem = collect(schemas[name], path, into, levels);
+    path?.pop();
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -194,7 +212,7 @@ function declare(schema: JsonObject, path: readonly string[] | undefined, into: 
   const problem = declarationProblem(schema, name, path);
   if (problem !== undefined) return problem;
   into.push({
-    path,
+    path: [...path],
     header: PARAM_HEADER_PREFIX + (name as string).toLowerCase(),
     type: schema['type'] as ParamHeader['type'],
   });

@@ -61,7 +61,16 @@ export {
   type MessageLimits,
   type RequestId,
 } from './message.ts';
-export { applyEdits, exceedsShape, members, type Edit, type Members, type Span } from './json-text.ts';
+export {
+  applyEdits,
+  exceedsShape,
+  members,
+  nestedMembers,
+  type Edit,
+  type Members,
+  type NestedMembers,
+  type Span,
+} from './json-text.ts';
 export { resultBytes, resultHead, scanResult, type ResultBytes, type ResultScan } from './response-bytes.ts';
 export {
   checkParamHeaders,

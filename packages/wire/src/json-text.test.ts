@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyEdits, exceedsShape, members, shapeOf } from './json-text.ts';
+import { applyEdits, exceedsShape, members, nestedMembers, shapeOf } from './json-text.ts';
 
 const space = fc.constantFrom('', '', '', ' ', '\n', '\t', '\r\n ', '  ');
 
@@ -148,6 +148,38 @@ describe('members and applyEdits', () => {
     );
   });
 
+  it('finds in one pass what it finds in two', () => {
+    const texts = fc
+      .tuple(
+        objectParts,
+        fc.constantFrom('{"a":', '{ "b":[{"a":{}}], "a" : ', '{"b":'),
+        fc.constantFrom('}', ' ,"c":2}'),
+      )
+      .map(([parts, before, after]) => before + write(parts) + after);
+    fc.assert(
+      fc.property(texts, (text) => {
+        const outer = members(text, 0)!;
+        const a = outer.get('a');
+        expect(nestedMembers(text, 0, 'a')).toEqual({ outer, inner: a && members(text, a.start) });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['[{"a":{}}]', undefined],
+    ['{"a":{},"a":{}}', undefined],
+    ['{"a":{"x":1,"x":2}}', undefined],
+    ['{"a":{"\\u0078":1}}', undefined],
+    ['{"\\u0061":{}}', undefined],
+    ['{"b":{"x":1,"x":2}}', { inner: undefined }],
+    ['{"a":[{"x":1}]}', { inner: undefined }],
+    ['{"a":"{"}', { inner: undefined }],
+  ])('finds plain names alone, on both levels: %s', (text, expected) => {
+    const found = nestedMembers(text, 0, 'a');
+    expect(found && { inner: found.inner }).toEqual(expected);
+  });
+
   it('finds members of an object inside another', () => {
     const text = '{"a":[1,{"b":2}],"params" : {"name":"x","arguments":{"}":"{"}}}';
     const params = members(text, members(text, 0)!.get('params')!.start)!;
@@ -182,6 +214,7 @@ describe('members and applyEdits', () => {
       fc.property(fc.array(fc.constantFrom('{', '}', '"', '\\', ':', ',', '[', 'a', ' ', '1')), (parts) => {
         const text = parts.join('');
         for (const { start, end } of members(text, 0)?.values() ?? []) expect(start <= end).toBe(true);
+        expect(() => nestedMembers(text, 0, 'a')).not.toThrow();
         expect(exceedsShape(text, 1000, 1000)).toBeUndefined();
       }),
     );

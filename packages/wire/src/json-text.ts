@@ -108,18 +108,49 @@ export function members(text: string, at: number): Members | undefined {
   const open = skipSpace(text, at);
   if (text.charCodeAt(open) !== OPEN_OBJECT) return undefined;
   const found = new Map<string, Span>();
+  return collect(text, open, found, undefined) === -1 ? undefined : found;
+}
+
+/** The members of an object, and those of an object in it. */
+export interface NestedMembers {
+  readonly outer: Members;
+  /** Undefined when the object has no such member, or one that is no object. */
+  readonly inner: Members | undefined;
+}
+
+/** What `members` says of the object at or after `at` and of its member `name`, in one pass. Undefined when it would be for either. */
+export function nestedMembers(text: string, at: number, name: string): NestedMembers | undefined {
+  const open = skipSpace(text, at);
+  if (text.charCodeAt(open) !== OPEN_OBJECT) return undefined;
+  const outer = new Map<string, Span>();
+  const inside: Inside = { name, members: undefined };
+  return collect(text, open, outer, inside) === -1 ? undefined : { outer, inner: inside.members };
+}
+
+interface Inside {
+  readonly name: string;
+  members: Map<string, Span> | undefined;
+}
+
+/** Collects the members of the object that opens at `open`. The index just past it; -1 when its names are not plain. */
+function collect(text: string, open: number, into: Map<string, Span>, inside: Inside | undefined): number {
   let cursor = skipSpace(text, open + 1);
   while (text.charCodeAt(cursor) === QUOTE) {
     const nameEnd = endOfString(text, cursor);
     const name = text.slice(cursor + 1, nameEnd - 1);
-    if (name.includes('\\') || found.has(name)) return undefined;
+    if (name.includes('\\') || into.has(name)) return -1;
     const start = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    const end = endOfValue(text, start);
-    found.set(name, { start, end });
+    let end: number;
+    if (inside !== undefined && name === inside.name && text.charCodeAt(start) === OPEN_OBJECT) {
+      inside.members = new Map();
+      end = collect(text, start, inside.members, undefined);
+      if (end === -1) return -1;
+    } else end = endOfValue(text, start);
+    into.set(name, { start, end });
     cursor = skipSpace(text, end);
     if (text.charCodeAt(cursor) === COMMA) cursor = skipSpace(text, cursor + 1);
   }
-  return found;
+  return Math.min(cursor + 1, text.length);
 }
 
 function skipSpace(text: string, at: number): number {
@@ -159,7 +190,7 @@ export interface Edit extends Span {
 
 /** Applies edits, which must not overlap, in any order. Insertions at one place keep the order they were given in. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
-  const sorted = edits.length > 1 ? edits.toSorted((a, b) => a.start - b.start) : edits;
+  const sorted = isInOrder(edits) ? edits : edits.toSorted((a, b) => a.start - b.start);
   let result = '';
   let done = 0;
   for (const edit of sorted) {
@@ -167,4 +198,13 @@ export function applyEdits(text: string, edits: readonly Edit[]): string {
     done = edit.end;
   }
   return result + text.slice(done);
+}
+
+function isInOrder(edits: readonly Edit[]): boolean {
+  let before = 0;
+  for (const { start } of edits) {
+    if (start < before) return false;
+    before = start;
+  }
+  return true;
 }

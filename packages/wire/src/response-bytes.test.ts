@@ -180,6 +180,27 @@ describe('resultHead and scanResult', () => {
     );
   });
 
+  it.each([
+    ['0', 0],
+    ['7', 7],
+    ['10', 10],
+    ['123456789012345', 123456789012345],
+    ['1234567890123456', undefined],
+    ['00', undefined],
+    ['01', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['', undefined],
+    ['"1"', undefined],
+  ])('read the id %s alike with spaces and without', (digits, id) => {
+    for (const space of ['', ' ']) {
+      const start = `{"jsonrpc":"2.0","id":${space}`;
+      const head = resultHead(Buffer.from(`${start}${digits},"result":{"a`));
+      const whole = head && { id: head.id, before: head.before.toString(), after: head.after.toString() };
+      expect(whole).toEqual(id === undefined ? undefined : { id, before: start, after: ',"result":{"a' });
+    }
+  });
+
   it('is not ended before the last brace, and accepts white space alone behind it', () => {
     const scan = scanResult();
     expect([scan.push(Buffer.from(',"result":{"a":"\\')), scan.ended]).toEqual([true, false]);

@@ -17,8 +17,10 @@ export interface ResultBytes {
 }
 
 const HEAD = /^\{"jsonrpc": ?"2\.0", ?"id": ?(0|[1-9]\d{0,14}), ?"result": ?\{/;
-/** The shortest text before the digits of the id. */
+/** The shortest text before the digits of the id, and behind them. */
 const HEAD_START = '{"jsonrpc":"2.0","id":';
+const HEAD_END = ',"result":{';
+const MAX_DIGITS = 15;
 const RESULT_FIRST = /^\{"result": ?\{/;
 /** The two members behind a result, in either order. */
 const TAIL =
@@ -34,6 +36,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
+const ZERO = 0x30;
 const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
@@ -45,6 +48,33 @@ const CLOSE_OBJECT = 0x7d;
  * are still to come: `scanResult` follows those.
  */
 export function resultHead(bytes: Buffer): ResultBytes | undefined {
+  return densestHead(bytes) ?? anyHead(bytes);
+}
+
+/** What nearly all servers write, without a string of it. */
+function densestHead(bytes: Buffer): ResultBytes | undefined {
+  const start = HEAD_START.length;
+  if (!standsAt(bytes, 0, HEAD_START)) return undefined;
+  let end = start;
+  let id = 0;
+  for (let digit = digitAt(bytes, end); digit !== -1; digit = digitAt(bytes, ++end)) id = id * 10 + digit;
+  const digits = end - start;
+  const isPlain = digits === 1 || (digits > 1 && digits <= MAX_DIGITS && bytes[start] !== ZERO);
+  if (!isPlain || !standsAt(bytes, end, HEAD_END)) return undefined;
+  return { id, before: bytes.subarray(0, start), after: bytes.subarray(end) };
+}
+
+function standsAt(bytes: Buffer, at: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (bytes[at + index] !== text.charCodeAt(index)) return false;
+  return true;
+}
+
+function digitAt(bytes: Buffer, at: number): number {
+  const digit = (bytes[at] ?? 0) - ZERO;
+  return digit >= 0 && digit <= 9 ? digit : -1;
+}
+
+function anyHead(bytes: Buffer): ResultBytes | undefined {
   const found = HEAD.exec(bytes.toString('latin1', 0, EDGE_BYTES));
   if (found === null) return undefined;
   const digits = found[1] as string;

@@ -55,6 +55,8 @@ const heldTimer: SetTimer = (fire, ms) => {
   return () => clearTimeout(timer);
 };
 
+const ignore = (): void => undefined;
+
 export class HttpConnection implements CallHost {
   readonly endpoint: Endpoint;
   readonly setTimer: SetTimer;
@@ -108,7 +110,7 @@ export class HttpConnection implements CallHost {
   request(outgoing: Outgoing, extras: CallExtras = {}): Pending {
     const record = this.#calls.open(outgoing, extras.silent === true);
     // A caller that went away does not wait for the rejection.
-    record.answer.catch(() => undefined);
+    record.answer.catch(ignore);
     const call = new HttpCall(this, record, outgoing, extras);
     if (this.#down === undefined) {
       this.#open.add(call);

@@ -143,7 +143,12 @@ describe('SDK v2, both eras on one path', () => {
   const start = async (): Promise<{ url: URL; handler: ReturnType<typeof createMcpHandler> }> => {
     const handler = createMcpHandler(server2);
     cleanups.push(() => handler.close());
-    return { url: await listen(toNodeHandler(handler)), handler };
+    const handle = toNodeHandler(handler);
+    // node:http types `method` and `url` as possibly undefined; for a request of a server they never are.
+    const url = await listen((request, response) =>
+      handle(Object.assign(request, { method: request.method ?? 'GET', url: request.url ?? '/' }), response),
+    );
+    return { url, handler };
   };
 
   it.each(['stateless', 'session'] as const)('is found to speak what is preferred: %s', async (preferred) => {

@@ -8,6 +8,7 @@ import {
   UpstreamError,
   type Leg,
   type Outgoing,
+  type ResultAnswer,
   type ServerRequestAnswer,
   type UpstreamAnswer,
 } from '@sallyport/client';
@@ -74,6 +75,7 @@ async function toStateless(options: BridgeOptions, call: Call, leg: Leg, compose
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const answer = await send(call, leg, compose({ _meta: meta, ...input }));
     if (answer.kind === 'error') return sessionError(answer.error, call);
+    if (answer.rest === undefined && !mentionsInput(answer)) return answer;
     const text = await resultText(answer);
     const required = inputRequired(text);
     if (required === undefined) return withFront(text, {});
@@ -102,11 +104,18 @@ interface InputRequired {
   readonly state: string | undefined;
 }
 
-/** What a result asks for; undefined for a complete one. Only a result that has the words is parsed. */
+const INPUT_REQUIRED = 'input_required';
+
+/** Only a result that has the word somewhere is looked into; all others pass as they came. */
+function mentionsInput({ before, after }: ResultAnswer): boolean {
+  return before.includes(INPUT_REQUIRED) || after.includes(INPUT_REQUIRED);
+}
+
+/** What a result asks for; undefined for a complete one. */
 function inputRequired(text: string): InputRequired | undefined {
-  if (!text.includes('input_required')) return undefined;
+  if (!text.includes(INPUT_REQUIRED)) return undefined;
   const { result } = JSON.parse(text) as JsonRpcResult;
-  if (result['resultType'] !== 'input_required') return undefined;
+  if (result['resultType'] !== INPUT_REQUIRED) return undefined;
   const { inputRequests, requestState } = result;
   if (!isObject(inputRequests) && typeof requestState !== 'string') {
     throw new UpstreamError(

@@ -13,9 +13,9 @@ import { Reading, type Source } from './reading.ts';
 import { LIST_KINDS, readSnapshot, type ListKind, type Snapshot } from './snapshot.ts';
 
 export { unionCapabilities } from './capabilities.ts';
-export { canonicalId, type Naming } from './naming.ts';
-export { ownerOfUri, type Catalog, type OfferRules, type ToolEntry } from './merge.ts';
-export { LIST_KINDS, LISTS, usableEntries, type ListKind } from './snapshot.ts';
+export type { Naming } from './naming.ts';
+export { ownerOfUri, type Catalog, type OfferRules } from './merge.ts';
+export { LIST_KINDS, type ListKind } from './snapshot.ts';
 export type { Lists, Missing } from './lists.ts';
 export type { Source } from './reading.ts';
 

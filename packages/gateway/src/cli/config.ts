@@ -70,7 +70,7 @@ async function convert(context: CliContext, file: string, options: ConvertOption
   const bytes = await context.files.read(path, maxFileBytes);
   const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   const format = outputFormat(options, globals.json);
-  const result = convertConfig(path, text, configFormat(path), format);
+  const result = await convertConfig(path, text, configFormat(path), format);
   printWarnings(context, result.notes);
   if (options.output === undefined) context.stdout.write(result.text);
   else await writeOutput(context, resolve(context.cwd, options.output), result.text);

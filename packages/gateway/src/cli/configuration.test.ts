@@ -24,7 +24,11 @@ function world(answer: boolean | undefined): {
     version: '1.2.3',
     nodeVersion: '24.0.0',
     isTerminal: answer !== undefined,
+    columns: () => undefined,
+    errorColumns: () => undefined,
     now: () => 0,
+    prompts: { text: async () => undefined, choose: async () => undefined, chooseMany: async () => undefined },
+    onInterrupt: () => () => undefined,
     exit: () => undefined,
     confirm: async (question) => {
       asked.push(question);

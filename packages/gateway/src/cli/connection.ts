@@ -110,7 +110,7 @@ async function startForOnce(
     stateDirectory: await context.files.stateDirectory(),
     env: context.env,
     version: context.version,
-    log: createLog({
+    log: await createLog({
       level: globals.logLevel as LogLevel,
       format: 'pretty',
       stream: process.stderr,

@@ -22,11 +22,11 @@ export async function editFile(context: CliContext, globals: GlobalOptions, edit
   const { realPath } = await files.checkTrusted(path);
   const before = await files.read(realPath, maxFileBytes);
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(before);
-  const draft = draftOf(path, text, format);
+  const draft = await draftOf(path, text, format);
   // An unreadable file cannot be edited; one with a wrong key can, or nobody could remove what is wrong.
   if (draft.source.value === undefined || draft.source.problems.length > 0) throw configError(draft.problems);
   const after = editConfig(text, format, edit);
-  const checked = checkDraft(draftOf(path, after, format), { env: context.env, files: new Map() });
+  const checked = checkDraft(await draftOf(path, after, format), { env: context.env, files: new Map() });
   const own = checked.problems.filter((problem) => problem.path[1] === edit.name);
   if (edit.kind === 'add' && own.length > 0) throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
   if (after === text) return path;

@@ -37,7 +37,7 @@ export function register(program: Command, context: CliContext): void {
       const globals = globalsOf(command, context);
       const loaded = await configurationOf(words, options, command, context, globals);
       const config = withListen(loaded.config, options);
-      const log = logFor(config, globals, context, options.stdio);
+      const log = await logFor(config, globals, context, options.stdio);
       if (options.stdio) await serveStdio(config, context, log);
       else await serveHttp(config, loaded, context, log);
     });
@@ -80,7 +80,7 @@ function withListen(config: Config, { host, port }: ServeOptions): Config {
   return { ...config, listen: { ...config.listen, port: number, ...(host !== undefined && { host }) } };
 }
 
-function logFor(config: Config, globals: GlobalOptions, context: CliContext, stdio: boolean): Log {
+async function logFor(config: Config, globals: GlobalOptions, context: CliContext, stdio: boolean): Promise<Log> {
   const { level, format } = config.telemetry.log;
   const wanted = globals.logLevel ?? context.env['LOG_LEVEL'] ?? level;
   return createLog({

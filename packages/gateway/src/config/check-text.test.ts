@@ -3,24 +3,24 @@ import { checkDraft, draftOf, type Checked } from './check-text.ts';
 import { formatProblem } from './problems.ts';
 import type { Format } from './source.ts';
 
-function check(text: string, format: Format = 'json', env: Record<string, string> = {}): Checked {
-  return checkDraft(draftOf('f', text, format), { env, files: new Map() });
+async function check(text: string, format: Format = 'json', env: Record<string, string> = {}): Promise<Checked> {
+  return checkDraft(await draftOf('f', text, format), { env, files: new Map() });
 }
-const problems = (text: string, format: Format = 'json', env: Record<string, string> = {}): string[] =>
-  check(text, format, env).problems.map(formatProblem);
+const problems = async (text: string, format: Format = 'json', env: Record<string, string> = {}): Promise<string[]> =>
+  (await check(text, format, env)).problems.map(formatProblem);
 const json = (value: unknown): string => JSON.stringify(value);
 const server = (value: unknown): string => json({ mcpServers: { one: value } });
 
 describe('check of a configuration', () => {
-  it('accepts comments, trailing commas, $schema and a BOM', () => {
+  it('accepts comments, trailing commas, $schema and a BOM', async () => {
     expect(
-      problems(
+      await problems(
         '\uFEFF// hello\n{ "$schema": "x", "mcpServers": { "one": { "$schema": "y", "command": "a", /* b */ }, }, }',
       ),
     ).toEqual([]);
   });
 
-  it('tells all problems at once, with line, column, key and the nearest known key', () => {
+  it('tells all problems at once, with line, column, key and the nearest known key', async () => {
     const text = [
       'mcpServers:',
       '  files:',
@@ -35,7 +35,7 @@ describe('check of a configuration', () => {
       'naming: prefixd',
       'polcy: {}',
     ].join('\n');
-    const found = problems(text, 'yaml');
+    const found = await problems(text, 'yaml');
     expect(found.toSorted()).toEqual(
       [
         'f:2:3: mcpServers.files: expected `command` (a program to start) or `url` (a server to reach)',
@@ -53,8 +53,8 @@ describe('check of a configuration', () => {
     );
   });
 
-  it('finds places in JSON and TOML too', () => {
-    expect(problems('{\n  "mcpServers": {\n    "one": { "command": "x", "enabld": true }\n  }\n}')).toEqual([
+  it('finds places in JSON and TOML too', async () => {
+    expect(await problems('{\n  "mcpServers": {\n    "one": { "command": "x", "enabld": true }\n  }\n}')).toEqual([
       'f:3:30: mcpServers.one.enabld: unknown key — did you mean `enabled`?',
     ]);
     const toml = [
@@ -71,7 +71,7 @@ describe('check of a configuration', () => {
       '[listen]',
       'prot = 1',
     ].join('\n');
-    expect(problems(toml, 'toml')).toEqual([
+    expect(await problems(toml, 'toml')).toEqual([
       'f:7:1: mcpServers.one.args[1]: expected text',
       'f:12:1: listen.prot: unknown key — did you mean `port`?',
     ]);
@@ -103,10 +103,10 @@ describe('check of a configuration', () => {
     ['a = 1979-05-27', 'toml', /not a date/],
     ['{ "mcpServers": null }', 'json', /expected server names/],
     ['{ "mcpServers": { "a": null } }', 'json', /expected an object/],
-  ] as const)('refuses %j', (text, format, expected) => {
-    const found = problems(text, format);
+  ] as const)('refuses %j', async (text, format, expected) => {
+    const found = await problems(text, format);
     expect(found.join('\n')).toMatch(expected);
-    expect(check(text, format).entry).toBeUndefined();
+    expect((await check(text, format)).entry).toBeUndefined();
   });
 
   it.each([
@@ -129,16 +129,16 @@ describe('check of a configuration', () => {
       'yaml',
       /more than 100 uses of YAML aliases/,
     ],
-  ] as const)('stops at a bomb of %s', (_name, text, format, expected) => {
-    expect(problems(text, format).join('\n')).toMatch(expected);
+  ] as const)('stops at a bomb of %s', async (_name, text, format, expected) => {
+    expect((await problems(text, format)).join('\n')).toMatch(expected);
   });
 
-  it.each(['json', 'yaml', 'toml'] as const)('stops after 50000 values in %s', (format) => {
+  it.each(['json', 'yaml', 'toml'] as const)('stops after 50000 values in %s', async (format) => {
     const items = (count: number): string => `[${'1,'.repeat(count)}1]`;
     const text = (count: number): string =>
       ({ json: `{"a":${items(count)}}`, yaml: `a: ${items(count)}`, toml: `a = ${items(count)}` })[format];
-    expect(problems(text(55_000), format)).toEqual([expect.stringContaining('more than 50000 values')]);
-    expect(problems(text(45_000), format)).toEqual([expect.stringContaining('unknown key')]);
+    expect(await problems(text(55_000), format)).toEqual([expect.stringContaining('more than 50000 values')]);
+    expect(await problems(text(45_000), format)).toEqual([expect.stringContaining('unknown key')]);
   });
 
   it.each([
@@ -149,21 +149,21 @@ describe('check of a configuration', () => {
       (index: number) => ({ [`n${index}`]: { command: '${ONE}', args: [`\${V${index}}`] } }),
       10_000,
     ],
-  ])('ends with many thousand %s', (_what, member, count) => {
+  ])('ends with many thousand %s', async (_what, member, count) => {
     const servers = Object.assign({}, ...Array.from({ length: count }, (_, index) => member(index))) as unknown;
-    const { problems: found, warnings } = check(json({ mcpServers: servers }));
+    const { problems: found, warnings } = await check(json({ mcpServers: servers }));
     expect(found.length + warnings.length).toBeGreaterThanOrEqual(count);
   });
 
-  it('compares names without case in both directions', () => {
+  it('compares names without case in both directions', async () => {
     const names = (...all: string[]): string =>
       json({ mcpServers: Object.fromEntries(all.map((name) => [name, { command: 'x' }])) });
-    expect(problems(names('files', 'FILES')).join()).toContain('`files` only in case');
-    expect(problems(names('FILES', 'files')).join()).toContain('`FILES` only in case');
+    expect((await problems(names('files', 'FILES'))).join()).toContain('`files` only in case');
+    expect((await problems(names('FILES', 'files'))).join()).toContain('`FILES` only in case');
   });
 
-  it('follows a few aliases', () => {
-    const { entry } = check('mcpServers:\n  a: &a { command: x, tags: [t] }\n  b: *a\n', 'yaml');
+  it('follows a few aliases', async () => {
+    const { entry } = await check('mcpServers:\n  a: &a { command: x, tags: [t] }\n  b: *a\n', 'yaml');
     expect(entry?.mcpServers['b']).toEqual(entry?.mcpServers['a']);
   });
 
@@ -174,21 +174,23 @@ describe('check of a configuration', () => {
     ['a_', 'a'],
     ['my server', 'my-server'],
     ['x'.repeat(300), 'x'.repeat(32)],
-  ])('refuses the name %j and suggests another', (name, suggestion) => {
-    const found = problems(json({ mcpServers: { [name]: { command: 'x' } } }));
+  ])('refuses the name %j and suggests another', async (name, suggestion) => {
+    const found = await problems(json({ mcpServers: { [name]: { command: 'x' } } }));
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(`\`${suggestion}\` would do`);
     expect(found[0]?.length).toBeLessThan(400);
   });
 
-  it('suggests no name that is taken', () => {
-    const [found] = problems(json({ mcpServers: { 'My-Server': { command: 'x' }, 'my server': { command: 'y' } } }));
+  it('suggests no name that is taken', async () => {
+    const [found] = await problems(
+      json({ mcpServers: { 'My-Server': { command: 'x' }, 'my server': { command: 'y' } } }),
+    );
     expect(found).toContain('`my-server-2` would do');
   });
 
-  it('keeps the order of the file, whatever the names', () => {
+  it('keeps the order of the file, whatever the names', async () => {
     const text = '{ "mcpServers": { "b": {"command":"x"}, "10": {"command":"x"}, "1": {"command":"x"} } }';
-    expect(draftOf('f', text, 'json').order).toEqual(['b', '10', '1']);
+    expect((await draftOf('f', text, 'json')).order).toEqual(['b', '10', '1']);
   });
 
   it.each([
@@ -203,8 +205,8 @@ describe('check of a configuration', () => {
     [{ sandbox: { level: 'none', memory: '1 GiB' } }, 'sandbox.memory'],
     [{ command: undefined, url: 'https://x/sse', type: 'sse' }, 'type: sse'],
     [{ command: undefined, url: 'https://x', instances: [] }, 'instances'],
-  ])('refuses %j of a server by name', (keys, name) => {
-    expect(problems(server({ command: 'x', ...keys })).join()).toContain(
+  ])('refuses %j of a server by name', async (keys, name) => {
+    expect((await problems(server({ command: 'x', ...keys }))).join()).toContain(
       `\`${name}\` is not available in this version`,
     );
   });
@@ -233,26 +235,26 @@ describe('check of a configuration', () => {
     [{ telemetry: { metrics: { enabled: true } } }, 'telemetry.metrics'],
     [{ profile: 'hardened' }, 'profile'],
     [{ interceptors: [] }, 'interceptors'],
-  ])('refuses %j by name', (value, name) => {
+  ])('refuses %j by name', async (value, name) => {
     expect(
-      problems(json(value)).filter((one) => one.includes(`\`${name}\` is not available in this version`)),
+      (await problems(json(value))).filter((one) => one.includes(`\`${name}\` is not available in this version`)),
     ).toHaveLength(1);
   });
 
-  it('accepts what is available in the words of a room that is not', () => {
+  it('accepts what is available in the words of a room that is not', async () => {
     expect(
-      problems(
+      await problems(
         json({ discovery: 'full', naming: { maxLength: 60 }, auth: { mode: 'none' }, reload: 'off', store: 'memory' }),
       ),
     ).toEqual([]);
-    expect(problems(json({ discovery: { mode: 'full' }, naming: 'plain' }))).toEqual([]);
-    expect(problems(server({ command: 'x', sandbox: 'none', isolation: 'shared' }))).toEqual([]);
-    expect(problems(server({ command: 'x', sandbox: { level: 'none' } }))).toEqual([]);
+    expect(await problems(json({ discovery: { mode: 'full' }, naming: 'plain' }))).toEqual([]);
+    expect(await problems(server({ command: 'x', sandbox: 'none', isolation: 'shared' }))).toEqual([]);
+    expect(await problems(server({ command: 'x', sandbox: { level: 'none' } }))).toEqual([]);
   });
 
-  it('accepts that a room which is not built is off', () => {
+  it('accepts that a room which is not built is off', async () => {
     expect(
-      problems(
+      await problems(
         json({
           guard: { arguments: 'off', pins: { mode: 'off' }, secrets: 'off', injection: 'off' },
           audit: { enabled: false },
@@ -261,21 +263,21 @@ describe('check of a configuration', () => {
         }),
       ),
     ).toEqual([]);
-    expect(problems(server({ command: 'x', readOnly: false }))).toEqual([]);
+    expect(await problems(server({ command: 'x', readOnly: false }))).toEqual([]);
   });
 
-  it('expands variables where a number, boolean or duration is wanted', () => {
+  it('expands variables where a number, boolean or duration is wanted', async () => {
     const text = json({
       listen: { port: '${PORT:-7000}' },
       mcpServers: { one: { command: 'x', enabled: '${ON}', idle: '${IDLE}' } },
     });
-    const { entry } = check(text, 'json', { ON: 'false', IDLE: '5s' });
+    const { entry } = await check(text, 'json', { ON: 'false', IDLE: '5s' });
     expect(entry?.listen.port).toBe(7000);
     expect(entry?.mcpServers['one']).toMatchObject({ enabled: false, idleMs: 5_000 });
   });
 
-  it('warns once of an undefined variable, and refuses it where its text will not do', () => {
-    const soft = check(server({ command: 'x', args: ['${NOPE}', '${NOPE}'] }));
+  it('warns once of an undefined variable, and refuses it where its text will not do', async () => {
+    const soft = await check(server({ command: 'x', args: ['${NOPE}', '${NOPE}'] }));
     expect(soft.entry).toBeDefined();
     expect(soft.warnings.map(formatProblem)).toEqual([
       'f:1:45: mcpServers.one.args[0]: the variable NOPE is not set and stays as it is written',
@@ -284,15 +286,15 @@ describe('check of a configuration', () => {
       ['mcpServers', 'one', 'args', 0],
       ['mcpServers', 'one', 'args', 1],
     ]);
-    expect(problems(json({ listen: { port: '${NOPE}' } }))).toEqual([
+    expect(await problems(json({ listen: { port: '${NOPE}' } }))).toEqual([
       'f:1:12: listen.port: the variable NOPE is not set, and here expected a whole number from 0 to 65535',
     ]);
-    expect(problems(json({ strict: true, mcpServers: { one: { command: '${NOPE}' } } })).join()).toMatch(
+    expect((await problems(json({ strict: true, mcpServers: { one: { command: '${NOPE}' } } }))).join()).toMatch(
       /NOPE is not set/,
     );
-    expect(problems(json({ strict: '${S:-true}', mcpServers: { one: { command: '${NOPE}' } } })).join()).toMatch(
-      /NOPE/,
-    );
+    expect(
+      (await problems(json({ strict: '${S:-true}', mcpServers: { one: { command: '${NOPE}' } } }))).join(),
+    ).toMatch(/NOPE/);
   });
 
   it.each([
@@ -313,16 +315,16 @@ describe('check of a configuration', () => {
     [{ command: 'x', tools: { arguments: { t: { a: { fix: 1, default: 2 } } } } }, /exclude each other/],
     [{ url: 'https://x', headers: { A: 'Bearer {env:TOKEN}' } }, /OpenCode; write `\$\{TOKEN\}`/],
     [{ url: 'https://x', headers: { A: '${env:TOKEN}' } }, /Cursor, VS Code/],
-  ])('refuses the server %j', (value, expected) => {
-    expect(problems(server(value)).join('\n')).toMatch(expected);
+  ])('refuses the server %j', async (value, expected) => {
+    expect((await problems(server(value))).join('\n')).toMatch(expected);
   });
 
-  it('shows no control characters of the file', () => {
-    expect(problems(json({ '\u001b[2J\u202e': 1 })).join()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  it('shows no control characters of the file', async () => {
+    expect((await problems(json({ '\u001b[2J\u202e': 1 }))).join()).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   });
 
-  it('is frozen text: no value of the file reaches Object.prototype', () => {
-    problems('{ "constructor": { "prototype": { "polluted": 1 } }, "__proto__": { "polluted": 1 } }');
+  it('is frozen text: no value of the file reaches Object.prototype', async () => {
+    await problems('{ "constructor": { "prototype": { "polluted": 1 } }, "__proto__": { "polluted": 1 } }');
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
 });

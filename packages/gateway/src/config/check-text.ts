@@ -35,8 +35,8 @@ export type Checked = {
 };
 
 /** Reads the text; a draft with problems and no value is one that could not be read. */
-export function draftOf(file: string, text: string, format: Format): Draft {
-  const source = readSource(text, format);
+export async function draftOf(file: string, text: string, format: Format): Promise<Draft> {
+  const source = await readSource(text, format);
   const foreign = mapForeign(withoutSchemaKeys(source.value));
   const place = placer(file, source, foreign.moved);
   const roots = ['mcpServers', 'servers', 'mcp_servers'];

@@ -25,10 +25,10 @@ const dynamic = JSON.stringify({
 });
 
 describe('config convert', () => {
-  it.each(['yaml', 'json'] as const)("reads dynamic-mcp's file and writes ours as %s", (format) => {
-    const { text, notes } = convertConfig('d.json', dynamic, 'json', format);
+  it.each(['yaml', 'json'] as const)("reads dynamic-mcp's file and writes ours as %s", async (format) => {
+    const { text, notes } = await convertConfig('d.json', dynamic, 'json', format);
     expect(notes).toEqual([]);
-    const { entry, problems } = checkDraft(draftOf('o', text, format), {
+    const { entry, problems } = checkDraft(await draftOf('o', text, format), {
       env: { DIR: '/d', T: 't', HOST: 'h' },
       files: new Map(),
     });
@@ -47,12 +47,14 @@ describe('config convert', () => {
     });
   });
 
-  it('loses nothing silently', () => {
+  it('loses nothing silently', async () => {
     const oauth = JSON.stringify({ mcpServers: { a: { description: 'a', url: 'https://x/', oauth_client_id: 'c' } } });
-    expect(() => convertConfig('d.json', oauth, 'json', 'yaml')).toThrow(/oauth_client_id: `oauth` is not available/);
+    await expect(convertConfig('d.json', oauth, 'json', 'yaml')).rejects.toThrow(
+      /oauth_client_id: `oauth` is not available/,
+    );
     const unknown = JSON.stringify({ mcpServers: { a: { command: 'x', what: 1 } } });
-    expect(() => convertConfig('d.json', unknown, 'json', 'yaml')).toThrow(/what: unknown key/);
-    const ignored = convertConfig(
+    await expect(convertConfig('d.json', unknown, 'json', 'yaml')).rejects.toThrow(/what: unknown key/);
+    const ignored = await convertConfig(
       'c.json',
       JSON.stringify({ mcpServers: { a: { command: 'x', autoApprove: [] } } }),
       'json',

@@ -16,9 +16,14 @@ export type Conversion = { readonly text: string; readonly notes: readonly Probl
 /** dynamic-mcp's defaults; ours differ, so a file that relied on them says so after the conversion. */
 const dynamicTimeouts = { tools: '30s', resources: '10s', prompts: '10s' };
 
-/** Converts the text of `file`. Throws ConfigError when something in it would be lost. */
-export function convertConfig(file: string, text: string, format: Format, output: 'yaml' | 'json'): Conversion {
-  const draft = draftOf(file, text, format);
+/** Converts the text of `file`. Rejects with a ConfigError when something in it would be lost. */
+export async function convertConfig(
+  file: string,
+  text: string,
+  format: Format,
+  output: 'yaml' | 'json',
+): Promise<Conversion> {
+  const draft = await draftOf(file, text, format);
   const dynamic = isDynamicMcp(draft.value);
   const value = dynamic ? dynamicMcp(draft.value) : draft.value;
   // Variables may well be unset where a file is converted: what depends on them cannot be judged.

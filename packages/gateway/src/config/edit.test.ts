@@ -26,11 +26,11 @@ strict: true # tail
 `;
 
 describe('editConfig', () => {
-  it('adds to JSON and keeps everything else', () => {
+  it('adds to JSON and keeps everything else', async () => {
     const after = editConfig(jsonFile, 'json', { kind: 'add', name: 'three', server: npx });
     for (const comment of ['// all of them', '// first', '/* off */']) expect(after).toContain(comment);
     expect(after).toContain('        "three": {\n            "command": "npx",');
-    const checked = checkDraft(draftOf('f', after, 'json'), { env: {}, files: new Map() });
+    const checked = checkDraft(await draftOf('f', after, 'json'), { env: {}, files: new Map() });
     expect(checked.problems).toEqual([]);
     expect(checked.entry?.mcpServers['three']).toMatchObject({ command: 'npx', args: ['-y', '${HOME}/$x'] });
   });
@@ -44,21 +44,21 @@ describe('editConfig', () => {
     expect(after).toContain('strict: true # tail\n');
   });
 
-  it('turns servers off and on, also those that another program turned off', () => {
+  it('turns servers off and on, also those that another program turned off', async () => {
     for (const [format, file] of [
       ['json', jsonFile],
       ['yaml', yamlFile],
     ] as const) {
-      const enabled = (text: string): unknown => {
-        const { entry } = checkDraft(draftOf('f', text, format), { env: {}, files: new Map() });
+      const enabled = async (text: string): Promise<unknown> => {
+        const { entry } = checkDraft(await draftOf('f', text, format), { env: {}, files: new Map() });
         return [entry?.mcpServers['one']?.enabled, entry?.mcpServers['two']?.enabled];
       };
-      expect(enabled(file)).toEqual([true, false]);
+      expect(await enabled(file)).toEqual([true, false]);
       const on = editConfig(file, format, { kind: 'enable', name: 'two' });
-      expect(enabled(on)).toEqual([true, true]);
+      expect(await enabled(on)).toEqual([true, true]);
       const off = editConfig(on, format, { kind: 'disable', name: 'one' });
-      expect(enabled(off)).toEqual([false, true]);
-      expect(enabled(editConfig(off, format, { kind: 'enable', name: 'one' }))).toEqual([true, true]);
+      expect(await enabled(off)).toEqual([false, true]);
+      expect(await enabled(editConfig(off, format, { kind: 'enable', name: 'one' }))).toEqual([true, true]);
       expect(off).toContain('first');
     }
   });
@@ -67,13 +67,13 @@ describe('editConfig', () => {
     expect(editConfig(jsonFile, 'json', { kind: 'enable', name: 'one' })).toBe(jsonFile);
   });
 
-  it('removes, and keeps the comments of the others', () => {
+  it('removes, and keeps the comments of the others', async () => {
     expect(editConfig(yamlFile, 'yaml', { kind: 'remove', name: 'two' })).toBe(
       '# head\nmcpServers:\n    one: { command: a } # first\nstrict: true # tail\n',
     );
     const json = editConfig(jsonFile, 'json', { kind: 'remove', name: 'two' });
     expect(json).toContain('// first');
-    expect(draftOf('f', json, 'json').order).toEqual(['one']);
+    expect((await draftOf('f', json, 'json')).order).toEqual(['one']);
   });
 
   it('leaves lines alone that YAML would write in another way', () => {
@@ -98,17 +98,17 @@ describe('editConfig', () => {
     expect(JSON.parse(editConfig('{"servers":{}}', 'json', add))).toEqual({ servers: { a: { url: 'https://x/' } } });
   });
 
-  it('puts any text in so that it comes out the same', () => {
+  it('puts any text in so that it comes out the same', async () => {
     const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('\u0000') && value.isWellFormed());
-    fc.assert(
-      fc.property(text, fc.constantFrom('json', 'yaml'), fc.boolean(), (argument, format, dollars) => {
+    await fc.assert(
+      fc.asyncProperty(text, fc.constantFrom('json', 'yaml'), fc.boolean(), async (argument, format, dollars) => {
         const args = [dollars ? `\${${argument}}$$` : argument];
         const after = editConfig('', format === 'json' ? 'json' : 'yaml', {
           kind: 'add',
           name: 'a',
           server: { command: 'x', args },
         });
-        const { entry, problems } = checkDraft(draftOf('f', after, format === 'json' ? 'json' : 'yaml'), {
+        const { entry, problems } = checkDraft(await draftOf('f', after, format === 'json' ? 'json' : 'yaml'), {
           env: {},
           files: new Map(),
         });

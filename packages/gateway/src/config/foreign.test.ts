@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { checkDraft, draftOf } from './check-text.ts';
 import { formatProblem } from './problems.ts';
 
-function read(
+async function read(
   value: unknown,
   env: Record<string, string> = {},
-): { one: unknown; problems: string[]; warnings: string[] } {
-  const checked = checkDraft(draftOf('f', JSON.stringify(value), 'json'), { env, files: new Map() });
+): Promise<{ one: unknown; problems: string[]; warnings: string[] }> {
+  const checked = checkDraft(await draftOf('f', JSON.stringify(value), 'json'), { env, files: new Map() });
   return {
     one: checked.entry?.mcpServers['one'],
     problems: checked.problems.map(formatProblem),
@@ -44,8 +44,8 @@ describe('files of other programs', () => {
       one({ command: 'x', timeout: { tools: '1MIN', resources: 5, prompts: '500ms' } }),
       { timeout: { toolsMs: 60_000, resourcesMs: 5_000, promptsMs: 500 } },
     ],
-  ])('reads those of %s', (_program, file, expected) => {
-    const { one: server, problems, warnings } = read(file, { T: 't0k' });
+  ])('reads those of %s', async (_program, file, expected) => {
+    const { one: server, problems, warnings } = await read(file, { T: 't0k' });
     expect([problems, warnings]).toEqual([[], []]);
     expect(server).toMatchObject(expected);
   });
@@ -56,21 +56,21 @@ describe('files of other programs', () => {
     [{ trust: true }, /trust: ignored/],
     [{ timeout: 60 }, /timeout: a plain number is read as 60 seconds/],
     [{ timeout: 600_000 }, /timeout: a plain number is read as 600000 milliseconds/],
-  ])('ignores or reads %j with one warning', (keys, expected) => {
-    const { problems, warnings } = read(one({ command: 'x', ...keys }));
+  ])('ignores or reads %j with one warning', async (keys, expected) => {
+    const { problems, warnings } = await read(one({ command: 'x', ...keys }));
     expect(problems).toEqual([]);
     expect(warnings).toEqual([expect.stringMatching(expected)]);
   });
 
-  it('reads a plain timeout as one for calls', () => {
-    expect(read(one({ command: 'x', timeout: 5 })).one).toMatchObject({
+  it('reads a plain timeout as one for calls', async () => {
+    expect((await read(one({ command: 'x', timeout: 5 }))).one).toMatchObject({
       timeout: { callMs: 5_000, connectMs: 10_000 },
     });
-    expect(read(one({ command: 'x', timeout: 5000 })).one).toMatchObject({ timeout: { callMs: 5_000 } });
+    expect((await read(one({ command: 'x', timeout: 5000 }))).one).toMatchObject({ timeout: { callMs: 5_000 } });
   });
 
-  it('ignores what VS Code and Claude Desktop keep in the root', () => {
-    const { problems, warnings } = read({ inputs: [], globalShortcut: '', servers: {} });
+  it('ignores what VS Code and Claude Desktop keep in the root', async () => {
+    const { problems, warnings } = await read({ inputs: [], globalShortcut: '', servers: {} });
     expect(problems).toEqual([]);
     expect(warnings).toHaveLength(2);
   });
@@ -91,13 +91,13 @@ describe('files of other programs', () => {
       /oauth_client_id: `oauth` is not available/,
     ],
     ['an unknown key', one({ command: 'x', watch: true }), /watch: unknown key/],
-  ])('refuses %s', (_what, file, expected) => {
-    expect(read(file).problems.join('\n')).toMatch(expected);
+  ])('refuses %s', async (_what, file, expected) => {
+    expect((await read(file)).problems.join('\n')).toMatch(expected);
   });
 
-  it('points at the place where a foreign key was written', () => {
+  it('points at the place where a foreign key was written', async () => {
     const text = '{\n "servers": {\n  "one": { "httpUrl":\n   "ftp://x" } } }';
-    const checked = checkDraft(draftOf('f', text, 'json'), { env: {}, files: new Map() });
+    const checked = checkDraft(await draftOf('f', text, 'json'), { env: {}, files: new Map() });
     expect(checked.problems.map(formatProblem)).toEqual(['f:3:12: servers.one.httpUrl: expected an http or https URL']);
   });
 });

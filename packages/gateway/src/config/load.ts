@@ -56,7 +56,7 @@ const maxLockBytes = 8_388_608;
 export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> {
   const found = await findConfig({ ...options, exists: options.files.exists });
   const { path, text, hash, readableByOthers } = await readTrusted(found, options);
-  const draft = draftOf(path, text, configFormat(path));
+  const draft = await draftOf(path, text, configFormat(path));
   const directory = dirname(path);
   const lookup: Lookup = { env: options.env, files: await readNamedFiles(draft.value, directory, options.files) };
   const checked = checkDraft(draft, lookup);

@@ -3,9 +3,6 @@
  * YAML as 1.2 core without tags, TOML as 1.0. Sizes, nesting and aliases are bounded, so no file can hang or fill the process.
  * It knows nothing of keys and their meaning.
  */
-import { readJson } from './source-json.ts';
-import { readToml } from './source-toml.ts';
-import { readYaml } from './source-yaml.ts';
 import type { Path, Source } from './source-tree.ts';
 import type { Position } from './types.ts';
 
@@ -22,11 +19,15 @@ export function formatOf(path: string): Format | undefined {
   return /\.toml$/i.test(path) ? 'toml' : undefined;
 }
 
-/** Reads the text of a file. Never throws on what the text holds: see `problems`. */
-export function readSource(text: string, format: Format): Source {
+/**
+ * Reads the text of a file. Never rejects because of what the text holds: see `problems`. Of the readers only the one that is
+ * used is loaded; the parser behind it is a large part of what a start costs.
+ */
+export async function readSource(text: string, format: Format): Promise<Source> {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  if (format === 'json') return readJson(body);
-  return format === 'yaml' ? readYaml(body) : readToml(body);
+  if (format === 'json') return (await import('./source-json.ts')).readJson(body);
+  if (format === 'yaml') return (await import('./source-yaml.ts')).readYaml(body);
+  return (await import('./source-toml.ts')).readToml(body);
 }
 
 /** Key of `Source.positions`. */

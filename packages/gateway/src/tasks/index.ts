@@ -19,7 +19,7 @@ import {
 import type { Call, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 
-export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
+const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 const RELATED_TASK = 'io.modelcontextprotocol/related-task';
 /** Tasks whose owner is remembered; the oldest is forgotten first. */
 const MAX_TASKS = 10_000;

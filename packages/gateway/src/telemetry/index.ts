@@ -3,7 +3,7 @@
  * logged is chosen by the caller, and values of headers, environment and arguments are not.
  */
 
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -36,9 +36,10 @@ function clean(value: unknown): unknown {
   return value instanceof Error ? clean(value.message) : value;
 }
 
-export function createLog(options: LogOptions): Log {
+/** The library that writes JSON is loaded only for a log that is JSON. */
+export async function createLog(options: LogOptions): Promise<Log> {
   const pretty = options.format === 'pretty' || (options.format === 'auto' && options.stream.isTTY === true);
-  const write = pretty ? prettyWriter(options) : jsonWriter(options);
+  const write = pretty ? prettyWriter(options) : await jsonWriter(options);
   return (level, text, detail = {}) => {
     const cleaned = Object.entries(detail).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, clean(value)]);
     write(level, clean(text) as string, Object.fromEntries(cleaned) as Record<string, unknown>);
@@ -47,7 +48,8 @@ export function createLog(options: LogOptions): Log {
 
 type Writer = (level: 'debug' | 'info' | 'warn' | 'error', text: string, detail: Record<string, unknown>) => void;
 
-function jsonWriter({ level, stream }: LogOptions): Writer {
+async function jsonWriter({ level, stream }: LogOptions): Promise<Writer> {
+  const { pino } = await import('pino');
   const logger: Logger = pino(
     {
       level,

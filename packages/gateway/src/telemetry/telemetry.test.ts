@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLog, type Log, type LogOptions } from './index.ts';
 
-function logging(options: Partial<LogOptions>): { readonly log: Log; readonly lines: () => string[] } {
+async function logging(options: Partial<LogOptions>): Promise<{ readonly log: Log; readonly lines: () => string[] }> {
   const stream = new PassThrough();
-  const log = createLog({ level: 'info', format: 'json', color: false, stream, ...options });
+  const log = await createLog({ level: 'info', format: 'json', color: false, stream, ...options });
   return {
     log,
     lines: () =>
@@ -18,8 +18,8 @@ const records = (lines: readonly string[]): Record<string, unknown>[] =>
   lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('the log', () => {
-  it.each(['json', 'pretty'] as const)('says what is at its level and above, a line each (%s)', (format) => {
-    const { log, lines } = logging({ format, level: 'warn' });
+  it.each(['json', 'pretty'] as const)('says what is at its level and above, a line each (%s)', async (format) => {
+    const { log, lines } = await logging({ format, level: 'warn' });
     for (const level of ['debug', 'info', 'warn', 'error'] as const) log(level, `at ${level}`);
     const said = lines();
     expect(said).toHaveLength(2);
@@ -27,36 +27,34 @@ describe('the log', () => {
     expect(said[1]).toContain('at error');
   });
 
-  it('says nothing when it is to be silent', () => {
-    const { log, lines } = logging({ level: 'silent' });
+  it('says nothing when it is to be silent', async () => {
+    const { log, lines } = await logging({ level: 'silent' });
     log('error', 'x');
     expect(lines()).toEqual([]);
   });
 
-  it('is readable on a terminal and JSON elsewhere', () => {
+  it('is readable on a terminal and JSON elsewhere', async () => {
     const terminal = Object.assign(new PassThrough(), { isTTY: true });
-    createLog({ level: 'info', format: 'auto', color: true, stream: terminal })('warn', 'careful', {
-      server: 'a',
-      n: 1,
-    });
+    const readable = await createLog({ level: 'info', format: 'auto', color: true, stream: terminal });
+    readable('warn', 'careful', { server: 'a', n: 1 });
     expect(String(terminal.read())).toBe('\u001b[33m! careful  server=a n=1\u001b[0m\n');
-    const { log, lines } = logging({ format: 'auto' });
+    const { log, lines } = await logging({ format: 'auto' });
     log('warn', 'careful', { server: 'a' });
     expect(records(lines())).toMatchObject([{ level: 'warn', msg: 'careful', server: 'a' }]);
   });
 
   const HOSTILE = 'a\r\u001b[2K\u202e\u0000b\n✖ forged record';
 
-  it('takes what could forge a record or move the cursor out of texts', () => {
-    const { log, lines } = logging({ format: 'pretty' });
+  it('takes what could forge a record or move the cursor out of texts', async () => {
+    const { log, lines } = await logging({ format: 'pretty' });
     log('info', HOSTILE, { server: HOSTILE });
     const said = lines();
     expect(said.join('\n')).not.toMatch(/(?!\n)\p{Cc}|\u202e/u);
     expect(said.filter((line) => !line.startsWith('  | '))).toHaveLength(1);
   });
 
-  it('keeps its own members, whatever a server calls its own', () => {
-    const { log, lines } = logging({});
+  it('keeps its own members, whatever a server calls its own', async () => {
+    const { log, lines } = await logging({});
     log('info', 'a server logs', { level: 'fatal', time: 0, msg: HOSTILE });
     const said = lines();
     expect(said).toHaveLength(1);
@@ -64,8 +62,8 @@ describe('the log', () => {
     expect(records(said)).toMatchObject([{ level: 'info', msg: 'a server logs', level_: 'fatal' }]);
   });
 
-  it('cuts long texts, and shows of an error its message', () => {
-    const { log, lines } = logging({});
+  it('cuts long texts, and shows of an error its message', async () => {
+    const { log, lines } = await logging({});
     log('info', 'x', { long: 'y'.repeat(10_000), error: new Error('broken') });
     const [record] = records(lines());
     expect(record?.['long']).toMatch(/^y{4096}… \(10000 characters\)$/);

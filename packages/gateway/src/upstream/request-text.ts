@@ -8,6 +8,7 @@ import {
   applyEdits,
   isObject,
   members,
+  nestedMembers,
   type Edit,
   type JsonRpcRequest,
   type Members,
@@ -28,52 +29,45 @@ export function progressToken(message: JsonRpcRequest): string | number | undefi
 
 /** The request's text as a function of its id upstream. */
 export function requestText(message: JsonRpcRequest, text: string, changes: ParamChanges): (id: number) => string {
-  const pieces = (edited(message, text, changes) ?? rebuilt(message, changes)).split(HOLE);
-  return pieces.length === 2 ? (id) => `${pieces[0]}${id}${pieces[1]}` : (id) => pieces.join(String(id));
+  const whole = edited(message, text, changes) ?? rebuilt(message, changes);
+  const hole = whole.indexOf(HOLE);
+  if (whole.includes(HOLE, hole + 1)) return (id) => whole.replaceAll(HOLE, String(id));
+  const before = whole.slice(0, hole);
+  const after = whole.slice(hole + 1);
+  return (id) => before + id + after;
 }
 
 /** Undefined when the text could mean different things to different parsers. */
 function edited(message: JsonRpcRequest, text: string, changes: ParamChanges): string | undefined {
-  const top = members(text, 0);
-  const id = top?.get('id');
-  if (top === undefined || id === undefined) return undefined;
-  const params = top.get('params');
-  const inParams = params === undefined ? withoutParams(changes) : paramEdits(message, text, params, changes);
-  return inParams && applyEdits(text, [{ ...id, text: HOLE }, ...inParams]);
+  const found = nestedMembers(text, 0, 'params');
+  const id = found?.outer.get('id');
+  if (found === undefined || id === undefined) return undefined;
+  const edits: Edit[] = [{ start: id.start, end: id.end, text: HOLE }];
+  const params = found.outer.get('params');
+  if (params === undefined) return Object.keys(changes).length === 0 ? applyEdits(text, edits) : undefined;
+  if (found.inner === undefined || !addChanges(edits, params, found.inner, changes)) return undefined;
+  if (progressToken(message) !== undefined && !('_meta' in changes)) {
+    const token = tokenSpan(text, found.inner);
+    if (token === undefined) return undefined;
+    edits.push({ start: token.start, end: token.end, text: HOLE });
+  }
+  return applyEdits(text, edits);
 }
 
-function withoutParams(changes: ParamChanges): readonly Edit[] | undefined {
-  return Object.keys(changes).length === 0 ? [] : undefined;
-}
-
-function paramEdits(
-  message: JsonRpcRequest,
-  text: string,
-  params: Span,
-  changes: ParamChanges,
-): readonly Edit[] | undefined {
-  const inner = members(text, params.start);
-  if (inner === undefined) return undefined;
-  const edits = changeEdits(params, inner, changes);
-  if (progressToken(message) === undefined || '_meta' in changes) return edits;
-  const token = tokenSpan(text, inner);
-  return token && edits && [...edits, { ...token, text: HOLE }];
-}
-
-/** Undefined when a member has to go: only writing anew does that. */
-function changeEdits(params: Span, inner: Members, changes: ParamChanges): readonly Edit[] | undefined {
-  const edits: Edit[] = [];
+/** False when a member has to go: only writing anew does that. */
+function addChanges(edits: Edit[], params: Span, inner: Members, changes: ParamChanges): boolean {
   let added = '';
-  for (const [name, value] of Object.entries(changes)) {
+  for (const name in changes) {
+    const value = changes[name];
     const span = inner.get(name);
-    if (span !== undefined && value === undefined) return undefined;
-    if (value === undefined) continue;
-    if (span === undefined) added += `${JSON.stringify(name)}:${value},`;
-    else edits.push({ ...span, text: value });
+    if (value === undefined) {
+      if (span !== undefined) return false;
+    } else if (span === undefined) added += `${JSON.stringify(name)}:${value},`;
+    else edits.push({ start: span.start, end: span.end, text: value });
   }
   const start = params.start + 1;
   if (added !== '') edits.push({ start, end: start, text: inner.size === 0 ? added.slice(0, -1) : added });
-  return edits;
+  return true;
 }
 
 function tokenSpan(text: string, params: Members): Span | undefined {

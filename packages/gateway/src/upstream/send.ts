@@ -23,6 +23,7 @@ import {
   type HeaderBag,
   type JsonObject,
   type JsonValue,
+  type ParamHeader,
 } from '@sallyport/wire';
 import type { Call, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
@@ -71,21 +72,26 @@ export function outgoingOf(
   call: Call,
   target: Target,
   context: Timeouts & { readonly cause: Cause },
-  extra: ParamChanges = {},
+  extra?: ParamChanges,
 ): Outgoing {
-  const { message, text } = call.exchange;
-  const named = nameOf(message.method, message.params);
-  const name = named === undefined ? undefined : (target.original ?? named);
+  const { message, text, era, headers } = call.exchange;
+  const { method, params } = message;
+  const named = nameOf(method, params);
+  const mirrors = era === 'stateless' || (target.paramHeaders ?? NO_DECLARATIONS).length > 0;
+  const changes = targetChanges(call, target);
+  // One literal: calls of every kind have the same shape.
   return {
-    method: message.method,
-    ...(name !== undefined && { name }),
-    ...((call.exchange.era === 'stateless' || target.paramHeaders?.length) && {
-      paramHeaders: paramHeadersOf(target, message.params?.['arguments'], call.exchange.headers ?? {}),
-    }),
-    text: requestText(message, text, { ...targetChanges(call, target), ...extra }),
-    ...context,
+    method,
+    name: named === undefined ? undefined : (target.original ?? named),
+    paramHeaders: mirrors ? paramHeadersOf(target, params?.['arguments'], headers ?? {}) : undefined,
+    text: requestText(message, text, extra === undefined ? changes : { ...changes, ...extra }),
+    timeoutMs: context.timeoutMs,
+    maxMs: context.maxMs,
+    cause: context.cause,
   };
 }
+
+const NO_DECLARATIONS: readonly ParamHeader[] = [];
 
 /** Recognised parameters are mirrored anew from the arguments as they leave; headers that nobody here knows are passed on. */
 function paramHeadersOf(target: Target, args: JsonValue | undefined, headers: HeaderBag): Record<string, string> {
@@ -94,9 +100,11 @@ function paramHeadersOf(target: Target, args: JsonValue | undefined, headers: He
     const value = headers[name];
     if (name.startsWith(PARAM_HEADER_PREFIX) && typeof value === 'string') passed[name] = value;
   }
-  for (const { header } of target.paramHeaders ?? []) delete passed[header];
-  const sent = target.argumentRules === undefined ? args : argumentsWith(args, target.argumentRules);
-  return { ...passed, ...mirrorParams(target.paramHeaders ?? [], sent) };
+  const { paramHeaders: declared = NO_DECLARATIONS, argumentRules } = target;
+  if (declared.length === 0) return passed;
+  for (const { header } of declared) delete passed[header];
+  const sent = argumentRules === undefined ? args : argumentsWith(args, argumentRules);
+  return { ...passed, ...mirrorParams(declared, sent) };
 }
 
 export function createSend(options: SendOptions): Step {
@@ -107,7 +115,8 @@ export function createSend(options: SendOptions): Step {
     const leg = options.ready(target.server, exchange.era) ?? (await options.leg(target.server, exchange.era));
     // It may have gone while the server was started: then the server never hears of it.
     if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
-    const context = { ...options.timeouts(target.server, exchange.message.method), cause: options.cause(call) };
+    const { timeoutMs, maxMs } = options.timeouts(target.server, exchange.message.method);
+    const context = { timeoutMs, maxMs, cause: options.cause(call) };
     if (leg.era !== exchange.era) {
       return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
     }

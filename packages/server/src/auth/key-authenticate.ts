@@ -20,6 +20,7 @@ export interface KeyAuthenticateOptions {
 interface Remembered {
   readonly authorization: string;
   readonly key: ClientKey;
+  readonly principal: Principal;
 }
 
 const SCHEME = 'Bearer ';
@@ -40,12 +41,13 @@ export function createKeyAuthenticate({ keys, failures, issuer }: KeyAuthenticat
     const { authorization, connection } = credentials;
     const before = connections.get(connection);
     if (before !== undefined && before.authorization === authorization && keys.holds(before.key)) {
-      return principalOf(before.key);
+      return before.principal;
     }
     const key = authorization?.startsWith(SCHEME) ? keys.verify(authorization.slice(SCHEME.length)) : undefined;
     if (key === undefined || authorization === undefined) return refusal(failures.failed(credentials.address));
-    connections.set(connection, { authorization, key });
-    return principalOf(key);
+    const principal = principalOf(key);
+    connections.set(connection, { authorization, key, principal });
+    return principal;
   };
 }
 

@@ -80,9 +80,9 @@ export class HttpCall implements Exchange, OpenCall {
   cancelled = false;
   #listener: (() => void) | undefined;
   #asked: Set<number> | undefined;
-  readonly #channel: () => ReplyChannel;
+  readonly #channel: ReplyChannel;
 
-  constructor(facts: CallFacts, channel: () => ReplyChannel) {
+  constructor(facts: CallFacts, channel: ReplyChannel) {
     this.message = facts.message;
     this.text = facts.text;
     this.era = facts.era;
@@ -109,11 +109,11 @@ export class HttpCall implements Exchange, OpenCall {
   }
 
   cancel(): void {
-    if (this.abandon()) this.#channel().drop();
+    if (this.abandon()) this.#channel.drop();
   }
 
   cut(): void {
-    if (this.abandon()) this.#channel().answer(this.message.id, errorAnswer('no_session', this.era));
+    if (this.abandon()) this.#channel.answer(this.message.id, errorAnswer('no_session', this.era));
   }
 
   /** Nobody is there for the answer. False when that was known. */
@@ -126,15 +126,15 @@ export class HttpCall implements Exchange, OpenCall {
   }
 
   notify(message: JsonRpcNotification): void {
-    if (!this.cancelled) this.#channel().notify(JSON.stringify(message));
+    if (!this.cancelled) this.#channel.notify(JSON.stringify(message));
   }
 
   async ask(method: string, params: JsonObject | undefined): Promise<ClientReply> {
-    if (this.session === undefined || this.cancelled || !this.#channel().canSpeak) return NO_ASKING;
+    if (this.session === undefined || this.cancelled || !this.#channel.canSpeak) return NO_ASKING;
     const { id, reply } = this.session.asks.open();
     this.#asked ??= new Set();
     this.#asked.add(id);
-    this.#channel().notify(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params && { params }) }));
+    this.#channel.notify(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params && { params }) }));
     const answer = await reply;
     this.#asked.delete(id);
     return answer;

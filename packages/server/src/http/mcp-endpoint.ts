@@ -22,14 +22,15 @@ import { releaseAnswer } from '../answer-bytes.ts';
 import { errorAnswer, type Answer, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import type { HttpSession, Resumption, SessionTable } from '../sessions.ts';
+import { Roster } from '../under-way.ts';
 import { readAccept } from './accept.ts';
 import type { Arrival } from './arrival.ts';
 import { batchProblem, readBatch } from './batch.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
 import { HttpCall, sessionFacts, statelessFacts, type CallFacts, type Caller } from './call.ts';
-import { openEventStream } from './event-stream.ts';
+import { openEventStream, type EventStream } from './event-stream.ts';
 import { refuse, type Refusal } from './refuse.ts';
-import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.ts';
+import { ReplyChannel } from './reply-channel.ts';
 import { findSession, saysStateless, statedVersion } from './session-headers.ts';
 
 export interface McpEndpointOptions {
@@ -41,17 +42,14 @@ export interface McpEndpointOptions {
   readonly resumeMs: number;
 }
 
-/** A response that takes its time. */
-interface Open {
-  sweep(nowMs: number): void;
-}
-
 const NO_HEADERS: readonly string[] = [];
 
 export class McpEndpoint {
   readonly #options: McpEndpointOptions;
-  /** Responses under way, for heartbeats and dead peers. */
-  readonly #open: Set<Open> = new Set();
+  /** Responses to POST under way, for heartbeats and dead peers. */
+  readonly #replies: Roster<ReplyChannel> = new Roster();
+  /** The same to GET. */
+  readonly #streams: Set<EventStream> = new Set();
   /** Ends the streams that no call stands behind. */
   readonly #listening: Set<() => void> = new Set();
   #draining = false;
@@ -62,7 +60,7 @@ export class McpEndpoint {
 
   /** Responses under way. */
   get open(): number {
-    return this.#open.size;
+    return this.#replies.size + this.#streams.size;
   }
 
   handle(arrival: Arrival): void {
@@ -80,7 +78,8 @@ export class McpEndpoint {
 
   /** Heartbeats, streams that nobody came back for, and peers that have stopped reading. */
   sweep(nowMs: number): void {
-    for (const response of this.#open) response.sweep(nowMs);
+    for (const reply of this.#replies.values()) reply.sweep(nowMs);
+    for (const stream of this.#streams) stream.sweep();
   }
 
   /** Ends the sessions' own streams and opens no more, so that a listener can close; calls go on to their end. */
@@ -146,31 +145,27 @@ export class McpEndpoint {
   /** Runs the requests of one POST, each as a call of its own, into one response. */
   #run(arrival: Arrival, all: readonly CallFacts[], batch: boolean): void {
     const session = all[0]?.session;
-    const calls = all.map((facts) => new HttpCall(facts, () => channel));
     const accepts = readAccept(arrival.request.headers.accept);
-    const channel: ReplyChannel = this.#channel(arrival, {
-      expected: calls.length,
-      batch,
-      acceptsStream: accepts.stream,
-      headers: flat(arrival.headers),
-      openOutbox: session && (() => session.openStream()),
-      prime: session !== undefined && atLeast(session.revision, '2025-11-25'),
-      onGone: () => {
-        for (const call of calls) call.abandon();
+    const calls: HttpCall[] = [];
+    const channel = new ReplyChannel(
+      arrival.response,
+      {
+        expected: all.length,
+        batch,
+        acceptsStream: accepts.stream,
+        headers: flat(arrival.headers),
+        session,
+        prime: session !== undefined && atLeast(session.revision, '2025-11-25'),
+        resumeMs: this.#options.resumeMs,
+        onGone: () => {
+          for (const call of calls) call.abandon();
+        },
       },
-    });
+      this.#replies,
+    );
+    for (const facts of all) calls.push(new HttpCall(facts, channel));
     if (!accepts.json) channel.startStream();
     for (const call of calls) this.#start(call, channel);
-  }
-
-  #channel(arrival: Arrival, options: Omit<ReplyChannelOptions, 'resumeMs' | 'onOver'>): ReplyChannel {
-    const channel: ReplyChannel = new ReplyChannel(arrival.response, {
-      ...options,
-      resumeMs: this.#options.resumeMs,
-      onOver: () => this.#open.delete(channel),
-    });
-    this.#open.add(channel);
-    return channel;
   }
 
   #start(call: HttpCall, channel: ReplyChannel): void {
@@ -179,15 +174,19 @@ export class McpEndpoint {
       return channel.answer(message.id, errorAnswer('invalid_request', 'session', 'This id is in use.'));
     }
     session?.calls.set(message.id, call);
-    const settle = (answer: Answer): void => {
-      if (session !== undefined) {
-        session.calls.delete(message.id);
-        this.#options.sessions.touch(session);
-      }
-      if (call.cancelled) releaseAnswer(answer);
-      else channel.answer(message.id, answer);
-    };
-    this.#dispatch(call).then(settle, () => settle(errorAnswer('internal', era)));
+    this.#dispatch(call).then(
+      (answer) => this.#settle(call, channel, answer),
+      () => this.#settle(call, channel, errorAnswer('internal', era)),
+    );
+  }
+
+  #settle({ message, session, cancelled }: HttpCall, channel: ReplyChannel, answer: Answer): void {
+    if (session !== undefined) {
+      session.calls.delete(message.id);
+      this.#options.sessions.touch(session);
+    }
+    if (cancelled) releaseAnswer(answer);
+    else channel.answer(message.id, answer);
   }
 
   #dispatch(call: HttpCall): Promise<Answer> {
@@ -216,15 +215,20 @@ export class McpEndpoint {
         const error = wireError('rate_limited', 'Too many sessions are open.');
         return this.#refuse(arrival, error, { id, headers: { 'retry-after': '60' } });
       }
-      const channel = this.#channel(arrival, {
-        expected: 1,
-        batch: false,
-        acceptsStream: !readAccept(arrival.request.headers.accept).json,
-        headers: [...flat(arrival.headers), 'mcp-session-id', session.id],
-        openOutbox: undefined,
-        prime: false,
-        onGone: () => sessions.end(session),
-      });
+      const channel = new ReplyChannel(
+        response,
+        {
+          expected: 1,
+          batch: false,
+          acceptsStream: !readAccept(arrival.request.headers.accept).json,
+          headers: [...flat(arrival.headers), 'mcp-session-id', session.id],
+          session: undefined,
+          prime: false,
+          resumeMs: this.#options.resumeMs,
+          onGone: () => sessions.end(session),
+        },
+        this.#replies,
+      );
       channel.startStream();
       channel.answer(id, { kind: 'value', result: initializeResult(greeting.revision, description) });
     } catch {
@@ -303,10 +307,10 @@ export class McpEndpoint {
   #listen(arrival: Arrival, session: HttpSession, { stream, sequence }: Resumption): void {
     const writer = openEventStream(arrival.response, flat(arrival.headers));
     const end = (): void => stream.disconnect(writer, true);
-    this.#open.add(writer);
+    this.#streams.add(writer);
     if (stream === session.own) this.#listening.add(end);
     arrival.response.once('close', () => {
-      this.#open.delete(writer);
+      this.#streams.delete(writer);
       this.#listening.delete(end);
       stream.disconnect(writer);
       this.#options.sessions.touch(session);
@@ -338,6 +342,7 @@ function accept({ response, headers }: Arrival): void {
 
 /** Headers as the flat list that node:http writes fastest. */
 function flat(headers: Readonly<Record<string, string>>): readonly string[] {
-  const entries = Object.entries(headers);
-  return entries.length === 0 ? NO_HEADERS : entries.flat();
+  let list = NO_HEADERS;
+  for (const name in headers) list = [...list, name, headers[name] as string];
+  return list;
 }

@@ -6,9 +6,10 @@
 
 import type { ServerResponse } from 'node:http';
 import { sseEvent, SSE_HEARTBEAT, wireError, type RequestId } from '@sallyport/wire';
-import { gather, releaseAnswer, responseLength, responseText, singleLine } from '../answer-bytes.ts';
+import { gather, releaseAnswer, responseLength, responseStart, responseText, singleLine } from '../answer-bytes.ts';
 import type { Answer, AnswerRest } from '../exchange.ts';
 import type { EventWriter, Outbox } from '../outbox.ts';
+import { UNLISTED, type Listed, type Roster } from '../under-way.ts';
 import { Outlet } from './outlet.ts';
 
 /** Up to this size head and body leave in one write. */
@@ -39,25 +40,25 @@ export interface ReplyChannelOptions {
   readonly acceptsStream: boolean;
   /** Further headers of every answer on this channel, flat. */
   readonly headers: readonly string[];
-  /** Opens the resumable stream behind this response, where the revision knows one. */
-  readonly openOutbox: (() => Outbox) | undefined;
+  /** Where the resumable stream behind this response is opened, in the era that knows one. */
+  readonly session: { openStream(): Outbox } | undefined;
   /** An empty event with an id comes first, so that a client can resume before anything was said (2025-11-25). */
   readonly prime: boolean;
   /** How long a broken stream waits for its client. */
   readonly resumeMs: number;
   /** The client went away and will not come back. Called at most once, and not after the end. */
   readonly onGone: () => void;
-  /** Nothing will happen here any more. Called exactly once. */
-  readonly onOver: () => void;
 }
 
-export class ReplyChannel implements EventWriter {
+export class ReplyChannel implements EventWriter, Listed {
+  place: number = UNLISTED;
   readonly #response: ServerResponse;
   readonly #options: ReplyChannelOptions;
+  readonly #roster: Roster<ReplyChannel>;
   #left: number;
   /** Answers whose bytes are still arriving. */
   #gathering = 0;
-  readonly #arriving: Set<AnswerRest> = new Set();
+  #arriving: Set<AnswerRest> | undefined;
   #streaming = false;
   /** All that was to be said is said, or nobody is there to hear it. */
   #finished = false;
@@ -66,14 +67,17 @@ export class ReplyChannel implements EventWriter {
   #outbox: Outbox | undefined;
   #outlet: Outlet | undefined;
   /** Answers of a batch, until all are there. */
-  #batch: Buffer[] = [];
+  #batch: Buffer[] | undefined;
   #batchBytes = 0;
   /** Since when nobody is connected to a stream that could be resumed. */
   #brokenSinceMs: number | undefined;
 
-  constructor(response: ServerResponse, options: ReplyChannelOptions) {
+  /** Stands in `roster` until nothing will happen here any more. */
+  constructor(response: ServerResponse, options: ReplyChannelOptions, roster: Roster<ReplyChannel>) {
     this.#response = response;
     this.#options = options;
+    this.#roster = roster;
+    roster.add(this);
     this.#left = options.expected;
     response.once('close', () => this.#onClose());
   }
@@ -96,13 +100,13 @@ export class ReplyChannel implements EventWriter {
     this.#streaming = true;
     this.#response.writeHead(200, [...this.#options.headers, ...STREAM_HEAD]);
     this.#response.flushHeaders();
-    this.#outbox = this.#options.openOutbox?.();
+    this.#outbox = this.#options.session?.openStream();
     if (this.#outbox !== undefined) {
       if (this.#options.prime) this.#outbox.send('');
       this.#outbox.connect(this, undefined);
     }
-    for (const answer of this.#batch) this.#sendEvent(answer.toString('utf8'));
-    this.#batch = [];
+    for (const answer of this.#batch ?? []) this.#sendEvent(answer.toString('utf8'));
+    this.#batch = undefined;
   }
 
   /**
@@ -128,10 +132,9 @@ export class ReplyChannel implements EventWriter {
     this.#finished = true;
     if (answer.kind === 'error') return this.#writeError(id, answer);
     if (answer.kind === 'value') return this.#writeJson(Buffer.from(responseText(id, answer)));
-    const { before, after, rest } = answer;
-    const idText = Buffer.from(JSON.stringify(id));
-    if (rest === undefined) this.#writeJson(Buffer.concat([before, idText, after]));
-    else this.#writeLarge(Buffer.concat([before, idText, after]), rest);
+    const start = responseStart(id, answer);
+    if (answer.rest === undefined) this.#writeJson(start);
+    else this.#writeLarge(start, answer.rest);
   }
 
   /** A request that was cancelled gets no response (2025-11-25, "Cancellation"); what carries it still ends. */
@@ -226,7 +229,7 @@ export class ReplyChannel implements EventWriter {
 
   #answerInBatch(id: RequestId, answer: Answer): void {
     if (answer.kind === 'result') return this.#gather(id, answer);
-    this.#batch.push(Buffer.from(responseText(id, answer)));
+    (this.#batch ??= []).push(Buffer.from(responseText(id, answer)));
     this.#endIfLast();
   }
 
@@ -240,10 +243,10 @@ export class ReplyChannel implements EventWriter {
     const { rest } = answer;
     this.#batchBytes += bytes;
     this.#gathering++;
-    if (rest !== undefined) this.#arriving.add(rest);
+    if (rest !== undefined) (this.#arriving ??= new Set()).add(rest);
     const done = (response: Buffer): void => {
       this.#gathering--;
-      if (rest !== undefined) this.#arriving.delete(rest);
+      if (rest !== undefined) this.#arriving?.delete(rest);
       this.#deliver(response);
     };
     gather(id, answer, done, () => done(this.#failed(id, 'The answer broke off.')));
@@ -258,7 +261,7 @@ export class ReplyChannel implements EventWriter {
   #deliver(response: Buffer): void {
     if (this.#finished) return;
     if (this.#streaming) this.#sendEvent(singleLine(response).toString('utf8'));
-    else this.#batch.push(response);
+    else (this.#batch ??= []).push(response);
     this.#endIfLast();
   }
 
@@ -272,9 +275,9 @@ export class ReplyChannel implements EventWriter {
     this.#finished = true;
     if (this.#outbox !== undefined) {
       this.#outbox.end();
-      if (this.#closed) this.#options.onOver();
+      if (this.#closed) this.#roster.delete(this);
     } else if (this.#streaming) this.#out.end();
-    else if (this.#batch.length > 0) this.#writeJson(listOf(this.#batch));
+    else if (this.#batch !== undefined) this.#writeJson(listOf(this.#batch));
     else this.#response.writeHead(202, [...this.#options.headers, 'content-length', '0']).end();
   }
 
@@ -293,10 +296,10 @@ export class ReplyChannel implements EventWriter {
     if (!this.#finished) {
       this.#finished = true;
       this.#outbox?.end();
-      for (const rest of this.#arriving) rest.cancel();
+      for (const rest of this.#arriving ?? []) rest.cancel();
       this.#options.onGone();
     }
-    this.#options.onOver();
+    this.#roster.delete(this);
   }
 }
 
