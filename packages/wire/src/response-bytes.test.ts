@@ -192,12 +192,14 @@ describe('resultHead and scanResult', () => {
     ['1.5', undefined],
     ['', undefined],
     ['"1"', undefined],
-  ])('read the id %s alike with spaces and without', (digits, id) => {
+  ])('read the id %s alike with spaces and without', (digits, expected) => {
     for (const space of ['', ' ']) {
       const start = `{"jsonrpc":"2.0","id":${space}`;
       const head = resultHead(Buffer.from(`${start}${digits},"result":{"a`));
       const whole = head && { id: head.id, before: head.before.toString(), after: head.after.toString() };
-      expect(whole).toEqual(id === undefined ? undefined : { id, before: start, after: ',"result":{"a' });
+      expect(whole).toEqual(
+        expected === undefined ? undefined : { id: expected, before: start, after: ',"result":{"a' },
+      );
     }
   });
 

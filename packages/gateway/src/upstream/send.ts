@@ -48,7 +48,7 @@ export interface SendOptions {
 }
 
 /** Members of the message that name the target, by method; the others go as they came. */
-export function targetChanges(call: Call, target: Target): ParamChanges {
+function targetChanges(call: Call, target: Target): ParamChanges {
   const { message, text } = call.exchange;
   const { method, params } = message;
   const named = nameChanges(method, params ?? {}, target);
@@ -68,7 +68,7 @@ function nameChanges(method: string, params: JsonObject, { original, kind }: Tar
 }
 
 /** The message for a leg, with `extra` changes to its parameters. */
-export function outgoingOf(
+function outgoingOf(
   call: Call,
   target: Target,
   context: Timeouts & { readonly cause: Cause },
@@ -139,7 +139,7 @@ function checkHeaders({ exchange }: Call, { paramHeaders, argumentRules }: Targe
 }
 
 /** An upstream's answer as the client's. */
-export function clientAnswer(answer: UpstreamAnswer, era: Era): Answer {
+function clientAnswer(answer: UpstreamAnswer, era: Era): Answer {
   if (answer.kind === 'result') return answer;
   return { kind: 'error', error: answer.error, status: statusFor(answer, era) };
 }
