@@ -100,6 +100,7 @@ export async function ask(
     headers: {},
     cancelled: false,
     onCancel: () => undefined,
+    hold: () => undefined,
     notify: () => undefined,
     ask: () => Promise.reject(new Error('nobody is asked')),
   });

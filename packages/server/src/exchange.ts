@@ -112,6 +112,8 @@ export interface Exchange {
   readonly cancelled: boolean;
   /** Called at most once, also at once when it is already cancelled. */
   onCancel(listener: () => void): void;
+  /** The answer will take a while: a client that can leave and come back for it is given the means now. */
+  hold(): void;
   /** A notification on this request's own stream, before its answer. */
   notify(message: JsonRpcNotification): void;
   /** A request to the client on this request's own stream. Session era only. An error is an answer too. */

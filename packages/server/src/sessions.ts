@@ -35,6 +35,8 @@ export const SESSION_LIMITS: SessionLimits = {
   resumeMs: 60_000,
 };
 
+/** After so long a client may come back to a stream that broke. */
+const RETRY_MS = 1000;
 const OWN_STREAM = { events: 64, bytes: 256 * 1024 };
 const CALL_STREAM = { events: 256, bytes: 1024 * 1024 };
 /** Streams of calls that are kept at the same time, those in case the client missed the end included. */
@@ -148,7 +150,10 @@ export class HttpSession implements Session {
   }
 
   #outbox(limits: { events: number; bytes: number }): Outbox {
-    return new Outbox((this.#nextStream++).toString(36), limits, (data, id) => sseEvent(data, { id }));
+    // The empty event that opens a stream also says when to come back for the rest.
+    return new Outbox((this.#nextStream++).toString(36), limits, (data, id) =>
+      sseEvent(data, data === '' ? { id, retry: RETRY_MS } : { id }),
+    );
   }
 }
 

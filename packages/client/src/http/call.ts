@@ -266,6 +266,7 @@ export class HttpCall implements Pending, HeadReader, Linked<HttpCall> {
   }
 
   #resume(): void {
+    this.outgoing.cause?.deferred?.();
     const exchange = new Exchange({
       head: (status, headers) => {
         if (isEventStream(status, headers)) return this.#read();

@@ -19,7 +19,7 @@ import { TASK_STATUS, type Call, type Target } from '../call.ts';
 import { progressToken } from './request-text.ts';
 
 /** True when the client declared what this request of a server needs (2025-11-25, sampling and elicitation). */
-export function clientCan({ capabilities }: ClientFacts, method: string, params: JsonObject | undefined): boolean {
+function clientCan({ capabilities }: ClientFacts, method: string, params: JsonObject | undefined): boolean {
   const { sampling, elicitation, roots } = capabilities;
   switch (method) {
     case 'sampling/createMessage':
@@ -46,7 +46,7 @@ function cannotAnswer(message: string): ServerRequestAnswer {
 }
 
 /** True when a message of `level` is wanted by one who asked for `wanted` and above. */
-export function reachesLevel(level: unknown, wanted: LogLevel): boolean {
+function reachesLevel(level: unknown, wanted: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level as LogLevel) >= LOG_LEVELS.indexOf(wanted);
 }
 
@@ -67,6 +67,7 @@ export function causeOf(call: Call, options: CauseOptions): Cause {
       const shown = forClient(call, message);
       if (shown !== undefined) exchange.notify(withParams(shown, options.shown(call, shown.params)));
     },
+    deferred: () => exchange.hold(),
     ask: ({ method, params }) => ask(exchange, method, options.shown(call, params), options.humanMs),
   };
 }

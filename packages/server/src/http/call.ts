@@ -125,6 +125,10 @@ export class HttpCall implements Exchange, OpenCall {
     return true;
   }
 
+  hold(): void {
+    if (!this.cancelled) this.#channel.startStream();
+  }
+
   notify(message: JsonRpcNotification): void {
     if (!this.cancelled) this.#channel.notify(JSON.stringify(message));
   }

@@ -101,6 +101,9 @@ export class StdioCall implements Exchange {
     for (const listener of this.#listeners) listener();
   }
 
+  /** A pipe cannot be left and come back to. */
+  hold(): void {}
+
   notify(message: JsonRpcNotification): void {
     if (!this.cancelled) this.#host.write(message);
   }
