@@ -39,13 +39,13 @@ const LISTS: ReadonlySet<string> = new Set([
   'resources/templates/list',
 ]);
 
-/** Served here, and only in the era that knows them. */
-const OWN: Readonly<Record<string, Exchange['era']>> = {
-  'logging/setLevel': 'session',
-  'resources/subscribe': 'session',
-  'resources/unsubscribe': 'session',
-  'subscriptions/listen': 'stateless',
-};
+/** What a client says about its own session or stream. */
+const OWN: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'subscriptions/listen',
+]);
 
 /** Opening and keep-alive of the other era: unknown in this one. */
 const FOREIGN: Readonly<Record<Exchange['era'], ReadonlySet<string>>> = {
@@ -73,7 +73,7 @@ export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
     if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
     if (LISTS.has(method)) return list;
     if (method === 'tasks/list' && exchange.era === 'session') return taskList;
-    return Object.hasOwn(OWN, method) ? session : call;
+    return OWN.has(method) ? session : call;
   };
 
   return {
