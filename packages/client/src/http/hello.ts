@@ -6,7 +6,6 @@
 import {
   isObject,
   isSessionRevision,
-  isStatelessRevision,
   LATEST_SESSION,
   LATEST_STATELESS,
   META_SERVER_INFO,
@@ -16,7 +15,7 @@ import {
 } from '@sallyport/wire';
 import { ask, errorOf } from '../ask.ts';
 import { UpstreamError, type Outgoing, type Pending, type ServerFacts } from '../leg.ts';
-import { envelope, OtherEraError, supportedOf, type Hello } from '../stdio/hello.ts';
+import { choose, envelope, facts, OtherEraError, strings, supportedOf, type Hello } from '../stdio/hello.ts';
 
 /** Sends a request of the handshake: nothing tells the server when it is given up. */
 export type SendHello = (outgoing: Outgoing, revision: StatelessRevision | undefined) => Pending;
@@ -87,24 +86,4 @@ async function say(
 function asRefusal(error: unknown): unknown {
   if (!(error instanceof UpstreamError) || (error.status !== 401 && error.status !== 403)) return error;
   return new UpstreamError('unauthorized', error.message, { status: error.status, cause: error });
-}
-
-function choose(revisions: readonly string[]): StatelessRevision {
-  const revision = revisions.toSorted().findLast(isStatelessRevision);
-  if (revision !== undefined) return revision;
-  throw new OtherEraError(`The server speaks ${revisions.slice(0, 10).join(', ') || 'no revision at all'}.`, revisions);
-}
-
-function facts(info: unknown, result: JsonObject, revisions: readonly string[]): ServerFacts {
-  const { capabilities, instructions } = result as { capabilities?: unknown; instructions?: unknown };
-  return {
-    info: isObject(info) ? info : {},
-    capabilities: isObject(capabilities) ? capabilities : {},
-    instructions: typeof instructions === 'string' ? instructions : undefined,
-    revisions,
-  };
-}
-
-function strings(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }

@@ -109,10 +109,11 @@ export function supportedOf(error: JsonRpcErrorObject | undefined): readonly str
   return Array.isArray(supported) ? strings(supported) : undefined;
 }
 
-function choose(revisions: readonly string[]): StatelessRevision {
+/** The latest stateless revision of those that a server names. Throws `OtherEraError` when it names none. */
+export function choose(revisions: readonly string[]): StatelessRevision {
   const revision = revisions.toSorted().findLast(isStatelessRevision);
   if (revision !== undefined) return revision;
-  throw new OtherEraError(`The server speaks ${revisions.join(', ') || 'no revision at all'}.`, revisions);
+  throw new OtherEraError(`The server speaks ${revisions.slice(0, 10).join(', ') || 'no revision at all'}.`, revisions);
 }
 
 /** A request that is not cancelled when its time is over: `initialize` must not be, and a probe need not be. */
@@ -130,7 +131,8 @@ function quietly(
   return ask(leg, method, params, { timeoutMs });
 }
 
-function facts(info: unknown, result: JsonObject, revisions: readonly string[]): ServerFacts {
+/** What a greeting says of its server; members of another type count as absent. */
+export function facts(info: unknown, result: JsonObject, revisions: readonly string[]): ServerFacts {
   const { capabilities, instructions } = result as { capabilities?: unknown; instructions?: unknown };
   return {
     info: isObject(info) ? info : {},
@@ -140,7 +142,8 @@ function facts(info: unknown, result: JsonObject, revisions: readonly string[]):
   };
 }
 
-function strings(value: unknown): string[] {
+/** The texts of a list that a server sent; nothing for what is no list. */
+export function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }
 
