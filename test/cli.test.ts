@@ -356,8 +356,9 @@ describe('which gateway', () => {
   it('says that it has read an older version of the file, and ends a call with 5 when it goes away', async () => {
     const env = otherState('older');
     const file = await writeMoody('older-config');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/}$/, ',"reload":"off"}'));
     await using running = (await serve(file, environment(env))).running;
-    await writeFile(file, (await readFile(file, 'utf8')).replace('}}}', '}},"strict":true}'));
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"off"', '"off","strict":true'));
     const pidFile = join(home.path, 'moody.pid');
     await rm(pidFile, { force: true });
     await using calling = start(process.execPath, [bin, 'call', 'moody__hang'], {

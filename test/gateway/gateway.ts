@@ -1,5 +1,5 @@
 /** A gateway in this process, on a configuration given as a value, with what it logs kept for tests. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGateway, loadConfig } from 'sallyport';
@@ -24,6 +24,8 @@ export interface Started extends AsyncDisposable {
 }
 
 export interface StartOptions {
+  /** Keeps the configuration in this file, and takes over what is written there. */
+  readonly file?: string;
   /** Where state is kept; a folder of its own, gone afterwards, without it. */
   readonly stateDirectory?: string;
 }
@@ -33,28 +35,37 @@ export async function temporaryFolder(): Promise<{ readonly path: string } & Asy
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
+/** What a configuration file of these tests holds. */
+export function configurationText(configuration: Record<string, unknown>): string {
+  return JSON.stringify({ listen: { port: 0 }, auth: { mode: 'none' }, store: 'memory', ...configuration });
+}
+
 /** Starts with no key, on a port of its own. `configuration` is what a file would hold. */
 export async function startGateway(
   configuration: Record<string, unknown>,
   options: StartOptions = {},
 ): Promise<Started> {
-  const whole = { listen: { port: 0 }, auth: { mode: 'none' }, store: 'memory', ...configuration };
-  const bytes = new TextEncoder().encode(JSON.stringify(whole));
-  const { config } = await loadConfig({
-    file: FILE,
-    env: {},
-    cwd: process.cwd(),
-    home: process.cwd(),
-    files: {
-      exists: async (path) => path === FILE,
-      read: async (path) => {
-        if (path !== FILE) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-        return bytes;
+  const text = configurationText(configuration);
+  const path = options.file ?? FILE;
+  if (options.file !== undefined) await writeFile(path, text);
+  const bytes = new TextEncoder().encode(text);
+  const load = (): ReturnType<typeof loadConfig> =>
+    loadConfig({
+      file: path,
+      env: {},
+      cwd: process.cwd(),
+      home: process.cwd(),
+      files: {
+        exists: async (asked) => asked === path,
+        read: async (asked) => {
+          if (asked !== path) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+          return options.file === undefined ? bytes : await readFile(path);
+        },
+        checkTrusted: async (asked) => ({ realPath: asked, readableByOthers: false }),
+        readSecret: () => Promise.reject(new Error('ENOENT')),
       },
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      readSecret: () => Promise.reject(new Error('ENOENT')),
-    },
-  });
+    });
+  const { config, hash } = await load();
   const log = createInbox<LogLine>();
   const folder = options.stateDirectory === undefined ? await temporaryFolder() : undefined;
   const gateway = await createGateway({
@@ -64,6 +75,7 @@ export async function startGateway(
     version: '0.0.0',
     log: (level, text, detail = {}) => log.push({ level, text, detail }),
     now: Date.now,
+    ...(options.file !== undefined && { file: { path, hash, load } }),
   });
   const { port } = await gateway.listen();
   return {
@@ -94,6 +106,7 @@ export async function ask(
     transport: 'http',
     endpoint: '/mcp',
     principal: { issuer: 'local', subject, roles: [] },
+    local: { folder: undefined },
     client: { info: undefined, capabilities: {} },
     logLevel: undefined,
     session: undefined,

@@ -17,7 +17,7 @@ export interface Connected {
   /** Which callers the leg is for. */
   readonly serves: readonly Era[];
   readonly pid: number | undefined;
-  /** Lines of stdout that were no message, so far. */
+  /** What came and was no message, so far. */
   readonly noiseLines: () => number;
 }
 

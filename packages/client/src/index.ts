@@ -1,9 +1,12 @@
-/** Talk to any MCP server: over stdio and Streamable HTTP, in both eras, started when wanted and kept alive. */
+/** Talk to any MCP server: over any transport, in both eras, started when wanted and kept alive. */
 
 export { createUpstream } from './supervise.ts';
 export type {
+  GuessedTransport,
   HttpTarget,
+  SseTarget,
   StdioTarget,
+  Target,
   Upstream,
   UpstreamEvents,
   UpstreamOptions,
@@ -11,6 +14,7 @@ export type {
   UpstreamStatus,
   Verdict,
   VerdictStore,
+  WsTarget,
 } from './upstream.ts';
 export { UpstreamError } from './leg.ts';
 export type {

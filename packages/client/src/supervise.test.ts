@@ -192,6 +192,21 @@ describe('starting', () => {
     });
   });
 
+  it.each(['one after the other', 'both with one leg'])('keeps one of two legs that serve both: %s', async (how) => {
+    const { upstream, connector } = supervised({ isShared: false });
+    const wanted = [upstream.leg('session'), upstream.leg('stateless')];
+    await new Promise(setImmediate);
+    const first = fakeLeg('session');
+    const second = how === 'both with one leg' ? first : fakeLeg('session');
+    const serves: Era[] = ['session', 'stateless'];
+    connector.starts.forEach(({ resolve }, index) => {
+      resolve({ ...connector.connected(index === 0 ? first : second), serves });
+    });
+    expect(await Promise.all(wanted)).toEqual([first, first]);
+    expect(upstream.legs).toEqual([first]);
+    expect([first.ended, second.ended]).toEqual(first === second ? [[], []] : [[], ['close']]);
+  });
+
   it('happens for each era where a leg serves one', async () => {
     const { upstream, connector } = supervised({ isShared: false });
     const [session, stateless] = [fakeLeg('session'), fakeLeg('stateless')];
@@ -331,6 +346,21 @@ describe('idling', () => {
     expect(leg.ended).toEqual([]);
     leg[what] = 0;
     await time.pass(2000);
+    expect(leg.ended).toEqual(['close']);
+  });
+
+  it('is put off by each that holds it, until it is let go', async () => {
+    const { upstream, time, leg } = await up();
+    const [one, other] = [upstream.hold(), upstream.hold()];
+    await time.pass(10_000);
+    one();
+    one();
+    await time.pass(10_000);
+    expect(leg.ended).toEqual([]);
+    other();
+    await time.pass(900);
+    expect(leg.ended).toEqual([]);
+    await time.pass(200);
     expect(leg.ended).toEqual(['close']);
   });
 

@@ -8,9 +8,8 @@ import type { Era } from '@sallyport/wire';
 import { createBackoff, type Backoff } from './backoff.ts';
 import { unrefTimer, type SetTimer } from './clock.ts';
 import type { Connected, Connector } from './connector.ts';
-import { createHttpConnector } from './http/connector.ts';
+import { createConnector } from './connectors.ts';
 import { UpstreamError, type Leg, type LegEvents } from './leg.ts';
-import { createStdioConnector } from './stdio/connector.ts';
 import type { Upstream, UpstreamOptions, UpstreamState, UpstreamStatus } from './upstream.ts';
 
 /** A leg that goes down sooner than this has not been a success. */
@@ -39,13 +38,6 @@ export function createUpstream(options: UpstreamOptions, parts?: Partial<Supervi
   });
 }
 
-function createConnector(upstream: UpstreamOptions, monotonic: () => number): Connector {
-  const { target } = upstream;
-  return target.kind === 'stdio'
-    ? createStdioConnector({ upstream, target, monotonic })
-    : createHttpConnector({ upstream, target, monotonic });
-}
-
 /** A leg that is up. */
 interface Running extends Connected {
   readonly upAtMs: number;
@@ -63,6 +55,8 @@ class SupervisedUpstream implements Upstream {
   #closing: Promise<void> | undefined;
   #closed = false;
   #lastUseMs = 0;
+  /** How many say that it is in use though nothing is under way. */
+  #holds = 0;
   #takeBackIdle: (() => void) | undefined;
   #takeBackRestart: (() => void) | undefined;
   #lastError: string | undefined;
@@ -111,6 +105,17 @@ class SupervisedUpstream implements Upstream {
       retryInMs: this.#anyRunning() === undefined ? this.#backoff.retryInMs() : 0,
       restarts: Math.max(0, this.#starts - 1),
       noiseLines: this.#pastNoiseLines + this.#distinct().reduce((sum, { noiseLines }) => sum + noiseLines(), 0),
+    };
+  }
+
+  hold(): () => void {
+    this.#holds++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#holds--;
+      this.#lastUseMs = this.#parts.monotonic();
     };
   }
 
@@ -174,9 +179,17 @@ class SupervisedUpstream implements Upstream {
     }
     const nowMs = this.#parts.monotonic();
     const running: Running = { ...connected, upAtMs: nowMs };
+    // A leg that is up already stays the one for its era; two that were started at once may turn out to be for the same.
+    const served = connected.serves.filter((era) => !this.#running.has(era));
+    const other = this.#running.get(
+      connected.serves.includes(attempt.preferred) ? attempt.preferred : connected.leg.era,
+    );
+    if (served.length === 0 && other !== undefined) {
+      if (other.leg !== connected.leg) this.#letEnd(running);
+      return other.leg;
+    }
     attempt.running = running;
-    // A leg that is up already stays the one for its era.
-    for (const era of connected.serves) if (!this.#running.has(era)) this.#running.set(era, running);
+    for (const era of served) this.#running.set(era, running);
     this.#last = connected;
     this.#lastError = undefined;
     this.#lastUseMs = nowMs;
@@ -260,7 +273,7 @@ class SupervisedUpstream implements Upstream {
     const all = this.#distinct();
     if (all.length === 0) return;
     const nowMs = this.#parts.monotonic();
-    if (all.some(({ leg }) => leg.inFlight > 0 || leg.subscriptions > 0)) this.#lastUseMs = nowMs;
+    if (this.#holds > 0 || all.some(({ leg }) => leg.inFlight > 0 || leg.subscriptions > 0)) this.#lastUseMs = nowMs;
     const leftMs = this.#lastUseMs + this.#options.idleMs - nowMs;
     if (leftMs > 0) {
       this.#expectIdle(leftMs);
@@ -269,12 +282,16 @@ class SupervisedUpstream implements Upstream {
     this.#backoff.succeeded();
     for (const running of all) {
       this.#forget(running);
-      this.#ending.set(
-        running,
-        running.leg.close().finally(() => this.#ending.delete(running)),
-      );
+      this.#letEnd(running);
     }
     this.#options.events.log('info', `The server "${this.name}" was idle and is stopped until it is wanted again.`);
+  }
+
+  #letEnd(running: Running): void {
+    this.#ending.set(
+      running,
+      running.leg.close().finally(() => this.#ending.delete(running)),
+    );
   }
 
   #distinct(): readonly Running[] {

@@ -15,16 +15,35 @@ export interface StdioTarget {
   readonly cwd: string;
 }
 
-export interface HttpTarget {
-  readonly kind: 'http';
+/** Where a server is reached over the network. */
+interface RemoteTarget {
   readonly url: URL;
   /** Sent to this origin alone; lower case. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Streamable HTTP. */
+export interface HttpTarget extends RemoteTarget {
+  readonly kind: 'http';
+  /** Which of the two transports over HTTP it is was not configured: legacy HTTP+SSE is tried where this one fails. */
+  readonly guess?: boolean;
+}
+
+/** The transport of 2024-11-05: an event stream, and a POST for each message. Session era alone. */
+export interface SseTarget extends RemoteTarget {
+  readonly kind: 'sse';
+}
+
+/** stdio's framing in text frames. `url` is `ws:` or `wss:`. */
+export interface WsTarget extends RemoteTarget {
+  readonly kind: 'ws';
+}
+
+export type Target = StdioTarget | HttpTarget | SseTarget | WsTarget;
+
 export interface UpstreamOptions {
   readonly name: string;
-  readonly target: StdioTarget | HttpTarget;
+  readonly target: Target;
   readonly era: 'auto' | Era;
   readonly connectTimeoutMs: number;
   /** 0 = never. */
@@ -41,10 +60,14 @@ export interface UpstreamOptions {
   readonly now: () => number;
 }
 
+export type GuessedTransport = 'http' | 'sse';
+
 /** The eras that a server was found to speak, and when. Kept across restarts of the gateway. */
 export interface Verdict {
   readonly eras: readonly Era[];
   readonly atMs: number;
+  /** Which transport it was found with, where that was guessed. Stored with the rest. */
+  readonly transport?: GuessedTransport;
 }
 
 export interface VerdictStore {
@@ -88,6 +111,11 @@ export interface Upstream {
   /** Those that are up now. */
   readonly legs: readonly Leg[];
   status(): UpstreamStatus;
+  /**
+   * It is in use though no request is under way, as by a task that the server works on: it is not stopped for idleness
+   * until what is returned was called. A server that goes down is restarted as ever. Each hold counts; release it once.
+   */
+  hold(): () => void;
   close(): Promise<void>;
   destroy(): void;
 }

@@ -2,14 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import type { Era } from '@sallyport/wire';
-import type { HttpTarget, StdioTarget, VerdictStore } from './upstream.ts';
+import type { GuessedTransport, Target, Verdict, VerdictStore } from './upstream.ts';
 
 /** A server may have been updated since. */
 const FRESH_MS = 24 * 60 * 60 * 1000;
 
 export interface Verdicts {
-  /** The eras of a verdict that is still fresh. A store that fails is as good as an empty one. */
-  read(): Promise<readonly Era[] | undefined>;
+  /** A verdict that is still fresh. A store that fails is as good as an empty one. */
+  read(): Promise<Verdict | undefined>;
   /** In the background. */
   write(eras: readonly Era[]): void;
 }
@@ -17,25 +17,28 @@ export interface Verdicts {
 export interface VerdictsOptions {
   readonly store: VerdictStore;
   readonly key: string;
+  /** Where the transport is guessed: with which one the verdicts are found, and the only ones that count. */
+  readonly transport?: GuessedTransport;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
 }
 
-export function createVerdicts({ store, key, now, onError }: VerdictsOptions): Verdicts {
+export function createVerdicts({ store, key, transport, now, onError }: VerdictsOptions): Verdicts {
   return {
     async read() {
       try {
         const verdict = await store.get(key);
         const ageMs = verdict === undefined ? NaN : now() - verdict.atMs;
-        return ageMs >= 0 && ageMs < FRESH_MS ? verdict?.eras : undefined;
+        const isFresh = ageMs >= 0 && ageMs < FRESH_MS;
+        return isFresh && (transport === undefined || verdict?.transport === transport) ? verdict : undefined;
       } catch (error) {
         onError(error);
         return undefined;
       }
     },
     write(eras) {
-      store.put(key, { eras, atMs: now() }).catch(onError);
+      store.put(key, { eras, atMs: now(), ...(transport !== undefined && { transport }) }).catch(onError);
     },
   };
 }
@@ -44,7 +47,7 @@ export function createVerdicts({ store, key, now, onError }: VerdictsOptions): V
  * One key per server and credential. Only names of environment variables go into it: a short secret among the values
  * could be guessed from the hash.
  */
-export function verdictKey(name: string, target: StdioTarget | HttpTarget): string {
+export function verdictKey(name: string, target: Target): string {
   const facts =
     target.kind === 'stdio'
       ? [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()]

@@ -1,45 +1,102 @@
 /**
- * What the gateway tells its own user about itself: the servers and the tools, read-only. For the local key on a request from
- * this machine, straight to the listener; everybody else finds nothing here.
+ * What the gateway tells its own user about itself, and the little that it lets be done: servers, tools, state, reload. For
+ * the local key on a request from this machine, straight to the listener; everybody else finds nothing here.
  */
 
 import type { ServerResponse } from 'node:http';
-import { refusePlain, type Endpoint } from '@sallyport/server';
-import { ERRORS, wireError } from '@sallyport/wire';
+import { checkBodyHeaders, readBody, refusePlain, type Endpoint } from '@sallyport/server';
+import { ERRORS, isObject, wireError, type JsonObject } from '@sallyport/wire';
+import type { ConfigStatus, ReloadRequest, ReloadResult } from './config/reload.ts';
 import type { RoomOptions, Rooms } from './modules.ts';
 import { gatewayStatus, toolReport } from './status.ts';
 
 export const STATUS_PATH = '/api/v1/servers';
 export const TOOLS_PATH = '/api/v1/tools';
+export const SYSTEM_PATH = '/api/v1/system';
+export const RELOAD_PATH = '/api/v1/reload';
+
+const MAX_BODY_BYTES = 4096;
 
 const INTERNAL = JSON.stringify({ error: { code: 'internal', message: ERRORS.internal.message } });
 
-export interface AdminEndpointOptions extends Pick<RoomOptions, 'config' | 'env'> {
+export interface AdminEndpointOptions extends Pick<RoomOptions, 'env'> {
   readonly rooms: Rooms;
   /** Whether a request was made on this machine with the local key. */
   readonly isOwn: (arrival: Parameters<Endpoint['handle']>[0]) => boolean;
+  readonly system: () => SystemStatus;
+  readonly reload: (request: ReloadRequest) => Promise<ReloadResult>;
 }
+
+/** The gateway as a process. */
+export interface SystemStatus {
+  readonly version: string;
+  readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly startedMs: number;
+  /** Of the MCP endpoint. */
+  readonly url: string;
+  /** Absent where the configuration was given on the command line. */
+  readonly config?: ConfigStatus;
+  /** Sessions over HTTP, and connections of the other doors. */
+  readonly sessions: { readonly http: number; readonly connections: number };
+}
+
+type Arrival = Parameters<Endpoint['handle']>[0];
 
 /** The endpoints by their path. */
 export function createAdminEndpoints(options: AdminEndpointOptions): ReadonlyMap<string, Endpoint> {
-  const { config, env, rooms, isOwn } = options;
-  const reading = (value: () => unknown): Endpoint => ({
+  const { env, rooms, isOwn, system, reload } = options;
+  const forOwn = (method: 'GET' | 'POST', handle: (arrival: Arrival) => void): Endpoint => ({
     handle: (arrival) => {
       const { request, response } = arrival;
       if (!isOwn(arrival)) return refusePlain(response, wireError('no_such_path'));
-      if (request.method !== 'GET') return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET' });
-      Promise.resolve()
-        .then(value)
-        .then(
-          (body) => sendJson(response, 200, JSON.stringify(body)),
-          () => sendJson(response, 500, INTERNAL),
-        );
+      if (request.method !== method) return refusePlain(response, wireError('method_not_allowed'), { allow: method });
+      handle(arrival);
     },
   });
+  const reading = (value: () => unknown): Endpoint => forOwn('GET', ({ response }) => answer(response, value));
+  const status = (): JsonObject => gatewayStatus(rooms, env) as unknown as JsonObject;
   return new Map([
-    [STATUS_PATH, reading(() => gatewayStatus(config, rooms, env))],
-    [TOOLS_PATH, reading(() => rooms.catalog.ready().then(() => toolReport(rooms)))],
+    [STATUS_PATH, reading(status)],
+    [TOOLS_PATH, reading(() => rooms.catalog.root.ready().then(() => toolReport(rooms)))],
+    [SYSTEM_PATH, reading(() => ({ ...system(), ...status() }))],
+    [RELOAD_PATH, forOwn('POST', (arrival) => withBody(arrival, (body) => reload(reloadRequest(body))))],
   ]);
+}
+
+function reloadRequest(body: JsonObject): ReloadRequest {
+  const { confirm } = body;
+  return typeof confirm === 'string' ? { confirm } : {};
+}
+
+function answer(response: ServerResponse, value: () => unknown): void {
+  Promise.resolve()
+    .then(value)
+    .then(
+      (body) => sendJson(response, 200, JSON.stringify(body)),
+      () => sendJson(response, 500, INTERNAL),
+    );
+}
+
+function withBody({ request, response }: Arrival, act: (body: JsonObject) => unknown): void {
+  const problem = checkBodyHeaders(request, MAX_BODY_BYTES);
+  if (problem !== undefined) return refusePlain(response, problem);
+  readBody(request, MAX_BODY_BYTES, (read) => {
+    if (read === undefined) return void response.destroy();
+    if ('key' in read) return refusePlain(response, read);
+    const body = parsed(read.text);
+    if (body === undefined) return refusePlain(response, wireError('parse'));
+    answer(response, () => act(body));
+  });
+}
+
+function parsed(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Answers with JSON that nobody keeps. */

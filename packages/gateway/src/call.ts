@@ -27,10 +27,23 @@ export interface Target {
   readonly argumentRules?: ArgumentRules;
 }
 
+/** One of several children or upstream sessions of a server that its clients do not share. */
+export interface Instance {
+  /** Names its owner: no two owners have the same. */
+  readonly key: string;
+  /** `principalKey` of the owner. */
+  readonly owner: string;
+  /** The owner's project folder, absolute, where the server works on one. */
+  readonly root?: string;
+}
+
 export interface Call {
-  readonly exchange: Exchange;
+  /** What was asked. A step that takes out what was meant for the gateway puts the rest here. */
+  exchange: Exchange;
   /** Set by `resolve`. */
   target?: Target;
+  /** Set by `isolate`; absent: the instance that everybody shares. */
+  instance?: Instance;
 }
 
 export type Next = (call: Call) => Promise<Answer>;

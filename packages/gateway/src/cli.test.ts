@@ -53,6 +53,17 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',
     },
+    processes: {
+      self: ['node', 'sallyport'],
+      platform: 'linux',
+      uid: 1000,
+      detach: () => Promise.reject(new Error('nothing is started')),
+      isAlive: () => false,
+      terminate: () => undefined,
+      run: async () => ({ code: 127, stderr: '' }),
+      watch: () => () => undefined,
+      delay: async () => undefined,
+    },
   };
   const code = await run(argv, system);
   return { code, stdout: out.join(''), stderr: err.join(''), asked };

@@ -6,32 +6,29 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { ensurePrivateDirectory } from '@sallyport/host';
 import {
   createFailureLimit,
   createKeyAuthenticate,
   createKeyTable,
-  createListener,
-  createShield,
-  LISTENER_LIMITS,
-  McpEndpoint,
-  openStdioDoor,
   refusePlain,
-  SESSION_LIMITS,
-  SessionTable,
+  type Arrival,
   type Authenticate,
   type KeyTable,
-  type Listener,
   type Principal,
   type PublicRoute,
   type StdioDoor,
 } from '@sallyport/server';
-import { MAX_JSON_MEMBERS, wireError, type MessageLimits } from '@sallyport/wire';
-import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
+import { wireError } from '@sallyport/wire';
+import { createAdminEndpoints, sendJson, type SystemStatus } from './admin-endpoints.ts';
 import type { Config } from './config/index.ts';
+import { Reloader, type ReloadOptions, type ReloadRequest, type ReloadResult } from './config/reload.ts';
 import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
+import { Doors, within } from './doors.ts';
 import { createRooms, type Rooms } from './modules.ts';
 import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
@@ -46,6 +43,8 @@ export interface GatewayOptions {
   readonly version: string;
   readonly log: Log;
   readonly now: () => number;
+  /** The file that the configuration came from, and how to read it again. Absent: it was given otherwise, and stays. */
+  readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'>;
 }
 
 export interface Gateway {
@@ -54,8 +53,10 @@ export interface Gateway {
   readonly rooms: Rooms;
   /** Opens the HTTP door. Resolves with the address that it got. */
   listen(): Promise<AddressInfo>;
-  /** Serves one client over this process's stdio. */
-  serveStdio(input: Readable, output: Writable): StdioDoor;
+  /** Serves one client over this process's stdio, which works in a folder. */
+  serveStdio(input: Readable, output: Writable, folder: string): StdioDoor;
+  /** Reads the configuration again and takes it over. Never rejects. */
+  reload(request?: ReloadRequest): Promise<ReloadResult>;
   /** Stops in order: no new calls, those under way end, children are given their time. Idempotent. */
   close(): Promise<void>;
   /** Ends all children now: for a process that is about to end anyway. */
@@ -83,6 +84,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     info: { name: 'sallyport', title: 'Sallyport', version: options.version },
     cursorKey: deriveKey(master, 'cursor'),
     handleKey: deriveKey(master, 'handle'),
+    stateKey: deriveKey(master, 'request-state'),
+    emptyFolder: await emptyFolder(stateDirectory),
   });
   await rooms.catalog.open();
   const localKey = config.auth.mode === 'key' ? await openLocalKey({ directory: need(stateDirectory) }) : undefined;
@@ -100,6 +103,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 function need(stateDirectory: string | undefined): string {
   if (stateDirectory === undefined) throw new Error('Keys need a state directory.');
   return stateDirectory;
+}
+
+/** In the state; without one nothing is kept, and a folder that is not there is as empty. */
+async function emptyFolder(stateDirectory: string | undefined): Promise<string> {
+  if (stateDirectory === undefined) return join(tmpdir(), 'sallyport-empty');
+  const folder = join(stateDirectory, 'empty');
+  await ensurePrivateDirectory(folder);
+  return folder;
 }
 
 async function openStore({ config, stateDirectory, now }: GatewayOptions): Promise<Store> {
@@ -139,11 +150,10 @@ class RunningGateway implements Gateway {
   readonly localKey: string | undefined;
   readonly rooms: Rooms;
   readonly #parts: Parts;
-  readonly #sessions: SessionTable;
-  readonly #endpoint: McpEndpoint;
-  #listener: Listener | undefined;
+  readonly #doors: Doors;
+  readonly #reloader: Reloader | undefined;
+  readonly #startedMs: number;
   #port = 0;
-  #door: StdioDoor | undefined;
   #refresh: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #draining = false;
@@ -152,87 +162,61 @@ class RunningGateway implements Gateway {
     this.#parts = parts;
     this.localKey = parts.localKey;
     this.rooms = parts.rooms;
-    const { config, now } = parts.options;
-    const { served } = parts.rooms;
-    this.#sessions = new SessionTable(
-      { ...SESSION_LIMITS, max: config.limits.sessions, ...config.sessions },
-      { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
-      now,
-    );
-    this.#endpoint = new McpEndpoint({
-      endpoint: config.listen.path,
-      served,
-      sessions: this.#sessions,
-      maxBodyBytes: config.limits.bodyBytes,
-      messageLimits: this.#messageLimits,
-      resumeMs: SESSION_LIMITS.resumeMs,
-    });
-  }
-
-  async listen(): Promise<AddressInfo> {
-    const { config, env, now, log } = this.#parts.options;
-    const { listen, limits } = config;
-    const shield = createShield({
-      ...listen,
-      publicUrl: listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl),
-    });
-    const admin = createAdminEndpoints({
+    const { config, file, log, now } = parts.options;
+    const { served, catalog } = parts.rooms;
+    this.#startedMs = now();
+    this.#doors = new Doors({
       config,
-      env,
-      rooms: this.rooms,
-      isOwn: ({ request, principal }) =>
-        principal.subject === LOCAL.subject &&
-        shield.isLocal({ peer: request.socket.remoteAddress, headers: request.headers }),
-    });
-    const listener = createListener({
-      shield,
+      served,
       authenticate: this.#authenticate(),
-      endpoint: (path) => (path === listen.path ? this.#endpoint : admin.get(path)),
-      isMcpPath: (path) => path === listen.path || path.startsWith(`${listen.path}/`),
+      place: (path, query) => {
+        const placed = catalog.place(path, query);
+        return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
+      },
+      admin: (isLocal) => this.#admin(isLocal),
       routes: {
         '/healthz': { handle: constantRoute(200, () => '{"status":"ok"}'), hostExempt: true },
         '/readyz': { handle: (request, response) => this.#ready(request, response), hostExempt: true },
         [CHALLENGE_PATH]: { handle: (request, response) => this.#challenge(request, response), hostExempt: false },
       },
-      limits: {
-        ...LISTENER_LIMITS,
-        headerBytes: limits.headerBytes,
-        headerTimeoutMs: limits.headerTimeoutMs,
-        bodyTimeoutMs: limits.bodyTimeoutMs,
-        connectionsPerAddress: limits.connections,
-      },
-      onSweep: () => {
-        this.#endpoint.sweep(now());
-        this.#sessions.sweep();
-      },
+      now,
     });
-    const address = await listener.listen(listen.host, listen.port);
-    this.#listener = listener;
+    this.#reloader =
+      file &&
+      new Reloader({
+        ...file,
+        config,
+        apply: (next) => this.#apply(next),
+        onResult: () => undefined,
+        log,
+        now,
+      });
+  }
+
+  async listen(): Promise<AddressInfo> {
+    const address = await this.#doors.listen();
     this.#port = address.port;
-    const { keys } = this.#parts;
-    if (keys !== undefined) {
-      this.#refresh = setInterval(() => {
-        keys
-          .refresh()
-          .catch((error: unknown) => log('error', 'the keys could not be read again', { error: String(error) }));
-      }, KEY_REFRESH_MS).unref();
-    }
-    this.#startEager();
+    const { keys, options } = this.#parts;
+    if (keys !== undefined) this.#refresh = setInterval(() => void this.#refreshKeys(keys), KEY_REFRESH_MS).unref();
+    this.#startEager(options.config);
+    await this.#reloader?.start();
     return address;
   }
 
-  serveStdio(input: Readable, output: Writable): StdioDoor {
-    const { config } = this.#parts.options;
-    this.#door = openStdioDoor({
-      input,
-      output,
-      served: this.rooms.served,
-      principal: LOCAL,
-      maxLineBytes: config.limits.bodyBytes,
-      messageLimits: this.#messageLimits,
-    });
-    this.#startEager();
-    return this.#door;
+  serveStdio(input: Readable, output: Writable, folder: string): StdioDoor {
+    const door = this.#doors.serveStdio(input, output, LOCAL, folder);
+    this.#startEager(this.#parts.options.config);
+    void this.#reloader?.start();
+    return door;
+  }
+
+  async reload(request: ReloadRequest = {}): Promise<ReloadResult> {
+    return this.#reloader === undefined
+      ? {
+          status: 'refused',
+          message: 'The configuration was given on the command line: there is no file to read again.',
+        }
+      : await this.#reloader.reload(request);
   }
 
   close(): Promise<void> {
@@ -244,15 +228,10 @@ class RunningGateway implements Gateway {
     this.rooms.destroy();
   }
 
-  get #messageLimits(): MessageLimits {
-    const { depth, batch } = this.#parts.options.config.limits;
-    return { depth, batch, members: MAX_JSON_MEMBERS };
-  }
-
   /** Servers that want to be up, and those that nothing is known of yet: so the first list need not wait for them. */
-  #startEager(): void {
-    void this.rooms.catalog.ready();
-    for (const server of this.#parts.options.config.servers) {
+  #startEager(config: Config): void {
+    void this.rooms.catalog.root.ready();
+    for (const server of config.servers) {
       if (!server.enabled || server.start !== 'eager') continue;
       this.rooms.upstreams.leg(server.name, 'stateless').catch((error: unknown) => {
         this.#parts.options.log('warn', 'a server could not be started', { server: server.name, error: String(error) });
@@ -260,21 +239,24 @@ class RunningGateway implements Gateway {
     }
   }
 
+  /** Nothing of what can fail is left when the rooms take it over. */
+  async #apply(config: Config): Promise<void> {
+    this.#doors.sessions.endAt(new Set(this.rooms.replace(config)));
+    this.#startEager(config);
+  }
+
   async #close(): Promise<void> {
     const { options, keys, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
     const { drainMs } = options.config.limits;
+    const reloaded = this.#reloader?.close();
     const idle = rooms.drain();
-    // No call stands behind these streams: nothing is waited for.
-    this.#endpoint.drain();
-    const closed = this.#listener?.close(drainMs);
+    const drained = this.#doors.drain(drainMs);
     await within(idle, drainMs);
-    // An answer is written after its call is over.
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#sessions.close();
-    this.#door?.close();
-    await closed;
+    await drained;
+    await reloaded;
+    this.#doors.close();
     await within(rooms.close(), drainMs);
     rooms.destroy();
     await keys?.close();
@@ -288,6 +270,41 @@ class RunningGateway implements Gateway {
     }
     const failures = createFailureLimit(options.config.limits.failedAuthentications, options.now);
     return createKeyAuthenticate({ keys, failures, issuer: LOCAL.issuer });
+  }
+
+  /** Also when they could not be read: those that are known expire meanwhile. */
+  async #refreshKeys(keys: KeyTable): Promise<void> {
+    await keys
+      .refresh()
+      .catch((error: unknown) =>
+        this.#parts.options.log('error', 'the keys could not be read again', { error: String(error) }),
+      );
+    this.#doors.recheck();
+  }
+
+  #admin(isLocal: (arrival: Arrival) => boolean): ReturnType<typeof createAdminEndpoints> {
+    const { env } = this.#parts.options;
+    return createAdminEndpoints({
+      env,
+      rooms: this.rooms,
+      isOwn: (arrival) => arrival.principal.subject === LOCAL.subject && isLocal(arrival),
+      system: () => this.#system(),
+      reload: (request) => this.reload(request),
+    });
+  }
+
+  #system(): SystemStatus {
+    const { config, version } = this.#parts.options;
+    const { connections, sessions } = this.#doors;
+    const { host, path } = config.listen;
+    return {
+      version,
+      pid: process.pid,
+      startedMs: this.#startedMs,
+      url: gatewayUrl(host, this.#port, path),
+      ...(this.#reloader && { config: this.#reloader.status() }),
+      sessions: { http: sessions.size, connections: connections.size },
+    };
   }
 
   #ready(request: IncomingMessage, response: ServerResponse): void {
@@ -304,12 +321,11 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** Waits for something, and no longer than so many milliseconds. */
-async function within(what: Promise<unknown>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([what, promise]);
-  clearTimeout(timer);
+/** Where a client of this machine finds it: an address that means all of them is none that can be called. */
+export function gatewayUrl(host: string, port: number, path: string): string {
+  const reachable =
+    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
+  return `http://${reachable}:${port}${path}`;
 }
 
 const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';

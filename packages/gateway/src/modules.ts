@@ -3,19 +3,20 @@
  * needs of the others. Nothing is started here.
  */
 
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash, randomBytes, type KeyObject } from 'node:crypto';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
 import { LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
 import { createAdmit, Drain } from './admission/index.ts';
-import { createBridge } from './bridge/index.ts';
+import { createBridge, type Bridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
 import { TASK_STATUS } from './call.ts';
 import {
   CatalogRoom,
   LIST_KINDS,
-  ownerOfUri,
   type CatalogOptions,
   type CatalogServer,
+  type CatalogView,
+  type Setup,
   type ListKind,
 } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
@@ -25,6 +26,8 @@ import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { seal, unseal } from './credentials/index.ts';
 import type { LogFailure } from './errors.ts';
+import { createIsolate, sessionKey } from './isolation/index.ts';
+import { boundTo, Projects } from './isolation/project.ts';
 import { createPipeline, type Pipeline, type Steps } from './pipeline.ts';
 import type { Store, StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
@@ -32,7 +35,7 @@ import { createSessionStep } from './subscriptions/session-step.ts';
 import { TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import type { Log } from './telemetry/index.ts';
-import { ask, causeOf } from './upstream/cause.ts';
+import { ask, causeOf, unasked } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamRoomOptions, type UpstreamServer } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
 import { createSend, statusFor, type SendOptions } from './upstream/send.ts';
@@ -46,6 +49,10 @@ export interface RoomOptions {
   readonly info: JsonObject;
   readonly cursorKey: KeyObject;
   readonly handleKey: KeyObject;
+  /** What clients bring back in `requestState`. */
+  readonly stateKey: KeyObject;
+  /** A folder with nothing in it. */
+  readonly emptyFolder: string;
   readonly now: () => number;
 }
 
@@ -53,6 +60,10 @@ export interface Rooms {
   readonly served: Served;
   readonly catalog: CatalogRoom;
   readonly upstreams: UpstreamRoom;
+  /** The configuration in force. */
+  readonly config: Config;
+  /** Takes another configuration over: what did not change goes on, calls under way end as they began. */
+  replace(config: Config): readonly string[];
   /** From now on new calls are refused; resolves when none is under way. */
   drain(): Promise<void>;
   /** Ends what is open in order. */
@@ -70,31 +81,60 @@ class Assembly implements Rooms {
   readonly catalog: CatalogRoom;
   readonly served: Served;
   readonly #options: RoomOptions;
+  #config: Config;
   /** Enabled ones, in configuration order. */
-  readonly #servers: readonly ServerConfig[];
+  #servers: readonly ServerConfig[];
   readonly #sessions: Set<Session> = new Set();
   readonly #admission: Drain = new Drain();
   readonly #subscriptions: SubscriptionsRoom;
   readonly #tasks: TaskRoom;
+  readonly #projects: Projects;
+  readonly #bridge: Bridge;
 
   constructor(options: RoomOptions) {
     this.#options = options;
-    this.#servers = options.config.servers.filter((server) => server.enabled);
+    this.#config = options.config;
+    this.#servers = enabledServers(options.config);
     this.upstreams = new UpstreamRoom(this.#upstreamOptions());
     this.catalog = new CatalogRoom(this.#catalogOptions());
     this.#subscriptions = new SubscriptionsRoom({
-      ownerOf: this.#ownerOf,
-      supports: (server) => this.catalog.can(server, 'resources', 'subscribe'),
+      ownerOf: (uri, endpoint) => this.catalog.view(endpoint).ownerOf(uri),
+      supports: (server) => this.catalog.root.can(server, 'resources', 'subscribe'),
       want: (server, uris) => this.upstreams.want(server, uris),
       info: options.info,
     });
     this.#tasks = new TaskRoom(this.#taskOptions());
+    this.#projects = new Projects({
+      askRoots: async (exchange) => {
+        const reply = await ask(exchange, 'roots/list', undefined, ROOTS_TIMEOUT_MS);
+        return 'result' in reply ? reply.result : undefined;
+      },
+      seal: (plain, exchange) => seal(options.stateKey, plain, boundTo(exchange)),
+      unseal: (sealed, exchange) => unseal(options.stateKey, sealed, boundTo(exchange))?.toString('utf8'),
+    });
+    this.#bridge = this.#createBridge();
     this.served = this.#serve(createPipeline(this.#steps(), this.#logFailure));
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  replace(config: Config): readonly string[] {
+    const servers = enabledServers(config);
+    const { gone, removed } = this.catalog.replace(catalogSetup(config));
+    this.upstreams.replace(servers.map(upstreamServer), config.limits.drainMs);
+    this.#config = config;
+    this.#servers = servers;
+    this.#subscriptions.serversRemoved(removed);
+    for (const endpoint of gone) this.#subscriptions.endpointGone(endpoint);
+    return gone;
   }
 
   drain(): Promise<void> {
     const idle = this.#admission.begin();
     this.#subscriptions.close();
+    this.#bridge.close();
     return idle;
   }
 
@@ -107,9 +147,10 @@ class Assembly implements Rooms {
   }
 
   #upstreamOptions(): UpstreamRoomOptions {
-    const { config, env, info, log, now, store } = this.#options;
+    const { config, emptyFolder, env, info, log, now, store } = this.#options;
     return {
       servers: this.#servers.map(upstreamServer),
+      emptyFolder,
       env,
       info,
       maxMessageBytes: config.limits.upstreamMessageBytes,
@@ -117,15 +158,18 @@ class Assembly implements Rooms {
         get: async (key) => (await store.get('verdicts', key))?.value as never,
         put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
       },
-      onUp: (server, leg) => {
+      onUp: (server, leg, instance) => {
+        // The gateway's own instance gives the lists: what it may see is what everybody may.
+        if (instance !== undefined) return this.#subscriptions.renew(server);
         // A server may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last.
         this.#refresh(server, this.upstreams.legs(server)[0] === leg ? LIST_KINDS : []);
         this.#subscriptions.renew(server);
       },
-      onNotification: (server, message) => {
+      onNotification: (server, message, instance) => {
         const kinds = kindsChangedBy(message.method);
         if (kinds.length > 0) this.#refresh(server, kinds);
-        else if (message.method === 'notifications/resources/updated') this.#subscriptions.updated(server, message);
+        else if (message.method === 'notifications/resources/updated')
+          this.#subscriptions.updated(server, message, instance?.owner);
         else if (message.method === TASK_STATUS) this.#tasks.status(server, message);
         else log('debug', 'a notification that concerns nobody', { server, method: message.method });
       },
@@ -137,10 +181,11 @@ class Assembly implements Rooms {
   #catalogOptions(): CatalogOptions {
     const { config, info, log, now, store } = this.#options;
     return {
-      servers: this.#servers.map(catalogServer),
-      naming: config.naming,
+      setup: catalogSetup(config),
+      roots: [config.listen.path, '/sse', 'stdio'],
+      watched: () => this.#subscriptions.endpoints(),
       info,
-      deadlineMs: config.limits.listDeadlineMs,
+      deadlineMs: () => this.#config.limits.listDeadlineMs,
       load: async (server) => (await store.get('catalog', server))?.value,
       save: async (server, snapshot) => void (await store.put('catalog', server, snapshot as unknown as StoreValue)),
       start: async (server) => {
@@ -149,9 +194,9 @@ class Assembly implements Rooms {
         return sourceOf(legs.length === 0 ? [leg] : legs);
       },
       problem: (server) => this.upstreams.problem(server),
-      onChanged: (kinds) => {
-        this.#subscriptions.listChanged(announced(kinds));
-        if (kinds.has('resources') || kinds.has('templates')) this.#subscriptions.ownersChanged();
+      onChanged: (endpoint, { kinds, owners }) => {
+        this.#subscriptions.listChanged(endpoint, announced(kinds));
+        if (owners) this.#subscriptions.ownersChanged(endpoint);
       },
       log,
       now,
@@ -159,87 +204,101 @@ class Assembly implements Rooms {
   }
 
   #taskOptions(): TasksOptions {
-    const { config, handleKey, log } = this.#options;
+    const { handleKey, log } = this.#options;
     return {
       seal: (plain, bound) => seal(handleKey, plain, bound),
       unseal: (sealed, bound) => unseal(handleKey, sealed, bound)?.toString('utf8'),
       textOf: resultText,
       servers: () => this.#servers.map(({ name }) => name).filter((name) => listsTasks(this.upstreams.legs(name))),
-      list: (server) => listTasks(this.upstreams.legs(server), config.limits.listDeadlineMs),
+      list: (server) => listTasks(this.upstreams.legs(server), this.#config.limits.listDeadlineMs),
       log,
     };
   }
 
   #steps(): Steps {
     const { catalog, upstreams } = this;
-    const { config, cursorKey } = this.#options;
-    const ready = (kinds: readonly ListKind[]): Promise<void> => catalog.ready(kinds);
+    const { cursorKey } = this.#options;
+    const view = (endpoint: string): CatalogView => catalog.view(endpoint);
     return {
       drain: this.#admission.step,
-      admit: createAdmit(config.limits.concurrency),
+      admit: createAdmit(() => this.#config.limits.concurrency),
       resolve: createResolve({
-        catalog: () => catalog.catalog,
-        ownerOfUri: this.#ownerOf,
-        ready,
-        completes: (server) => catalog.can(server, 'completions'),
-        servers: this.#servers.map(({ name }) => name),
+        view,
         openTaskId: (taskId, call) => this.#tasks.open(taskId, call),
       }),
       tasks: this.#tasks.step,
       taskList: this.#tasks.list,
+      isolate: createIsolate({
+        isolation: (server) => upstreams.isolation(server),
+        project: (exchange) => this.#projects.find(exchange),
+      }),
       send: createSend({
-        ready: (server, era) => upstreams.ready(server, era),
-        leg: (server, era) => upstreams.leg(server, era),
+        ready: (server, era, instance) => upstreams.ready(server, era, instance),
+        leg: (server, era, instance) => upstreams.leg(server, era, instance),
         timeouts: (server, method) => upstreams.timeouts(server, method),
         ...this.#bridging(),
       }),
       list: createList({
-        ready,
-        lists: () => catalog.lists,
+        view,
         sealCursor: (place, exchange) => seal(cursorKey, place, bearer(exchange)),
         openCursor: (cursor, exchange) => unseal(cursorKey, cursor, bearer(exchange))?.toString('utf8'),
       }),
       session: createSessionStep({
         subscriptions: this.#subscriptions,
         levelChanged: this.#levelChanged,
-        resourcesReady: () => ready(['resources', 'templates']),
+        resourcesReady: (endpoint) => view(endpoint).ready(['resources', 'templates']),
       }),
     };
   }
 
   /** Who gets what a server says meanwhile, in one era and across eras. */
   #bridging(): Pick<SendOptions, 'cause' | 'bridge'> {
-    const { humanMs } = this.#options.config.limits;
     const causeOptions = {
-      humanMs,
+      humanMs: () => this.#config.limits.humanMs,
       shown: this.#tasks.shown.bind(this.#tasks),
       taskStatus: this.#tasks.status.bind(this.#tasks),
     };
     return {
       cause: (call) => causeOf(call, causeOptions),
-      bridge: createBridge({
-        metaText,
-        ask: ({ exchange }, method, params) => ask(exchange, method, params, humanMs),
-        needLevel: (leg, level) => this.upstreams.needLevel(leg, level),
-        statusFor: (answer) => statusFor(answer, 'stateless'),
-      }),
+      bridge: (call, leg, compose) => this.#bridge.carry(call, leg, compose),
     };
+  }
+
+  #createBridge(): Bridge {
+    const { now, stateKey } = this.#options;
+    return createBridge({
+      metaText,
+      ask: ({ exchange }, method, params) => ask(exchange, method, params, this.#config.limits.humanMs),
+      unasked,
+      needLevel: (leg, level) => this.upstreams.needLevel(leg, level),
+      statusFor: (answer) => statusFor(answer, 'stateless'),
+      seal: (plain, bound) => seal(stateKey, plain, bound),
+      unseal: (sealed, bound) => unseal(stateKey, sealed, bound)?.toString('utf8'),
+      requestStateMs: this.#config.limits.requestStateMs,
+      randomId: () => randomBytes(16).toString('base64url'),
+      now,
+    });
   }
 
   #serve(pipeline: Pipeline): Served {
     const { log, info } = this.#options;
     return {
-      describe: (_visitor, era) => {
-        const { tasks, ...shared } = this.catalog.capabilities();
+      describe: ({ endpoint }, era) => {
+        const view = this.catalog.view(endpoint);
+        const { tasks, ...shared } = view.capabilities();
         const capabilities = era === 'session' && tasks !== undefined ? { ...shared, tasks } : shared;
-        return { info, capabilities, instructions: this.catalog.instructions() };
+        return { info, capabilities, instructions: view.instructions() };
       },
       handle: (exchange) => pipeline.handle(exchange),
-      notified: (message) => {
-        const only = this.#servers.length === 1 ? this.#servers[0] : undefined;
-        if (only === undefined || NOT_FOR_SERVERS.has(message.method)) {
-          log('debug', 'a notification of a client that is for no server', { method: message.method });
-        } else this.upstreams.notify(only.name, 'session', message);
+      notified: (message, session) => {
+        if (message.method === ROOTS_CHANGED && session !== undefined) this.#projects.rootsChanged(session);
+        const [only, ...others] = (session === undefined ? this.catalog.root : this.catalog.view(session.endpoint))
+          .servers;
+        if (only === undefined || others.length > 0 || NOT_FOR_SERVERS.has(message.method)) {
+          log('debug', 'a notification of a client that is for no server', {
+            method: message.method,
+          });
+        } else this.upstreams.notify(only, 'session', message);
       },
       sessionOpened: (session) => {
         this.#sessions.add(session);
@@ -250,21 +309,21 @@ class Assembly implements Rooms {
         this.#subscriptions.sessionClosed(session);
         this.#tasks.sessionClosed(session);
         this.#levelChanged();
+        this.upstreams.release(sessionKey(session));
       },
     };
   }
-
-  /** Servers answer for resources that they do not list: where there is only one, it is the one that is meant. */
-  readonly #ownerOf = (uri: string): string | undefined => {
-    const only = this.#servers.length === 1 ? this.#servers[0] : undefined;
-    return ownerOfUri(this.catalog.catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
-  };
 
   readonly #levelChanged = (): void => this.upstreams.setLevel(mostVerbose(this.#sessions));
 
   readonly #logFailure: LogFailure = (logId, call, error) => {
     const { method } = call.exchange.message;
-    const detail = { id: logId, method, target: call.target?.canonicalId, error: describeError(error) };
+    const detail = {
+      id: logId,
+      method,
+      target: call.target?.canonicalId,
+      error: describeError(error),
+    };
     this.#options.log(call.exchange.cancelled ? 'debug' : 'warn', 'a call failed', detail);
   };
 
@@ -285,8 +344,17 @@ function describeError(error: unknown): string {
   return `${error.name}: ${error.message}${detail}`;
 }
 
+const ROOTS_CHANGED = 'notifications/roots/list_changed';
+
 /** Of a client alone, or about a request that the server does not know by this number. */
-const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['notifications/roots/list_changed', 'notifications/progress']);
+const NOT_FOR_SERVERS: ReadonlySet<string> = new Set([ROOTS_CHANGED, 'notifications/progress']);
+
+/** A program answers this, not a person. */
+const ROOTS_TIMEOUT_MS = 10_000;
+
+function enabledServers(config: Config): readonly ServerConfig[] {
+  return config.servers.filter((server) => server.enabled);
+}
 
 function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
   return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));
@@ -301,13 +369,24 @@ function mostVerbose(sessions: Iterable<Session>): LogLevel | undefined {
 
 function upstreamServer(server: ServerConfig): UpstreamServer {
   const { target } = server;
-  return { ...server, target: target.kind === 'http' ? { ...target, url: new URL(target.url) } : target };
+  return {
+    ...server,
+    target: target.kind === 'stdio' ? target : { ...target, url: new URL(target.url) },
+  };
+}
+
+function catalogSetup(config: Config): Setup {
+  return {
+    servers: enabledServers(config).map(catalogServer),
+    naming: config.naming,
+    views: config.views,
+  };
 }
 
 function catalogServer(server: ServerConfig): CatalogServer {
   const { target } = server;
   const facts =
-    target.kind === 'http'
+    target.kind !== 'stdio'
       ? [target.url]
       : [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()];
   return {

@@ -29,10 +29,15 @@ describe('pages', () => {
     const features = { tools: true, resources: true, prompts: true };
     const rules = { deny: [], rename: {}, describe: {}, arguments: {} };
     const room = new CatalogRoom({
-      servers: [{ name: 'a', fingerprint: '', features, tools: rules, tags: [], overHttp: false }],
-      naming: { mode: 'prefixed', maxLength: 48 },
+      setup: {
+        servers: [{ name: 'a', fingerprint: '', features, tools: rules, tags: [], overHttp: false }],
+        naming: { mode: 'prefixed', maxLength: 48 },
+        views: {},
+      },
+      roots: ['/mcp'],
+      watched: () => [],
       info: {},
-      deadlineMs: 0,
+      deadlineMs: () => 0,
       pageSize: 4,
       load: async () => undefined,
       save: async () => undefined,
@@ -45,8 +50,7 @@ describe('pages', () => {
     await room.refresh('a', source({ tools: () => names.map(tool), prompts: () => names.map((name) => ({ name })) }));
     const bound = (exchange: Exchange): string => exchange.principal.subject;
     const step = createList({
-      ready: (kinds) => room.ready(kinds),
-      lists: () => room.lists,
+      view: (endpoint) => room.view(endpoint),
       sealCursor: (place, exchange) => seal(key, place, bound(exchange)),
       openCursor: (cursor, exchange) => unseal(key, cursor, bound(exchange))?.toString('utf8'),
     });
@@ -56,7 +60,12 @@ describe('pages', () => {
       who = 'me',
     ): ReturnType<Awaited<ReturnType<typeof paged>>['ask']> => {
       const params = cursor === undefined ? {} : { cursor };
-      const exchange = { era: 'session', message: { method, params }, principal: { subject: who } };
+      const exchange = {
+        era: 'session',
+        endpoint: '/mcp',
+        message: { method, params },
+        principal: { subject: who },
+      };
       const answer = await compose([step])({ exchange: exchange as never });
       if (answer.kind !== 'result') throw new Error('no result');
       const text = `${answer.before.toString()}0${answer.after.toString()}`;

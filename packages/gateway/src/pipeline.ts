@@ -17,6 +17,8 @@ export interface Steps {
   readonly resolve: Step;
   /** Ids of tasks are opened and sealed for this caller. */
   readonly tasks: Step;
+  /** Which instance of a server that its clients do not share. */
+  readonly isolate: Step;
   /** To the server, and the answer back. */
   readonly send: Step;
   /** The lists, from the catalogue. */
@@ -62,6 +64,7 @@ export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
     ...head,
     steps.resolve, // the target must be known before anything can be decided about it
     steps.tasks, // outside of send: what comes back is sealed whatever way it took
+    steps.isolate, // may ask the client for its project: nothing is asked for a call that is refused
     steps.send, // last: everything that could refuse has had its turn
   ]);
   const list: Next = compose([...head, steps.list]);

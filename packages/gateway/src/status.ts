@@ -14,11 +14,15 @@ export interface ServerStatus {
   readonly name: string;
   readonly description?: string;
   readonly enabled: boolean;
-  readonly transport: 'stdio' | 'http';
+  readonly transport: 'stdio' | 'http' | 'ws' | 'sse';
   readonly state: 'disabled' | 'idle' | 'starting' | 'up' | 'failed' | 'closed';
   readonly eras: readonly string[];
   readonly revision?: string;
   readonly pid?: number;
+  /** Who shares a child or an upstream session, as it is in force. */
+  readonly isolation: ServerConfig['isolation'];
+  /** Children or upstream sessions that are up or starting. */
+  readonly instances: number;
   readonly tools: number;
   readonly prompts: number;
   readonly resources: number;
@@ -55,6 +59,8 @@ export interface GatewayStatus {
   readonly servers: readonly ServerStatus[];
   readonly hidden: readonly HiddenOffer[];
   readonly catalogVersion: string;
+  /** What the operator should know, a sentence or two each. */
+  readonly notes: readonly string[];
 }
 
 /** A tool as clients see it, with what only the operator knows of it. */
@@ -82,19 +88,23 @@ export interface ToolReport {
 const CHARACTERS_PER_TOKEN = 4.7;
 
 /** `env` is the gateway's own environment, from which children get the allow-list. */
-export function gatewayStatus(config: Config, rooms: Rooms, env: RoomOptions['env']): GatewayStatus {
+export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewayStatus {
+  const { config } = rooms;
   return {
     servers: config.servers.map((server) => serverStatus(server, rooms, env)),
-    hidden: [...rooms.catalog.catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
-    catalogVersion: rooms.catalog.lists.version,
+    hidden: [...rooms.catalog.root.catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
+    catalogVersion: rooms.catalog.root.lists.version,
+    notes: config.servers
+      .filter(({ enabled }) => enabled)
+      .flatMap(({ name }) => rooms.upstreams.notes(name).map((note) => `${name}: ${note}`)),
   };
 }
 
 /** Every tool that clients see. */
 export function toolReport({ catalog }: Rooms): ToolReport {
   return {
-    catalogVersion: catalog.lists.version,
-    tools: [...catalog.catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
+    catalogVersion: catalog.root.lists.version,
+    tools: [...catalog.root.catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
       name,
       id,
       server,
@@ -116,12 +126,14 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
     ...(description !== undefined && { description }),
     enabled,
     transport: target.kind,
+    isolation: enabled ? rooms.upstreams.isolation(name) : server.isolation,
     sandbox: target.kind === 'stdio' ? ('none' as const) : ('remote' as const),
     tags,
     ...offerOf(name, rooms),
     environment: target.kind === 'stdio' ? environmentOf(target.env, env) : [],
   };
-  if (!enabled) return { ...facts, state: 'disabled', eras: [], retryInMs: 0, restarts: 0, noiseLines: 0 };
+  if (!enabled)
+    return { ...facts, state: 'disabled', eras: [], retryInMs: 0, restarts: 0, noiseLines: 0, instances: 0 };
   const { revision, pid, lastError, ...status } = rooms.upstreams.status(name);
   return {
     ...facts,
@@ -158,7 +170,7 @@ function environmentOf(configured: Readonly<Record<string, string>>, env: RoomOp
 
 /** Tools that the configuration keeps from clients. */
 function leftOut({ name, features, tools }: ServerConfig, { catalog }: Rooms): HiddenOffer[] {
-  const { hidden, tools: shown } = catalog.catalog;
+  const { hidden, tools: shown } = catalog.root.catalog;
   const known = new Set([
     ...[...shown.values()].filter(({ server }) => server === name).map(({ original }) => original),
     ...hidden.filter(({ server }) => server === name).map(({ what }) => what),

@@ -1,9 +1,10 @@
 /**
  * A child's process group: its signals and its end, and the promise that no group outlives this process. The groups are those
  * of POSIX; on Windows, which has none, only the child itself is signalled. Does not reach a grandchild that left the group
- * (setsid), nor help when this process is killed with SIGKILL: that takes a sandbox.
+ * (setsid): that takes a sandbox. When this process is itself killed with SIGKILL, a reaper does the work.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Reaper } from './reaper.ts';
 
 const POLL_MS = 20;
 const FATAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'];
@@ -14,11 +15,17 @@ export interface ProcessGroup {
   signal(signal: NodeJS.Signals): void;
   /** Resolves when the group is gone, at the latest after `waitMs`. */
   gone(waitMs: number): Promise<void>;
+  /** The group has got its last signal: the reaper need not know it any longer. Comes by itself when no member is left. */
+  release(): void;
 }
 
-/** `pid`: a process that was started with `detached`, so that it leads its group. */
-export function processGroup(pid: number): ProcessGroup {
+/**
+ * `pid`: a process that was started with `detached`, so that it leads its group. It is registered with the reaper here, so the
+ * group is to be made in the turn of the event loop that has spawned it.
+ */
+export function processGroup(pid: number, reaper?: Reaper): ProcessGroup {
   const target = process.platform === 'win32' ? pid : -pid;
+  const unwatch = reaper?.watch(pid);
   let ended = false;
   const kill = (signal: NodeJS.Signals | 0): void => {
     if (ended) return;
@@ -27,6 +34,7 @@ export function processGroup(pid: number): ProcessGroup {
     } catch (error) {
       // EPERM says that members are there which may not be signalled: the group is not gone.
       ended = (error as NodeJS.ErrnoException).code === 'ESRCH';
+      if (ended) unwatch?.();
     }
   };
   const alive = (): boolean => {
@@ -39,6 +47,7 @@ export function processGroup(pid: number): ProcessGroup {
     async gone(waitMs) {
       for (let leftMs = waitMs; leftMs > 0 && alive(); leftMs -= POLL_MS) await sleep(POLL_MS);
     },
+    release: () => unwatch?.(),
   };
 }
 

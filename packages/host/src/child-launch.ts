@@ -7,6 +7,8 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { ChildError, type ChildErrorCode } from './child-error.ts';
+import { type ProcessGroup, processGroup } from './child-group.ts';
+import type { Reaper } from './reaper.ts';
 
 export interface LaunchOptions {
   /** Absolute path; see `resolveCommand`. */
@@ -15,16 +17,24 @@ export interface LaunchOptions {
   readonly cwd: string;
   /** Complete: nothing is inherited; see `childEnvironment`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Ends the child's group should this process be killed; without one the child may be left behind then. */
+  readonly reaper?: Reaper;
 }
 
 export type LaunchedChild = ChildProcessWithoutNullStreams & { readonly pid: number };
+
+export interface Launched {
+  readonly child: LaunchedChild;
+  /** Led by the child. */
+  readonly group: ProcessGroup;
+}
 
 type Fail = (code: ChildErrorCode, message: string) => ChildError;
 
 const LIMIT_CODES: ReadonlySet<string | undefined> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'E2BIG']);
 
 /** Resolves when the process runs, as the leader of a group of its own; rejects with a ChildError. */
-export async function launchChild(options: LaunchOptions): Promise<LaunchedChild> {
+export async function launchChild(options: LaunchOptions): Promise<Launched> {
   const { command } = options;
   if (!isAbsolute(command)) {
     throw new ChildError('failed', `The command "${command}" is no absolute path: resolve it before it is started.`);
@@ -36,8 +46,9 @@ export async function launchChild(options: LaunchOptions): Promise<LaunchedChild
   }
 }
 
-function spawned({ command, args, cwd, env }: LaunchOptions): Promise<LaunchedChild> {
+function spawned({ command, args, cwd, env, reaper }: LaunchOptions): Promise<Launched> {
   return new Promise((resolve, reject) => {
+    reaper?.arm();
     const child = spawn(command, args, {
       cwd,
       // Node copies its own NODE_V8_COVERAGE into any environment that does not name it, and reads inherited properties too.
@@ -48,10 +59,9 @@ function spawned({ command, args, cwd, env }: LaunchOptions): Promise<LaunchedCh
       windowsHide: true,
     });
     child.on('error', reject);
-    child.once('spawn', () => {
-      if (isLaunched(child)) resolve(child);
-      else reject(new Error('the system gave it no process id'));
-    });
+    if (!isLaunched(child)) return;
+    const group = processGroup(child.pid, reaper);
+    child.once('spawn', () => resolve({ child, group }));
   });
 }
 

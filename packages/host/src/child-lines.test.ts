@@ -1,20 +1,22 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineSplitter } from './child-lines.ts';
+import { LineSplitter, type OversizeLine } from './child-lines.ts';
 
 interface Outcome {
   readonly events: readonly string[];
   readonly noise: { readonly lines: number; readonly bytes: number };
 }
 
-const OVERSIZE = '(oversize)';
+/** How an oversize line is told: its edges, in which a line without an end has none. */
+const told = ({ head, tail }: OversizeLine): string =>
+  `(oversize ${head.toString('latin1')}|${tail?.toString('latin1') ?? 'endless'})`;
 
 function split(chunks: readonly Buffer[], maxLineBytes = 1024): Outcome {
   const events: string[] = [];
   const splitter = new LineSplitter({
     maxLineBytes,
     onLine: (line) => events.push(line.toString('latin1')),
-    onOversize: () => events.push(OVERSIZE),
+    onOversize: (edges) => events.push(told(edges)),
   });
   for (const chunk of chunks) splitter.push(chunk);
   splitter.end();
@@ -62,21 +64,31 @@ describe('lines of a child', () => {
   });
 
   it('takes a line of exactly the limit and drops a longer one, then goes on', () => {
-    expect(splitText('{34567}\n{345678}\n{1}\n', 7).events).toEqual(['{34567}', OVERSIZE, '{1}']);
+    expect(splitText('{34567}\n{345678}\n{1}\n', 7).events).toEqual(['{34567}', '(oversize {345678}|{345678})', '{1}']);
   });
 
-  it('reports an oversize line once and before it ends', () => {
+  it('tells both ends of an oversize line, without what stands before the message', () => {
+    const line = `${ESC}[1m{head${'x'.repeat(300)}${'y'.repeat(300)}tail}`;
+    const edges = `(oversize {head${'x'.repeat(251)}|${'y'.repeat(251)}tail})`;
+    expect(splitText(`${line}\n{1}\n`, 100)).toEqual({ events: [edges, '{1}'], noise: { lines: 0, bytes: 0 } });
+  });
+
+  it('tells of an oversize line once, when it ends or when it seems to have no end', () => {
     const events: string[] = [];
     const splitter = new LineSplitter({
       maxLineBytes: 10,
       onLine: (line) => events.push(line.toString()),
-      onOversize: () => events.push(OVERSIZE),
+      onOversize: (edges) => events.push(told(edges)),
     });
-    splitter.push(Buffer.from('{23456789012'));
-    expect(events).toEqual([OVERSIZE]);
+    splitter.push(Buffer.from('{234567890123456789}'));
+    expect(events).toEqual([]);
+    splitter.push(Buffer.from('\n'));
+    expect(events.splice(0)).toEqual(['(oversize {234567890123456789}|{234567890123456789})']);
+    splitter.push(Buffer.from(`{${'0123456789'.repeat(60)}`));
+    expect(events).toEqual([`(oversize {${'0123456789'.repeat(60).slice(0, 255)}|endless)`]);
     splitter.push(Buffer.from('3456789012345678901234567890'));
     splitter.push(Buffer.from('}\n{1}\n'));
-    expect(events).toEqual([OVERSIZE, '{1}']);
+    expect(events.slice(1)).toEqual(['{1}']);
     expect(splitter.noise).toEqual({ lines: 0, bytes: 0 });
   });
 

@@ -16,6 +16,11 @@ const PREFIX_LIMIT_BYTES = 256;
 const MERGE_PARTS = 1024;
 const MERGE_BELOW_BYTES = MERGE_PARTS * 1024;
 
+/** What is told of a line that is too long, from either end. */
+const EDGE_BYTES = 256;
+/** A line that is about so many times too long is not waited for to end. */
+const ENDLESS_TIMES = 8;
+
 const NOISE = -1;
 const UNDECIDED = -2;
 
@@ -24,11 +29,19 @@ export interface LineSplitterOptions {
   readonly maxLineBytes: number;
   /** The Buffer may be a view of the chunk it came in: who keeps it for long copies it. */
   readonly onLine: (line: Buffer) => void;
-  /** Called once per line that is too long, as soon as that is known. */
-  readonly onOversize: () => void;
+  /** Called once per line that is too long: when it ends, or when it is some eight times the limit. */
+  readonly onOversize: (edges: OversizeLine) => void;
 }
 
-type Skipping = 'nothing' | 'noise' | 'oversize';
+/** What is kept of a line that was too long: 256 bytes of either end. */
+export interface OversizeLine {
+  /** From where the message begins. */
+  readonly head: Buffer;
+  /** Undefined when the line has not ended. */
+  readonly tail: Buffer | undefined;
+}
+
+type Skipping = 'nothing' | 'noise' | Overlong;
 
 export class LineSplitter {
   /** Lines that were no message, and their bytes with those of skipped prefixes; newlines are not counted. */
@@ -63,6 +76,7 @@ export class LineSplitter {
    * taken for a whole one.
    */
   end(): void {
+    // What was too long and has not ended is told to nobody: neither has the child's stream ended in order.
     if (this.#skipping === 'noise' || this.#held.bytes > 0) this.noise.lines += 1;
     this.noise.bytes += this.#held.take().length;
     this.#skipping = 'nothing';
@@ -75,7 +89,7 @@ export class LineSplitter {
       this.noise.lines += 1;
       this.noise.bytes += line.length;
     } else if (line.length > this.#options.maxLineBytes) {
-      this.#options.onOversize();
+      this.#overlong(line, start).end();
     } else {
       this.noise.bytes += start;
       const end = line[line.length - 1] === CARRIAGE_RETURN ? line.length - 1 : line.length;
@@ -93,19 +107,29 @@ export class LineSplitter {
       this.#begun = false;
       if (rest.length > 0) this.#held.add(rest);
       this.#deliver(this.#held.take());
+    } else {
+      skipped.add(rest);
+      skipped.end();
     }
   }
 
   #hold(part: Buffer): void {
     if (this.#skipping === 'noise') this.noise.bytes += part.length;
+    else if (this.#skipping !== 'nothing') this.#skipping.add(part);
     if (this.#skipping !== 'nothing') return;
     this.#held.add(part);
     if (!this.#begun && this.#isNoise()) return;
     if (!this.#begun || this.#held.bytes <= this.#options.maxLineBytes) return;
-    this.#held.take();
+    const line = this.#held.take();
     this.#begun = false;
-    this.#skipping = 'oversize';
-    this.#options.onOversize();
+    this.#skipping = this.#overlong(line, messageStart(line));
+  }
+
+  #overlong(line: Buffer, start: number): Overlong {
+    const { maxLineBytes, onOversize } = this.#options;
+    // Not before its head is whole.
+    const endlessBytes = maxLineBytes * ENDLESS_TIMES + PREFIX_LIMIT_BYTES + EDGE_BYTES;
+    return overlong(line, { start, endlessBytes, tell: onOversize });
   }
 
   /** Finds out whether the unfinished line begins a message, and lets go of it if it cannot. */
@@ -121,6 +145,46 @@ export class LineSplitter {
     this.#begun = start >= 0;
     return false;
   }
+}
+
+/** A line that is too long to be kept. */
+interface Overlong {
+  add(part: Buffer): void;
+  end(): void;
+}
+
+interface OverlongOptions {
+  /** Where the message begins. */
+  readonly start: number;
+  /** So many bytes are told before the line ends. */
+  readonly endlessBytes: number;
+  /** Called once. */
+  readonly tell: (edges: OversizeLine) => void;
+}
+
+function overlong(line: Buffer, { start, endlessBytes, tell }: OverlongOptions): Overlong {
+  // Copies: a view would keep the line alive.
+  let head: Buffer = Buffer.from(line.subarray(start, start + EDGE_BYTES));
+  let tail: Buffer = Buffer.from(line.subarray(-EDGE_BYTES));
+  let bytes = line.length;
+  let isTold = false;
+  const tellOnce = (end: Buffer | undefined): void => {
+    if (!isTold) tell({ head, tail: end });
+    isTold = true;
+  };
+  const check = (): void => {
+    if (bytes > endlessBytes) tellOnce(undefined);
+  };
+  check();
+  return {
+    add(part) {
+      bytes += part.length;
+      if (head.length < EDGE_BYTES) head = Buffer.concat([head, part.subarray(0, EDGE_BYTES - head.length)]);
+      tail = Buffer.concat([tail, part.subarray(-EDGE_BYTES)]).subarray(-EDGE_BYTES);
+      check();
+    },
+    end: () => tellOnce(tail),
+  };
 }
 
 interface UnfinishedLine {

@@ -8,6 +8,7 @@ import { inspect, promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Child, type ChildExit, type ChildOptions, startChild } from './child.ts';
 import { killAllOnExit } from './child-group.ts';
+import type { Reaper } from './reaper.ts';
 
 const LADDER_TIMEOUT_MS = 20_000;
 
@@ -434,6 +435,45 @@ describe('a child that cannot be started', () => {
       harness,
     ]);
     expect(stdout).toMatch(/^limit .*EMFILE.*ulimit -n/);
+  });
+});
+
+describe('the reaper of a child', () => {
+  function recorder(): { reaper: Reaper; said: string[] } {
+    const said: string[] = [];
+    const reaper: Reaper = {
+      arm: () => void said.push('arm'),
+      watch: (pid) => {
+        // It has just been spawned, so even one that is dead has not been reaped.
+        process.kill(pid, 0);
+        said.push('watch');
+        return () => void said.push(`back, ${isRunning(pid) ? 'running' : 'gone'}`);
+      },
+      close: () => Promise.resolve(),
+    };
+    return { reaper, said };
+  }
+
+  it('is armed before the spawn, told of it at once, and again when the group is gone', async () => {
+    const { reaper, said } = recorder();
+    const { child, exit, line } = await run(`${GRANDCHILD()} process.stdin.on('data', () => process.exit(3));`, {
+      reaper,
+    });
+    await line(0);
+    expect(said).toEqual(['arm', 'watch']);
+    child.send('{}');
+    await exit;
+    // The grandchild lives: the group is still to be watched.
+    expect(said).toEqual(['arm', 'watch']);
+    child.destroy();
+    await child.close();
+    expect(new Set(said.slice(2))).toEqual(new Set(['back, gone']));
+  });
+
+  it('is not told of a child that was not started', async () => {
+    const { reaper, said } = recorder();
+    await expect(run('', { command: '/no/such', reaper })).rejects.toMatchObject({ code: 'not_found' });
+    expect(said).toEqual(['arm']);
   });
 });
 

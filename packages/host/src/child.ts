@@ -3,9 +3,9 @@
  * without a shell in a process group of its own, with the environment it is given and no other, and ended with all its
  * descendants of that group. Does not restart, does not read JSON, does not sandbox.
  */
-import { type ProcessGroup, processGroup } from './child-group.ts';
-import { type LaunchedChild, type LaunchOptions, launchChild } from './child-launch.ts';
-import { LineSplitter } from './child-lines.ts';
+import type { ProcessGroup } from './child-group.ts';
+import { type Launched, type LaunchedChild, type LaunchOptions, launchChild } from './child-launch.ts';
+import { LineSplitter, type OversizeLine } from './child-lines.ts';
 import { StderrLog } from './child-stderr.ts';
 import { type ChildInput, childInput } from './child-stdin.ts';
 
@@ -28,8 +28,8 @@ export interface ChildOptions extends LaunchOptions {
    * callee's; it may be a view of a larger one, so who keeps it for long copies it.
    */
   readonly onLine: (line: Buffer) => void;
-  /** A line was longer than `maxLineBytes`; it is dropped and later lines go on. */
-  readonly onOversize: () => void;
+  /** A line was longer than `maxLineBytes`; it is dropped but for its edges, and later lines go on. */
+  readonly onOversize: (edges: OversizeLine) => void;
   /** One line of stderr without control characters, cut to 4 KiB; what is over the ration is dropped and its bytes are told. */
   readonly onStderr: (text: string) => void;
   /** 64 KiB when left out. */
@@ -92,11 +92,11 @@ class RunningChild implements Child {
   #requested = false;
   #ending: Promise<void> | undefined;
 
-  constructor(child: LaunchedChild, options: ChildOptions) {
+  constructor({ child, group }: Launched, options: ChildOptions) {
     this.pid = child.pid;
     this.#child = child;
     this.#options = options;
-    this.#group = processGroup(child.pid);
+    this.#group = group;
     this.#lines = new LineSplitter(options);
     this.noise = this.#lines.noise;
     this.#log = new StderrLog({
@@ -162,6 +162,7 @@ class RunningChild implements Child {
       this.#group.signal(signal);
       await this.#group.gone(waitMs);
     }
+    this.#group.release();
     await within(KILL_WAIT_MS, this.#reported.promise);
   }
 }

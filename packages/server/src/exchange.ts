@@ -93,15 +93,23 @@ export interface Session {
   notify(message: JsonRpcNotification): void;
 }
 
+/** A client on this machine. */
+export interface LocalClient {
+  /** The folder it works in, as far as its door knows it. */
+  readonly folder: string | undefined;
+}
+
 export interface Exchange {
   readonly message: JsonRpcRequest;
   /** The message as it was written, so that numbers and unknown members can be forwarded untouched. */
   readonly text: string;
   readonly era: Era;
   readonly revision: Revision;
-  readonly transport: 'http' | 'stdio';
-  /** The path that was asked, or `stdio`. */
+  readonly transport: 'http' | 'stdio' | 'ws' | 'sse';
+  /** The name of the place that was asked: a path, with what narrows it, or `stdio`. */
   readonly endpoint: string;
+  /** Undefined for a client on another machine, or behind a proxy. */
+  readonly local: LocalClient | undefined;
   readonly principal: Principal;
   readonly client: ClientFacts;
   /** Log messages of this level and above are wanted; undefined: none, in the stateless era. */

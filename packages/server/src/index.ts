@@ -10,12 +10,14 @@ export {
   type ClientFacts,
   type ClientReply,
   type Exchange,
+  type LocalClient,
   type Principal,
   type ServerDescription,
   type Served,
   type Session,
   type Visitor,
 } from './exchange.ts';
+export { CONNECTIONS_PER_PRINCIPAL, ConnectionTable, type ConnectionTableOptions } from './connection/table.ts';
 export { createFailureLimit, type FailureLimit } from './auth/failures.ts';
 export { createKeyAuthenticate, type KeyAuthenticateOptions } from './auth/key-authenticate.ts';
 export {
@@ -40,11 +42,16 @@ export {
   type Listener,
   type ListenerLimits,
   type ListenerOptions,
+  type Place,
   type PublicRoute,
   type Unauthenticated,
+  type UpgradeEndpoint,
 } from './http/listener.ts';
-export type { Arrival } from './http/arrival.ts';
+export type { Arrival, UpgradeArrival } from './http/arrival.ts';
 export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
+export { createSseDoor, type SseDoor, type SseDoorOptions } from './http/sse.ts';
+export { createWebSocketDoor, type WebSocketDoorOptions } from './http/web-socket.ts';
+export { checkBodyHeaders, readBody, type Body } from './http/body.ts';
 export { refusePlain } from './http/refuse.ts';
 export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';

@@ -229,6 +229,11 @@ export class SessionTable {
     }
   }
 
+  /** Ends those at endpoints that are no more. */
+  endAt(endpoints: ReadonlySet<string>): void {
+    for (const session of this.#sessions.values()) if (endpoints.has(session.endpoint)) this.end(session);
+  }
+
   close(): void {
     for (const session of this.#sessions.values()) this.end(session);
   }

@@ -7,8 +7,8 @@
 import { resultBytes, resultHead, scanResult } from '@sallyport/wire';
 import type { Clock, SetTimer } from '../clock.ts';
 import { UpstreamError, type Outgoing, type Pending, type UpstreamAnswer } from '../leg.ts';
-import type { Call } from '../stdio/calls.ts';
-import { decodeLine, type Decoded } from '../stdio/decode.ts';
+import type { Call } from '../calls.ts';
+import { decodeLine, type Decoded } from '../decode.ts';
 import { Gather, LargeBody } from './body.ts';
 import {
   contentLength,
@@ -18,11 +18,11 @@ import {
   transportError,
   type BodyReader,
   type HeadReader,
-  type ResponseHeaders,
 } from './exchange.ts';
 import type { Linked } from '../chain.ts';
 import type { HeaderList } from './endpoint.ts';
-import { readReply, statusError, type Reply } from './reply.ts';
+import { statusError, type Reply, type ResponseHeaders } from '../http-status.ts';
+import { readReply } from './reply.ts';
 import { EventStream } from './reply-stream.ts';
 
 /** A body that says it is larger is handed on while it comes. */

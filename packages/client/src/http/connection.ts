@@ -6,21 +6,15 @@
 import type { Era, JsonRpcNotification, JsonRpcRequest, RequestId } from '@sallyport/wire';
 import { createClocks, type Clock, type Clocks, type SetTimer } from '../clock.ts';
 import { UpstreamError, type Cause, type LegEvents, type Outgoing, type Pending, type UpstreamAnswer } from '../leg.ts';
-import { Calls } from '../stdio/calls.ts';
-import type { Decoded } from '../stdio/decode.ts';
-import { Asks } from './asks.ts';
+import { Calls } from '../calls.ts';
+import { CHANGES } from '../changes.ts';
+import type { Decoded } from '../decode.ts';
+import { Asks } from '../asks.ts';
 import { Chain } from '../chain.ts';
 import { HttpCall, type CallExtras, type CallHost } from './call.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Always told to the whole leg, whichever stream it came on. */
-const CHANGES: ReadonlySet<string> = new Set([
-  'notifications/tools/list_changed',
-  'notifications/prompts/list_changed',
-  'notifications/resources/list_changed',
-  'notifications/resources/updated',
-]);
 /** On the stream that belongs to no call: what somebody must have caused. */
 const OWNED: ReadonlySet<string> = new Set(['notifications/message', 'notifications/cancelled']);
 

@@ -50,6 +50,7 @@ class HttpConnector implements Connector {
     this.#verdicts = createVerdicts({
       store: verdicts,
       key: verdictKey(name, target),
+      ...(target.guess === true && { transport: 'http' }),
       now,
       onError: (error) => events.log('warn', `What "${name}" speaks cannot be kept: ${String(error)}`),
     });
@@ -76,7 +77,7 @@ class HttpConnector implements Connector {
   async #open(preferred: Era, options: HttpOptions, trusted: boolean): Promise<Opened> {
     const { era } = this.#options.upstream;
     if (era !== 'auto') return { leg: await openAs(era, options), eras: [era] };
-    const known = trusted ? await this.#verdicts.read() : undefined;
+    const known = trusted ? (await this.#verdicts.read())?.eras : undefined;
     const fallback = known?.[0];
     if (known === undefined || fallback === undefined || this.#mayBegin(preferred, known)) {
       return this.#probe(preferred, options);

@@ -4,9 +4,8 @@
  */
 
 import type { Dispatcher } from 'undici';
+import { mediaType, type ResponseHeaders } from '../http-status.ts';
 import { UpstreamError } from '../leg.ts';
-
-export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Gets the body of a response. `end` or `fail` comes once, last. */
 export interface BodyReader {
@@ -81,14 +80,6 @@ export const DISCARD: BodyReader = {
   end: () => undefined,
   fail: () => undefined,
 };
-
-/** The media type of a `content-type`, lower case and without parameters; undefined when there is not exactly one. */
-export function mediaType(headers: ResponseHeaders): string | undefined {
-  const value = headers['content-type'];
-  if (typeof value !== 'string') return undefined;
-  const end = value.indexOf(';');
-  return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase();
-}
 
 export function isEventStream(status: number, headers: ResponseHeaders): boolean {
   return status === 200 && mediaType(headers) === 'text/event-stream';

@@ -6,9 +6,10 @@
 
 import { isObject, META_SUBSCRIPTION_ID, type JsonObject, type JsonRpcNotification } from '@sallyport/wire';
 import type { SetTimer } from '../clock.ts';
-import { decodeLine, type Decoded } from '../stdio/decode.ts';
-import { announces, CHANGE_KINDS, changesOf } from './changes.ts';
-import { DISCARD, Exchange, isEventStream, type BodyReader, type ResponseHeaders } from './exchange.ts';
+import { decodeLine, type Decoded } from '../decode.ts';
+import { announces, CHANGE_KINDS, CHANGES, changesOf } from '../changes.ts';
+import type { ResponseHeaders } from '../http-status.ts';
+import { DISCARD, Exchange, isEventStream, type BodyReader } from './exchange.ts';
 import type { Reopening } from './reopen.ts';
 import { EventStream } from './reply-stream.ts';
 
@@ -16,11 +17,6 @@ const METHOD = 'subscriptions/listen';
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 /** Until it is opened again when the server did not say when. */
 const RETRY_MS = 1000;
-
-const CHANGES: ReadonlySet<string> = new Set([
-  ...CHANGE_KINDS.map((kind) => `notifications/${kind}/list_changed`),
-  'notifications/resources/updated',
-]);
 
 export interface ListenOptions {
   readonly capabilities: JsonObject;

@@ -6,7 +6,7 @@
 import { isSessionRevision, type Era } from '@sallyport/wire';
 import { errorOf } from '../ask.ts';
 import { UpstreamError, type Leg } from '../leg.ts';
-import { OtherEraError } from '../stdio/hello.ts';
+import { OtherEraError } from '../hello.ts';
 import { createEndpoint, type Endpoint } from './endpoint.ts';
 import type { HttpOptions } from './options.ts';
 import { openSession } from './session.ts';

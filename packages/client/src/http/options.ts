@@ -1,6 +1,6 @@
 /** What is needed to open a leg over Streamable HTTP. Types only. */
 
-import type { Hello } from '../stdio/hello.ts';
+import type { Hello } from '../hello.ts';
 import type { ConnectionOptions } from './connection.ts';
 import type { EndpointOptions } from './endpoint.ts';
 

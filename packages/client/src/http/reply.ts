@@ -5,13 +5,8 @@
 
 import { resultBytes } from '@sallyport/wire';
 import { UpstreamError, type UpstreamAnswer } from '../leg.ts';
-import { decodeLine, type Decoded } from '../stdio/decode.ts';
-import { mediaType, type ResponseHeaders } from './exchange.ts';
-
-export interface Reply {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-}
+import { decodeLine, type Decoded } from '../decode.ts';
+import { statusError, type Reply } from '../http-status.ts';
 
 /**
  * The answer to request `id`, or why there is none. The connection tells whose answer this is, so a result is not parsed
@@ -42,24 +37,4 @@ function readDecoded(decoded: Decoded, id: number, reply: Reply, where: string):
 
 function otherRequest(status: number, where: string): UpstreamError {
   return new UpstreamError('protocol', `${where} answered another request than the one it was sent.`, { status });
-}
-
-/** What a reply without a JSON-RPC response means. */
-export function statusError({ status, headers }: Reply, where: string): UpstreamError {
-  if (status >= 300 && status < 400) {
-    const location = headers['location'];
-    const to = typeof location === 'string' ? ` to ${JSON.stringify(location.slice(0, 200))}` : '';
-    const text = `${where} answered ${status}, a redirect${to}. Redirects are not followed: configure the new URL.`;
-    return new UpstreamError('protocol', text, { status });
-  }
-  if (status === 401 || status === 403) {
-    const text = `${where} answered ${status}: it wants another credential. Configure one for this server.`;
-    return new UpstreamError('unauthorized', text, { status });
-  }
-  if (status >= 500 || status === 429) {
-    return new UpstreamError('down', `${where} answered ${status} without a JSON-RPC response.`, { status });
-  }
-  const type = mediaType(headers) ?? 'no content type';
-  const text = `${where} answered ${status} (${type}) without a JSON-RPC response. Check that the URL is an MCP endpoint.`;
-  return new UpstreamError('protocol', text, { status });
 }

@@ -3,7 +3,7 @@
  * for messages from the server"): opened in the background, resumed when it ends, done without where there is none.
  */
 
-import { decodeLine, type Decoded } from '../stdio/decode.ts';
+import { decodeLine, type Decoded } from '../decode.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
 import { DISCARD, Exchange, isEventStream, transportError, type BodyReader } from './exchange.ts';
 import type { Reopening } from './reopen.ts';

@@ -6,12 +6,13 @@
 import { LATEST_SESSION, type JsonObject, type JsonRpcNotification, type SessionRevision } from '@sallyport/wire';
 import { unrefTimer } from '../clock.ts';
 import { UpstreamError, type Leg, type Outgoing, type Pending, type ServerFacts, type UpstreamAnswer } from '../leg.ts';
-import { createSubscriptions, type Wanted } from '../stdio/subscribe.ts';
+import { createSubscriptions, type Wanted } from '../subscribe.ts';
 import { HttpConnection, type SessionPart } from './connection.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
-import type { Exchange, ResponseHeaders } from './exchange.ts';
-import { initialize } from './hello.ts';
-import { changesOf } from './changes.ts';
+import type { ResponseHeaders } from '../http-status.ts';
+import type { Exchange } from './exchange.ts';
+import { initialize } from '../hello.ts';
+import { changesOf } from '../changes.ts';
 import type { HttpOptions } from './options.ts';
 import { createReopening } from './reopen.ts';
 import { SessionStream } from './session-stream.ts';

@@ -6,10 +6,9 @@
 import { LATEST_STATELESS, standardHeaders, type JsonObject, type StatelessRevision } from '@sallyport/wire';
 import { unrefTimer } from '../clock.ts';
 import { UpstreamError, type Leg, type Outgoing, type Pending, type ServerFacts } from '../leg.ts';
-import { envelope } from '../stdio/hello.ts';
+import { discover, envelope } from '../hello.ts';
 import { HttpConnection, type EraPart } from './connection.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
-import { discover } from './hello.ts';
 import { Listen } from './listen.ts';
 import type { HttpOptions } from './options.ts';
 import { createReopening } from './reopen.ts';

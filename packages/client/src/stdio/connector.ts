@@ -1,28 +1,21 @@
 /**
- * Children of one configured stdio server: its command is looked up, its environment put together, its era remembered.
- * It keeps hold of a child until there is a leg that does.
+ * Children of one configured stdio server: its command is looked up, its environment put together, and a child's pipes are
+ * the channel (MCP, transports, stdio: one message per line).
  */
 
 import {
   childEnvironment,
   resolveCommand,
   startChild,
-  type Child,
   type ChildEnvironment,
+  type ChildExit,
   type ChildOptions,
 } from '@sallyport/host';
-import type { Era } from '@sallyport/wire';
-import type { Connected, Connector, ConnectRequest } from '../connector.ts';
+import type { Connector } from '../connector.ts';
+import type { Channel, ChannelHooks, OpenChannel } from '../duplex/channel.ts';
+import { createDuplexConnector } from '../duplex/connector.ts';
 import { UpstreamError, type LegEvents } from '../leg.ts';
 import type { StdioTarget, UpstreamOptions } from '../upstream.ts';
-import { createVerdicts, verdictKey, type Verdicts } from '../verdicts.ts';
-import type { ChildHooks } from './connection.ts';
-import { openStdio, type OpenedStdio } from './open.ts';
-
-/** One child serves both kinds of callers. */
-const SERVES: readonly Era[] = ['session', 'stateless'];
-
-type Lesson = 'none' | 'child_ends' | 'verdict_may_be_wrong';
 
 export interface StdioConnectorOptions {
   readonly upstream: UpstreamOptions;
@@ -31,119 +24,87 @@ export interface StdioConnectorOptions {
   readonly monotonic: () => number;
 }
 
-export function createStdioConnector(options: StdioConnectorOptions): Connector {
-  return new StdioConnector(options);
+export function createStdioConnector({ upstream, target, monotonic }: StdioConnectorOptions): Connector {
+  const warned = new Set<string>();
+  const open: OpenChannel = async (hooks, { events, signal }) => {
+    const prepare = async (): Promise<ChildCommand> => {
+      const { command, warnings } = await commandOf(target, upstream.env);
+      for (const text of warnings.filter((warning) => !warned.has(warning))) {
+        warned.add(text);
+        events.log('warn', `The server "${upstream.name}": ${text}`);
+      }
+      if (signal.aborted) throw new Error('The gateway does not use it any more.');
+      return command;
+    };
+    return openChild({ name: upstream.name, prepare, hooks, events });
+  };
+  return createDuplexConnector({ upstream, open, monotonic });
 }
 
-class StdioConnector implements Connector {
-  readonly isShared = true;
-  readonly #options: StdioConnectorOptions;
-  readonly #verdicts: Verdicts;
-  /** Running, and not a leg's yet. */
-  readonly #starting = new Set<Child>();
-  readonly #warned = new Set<string>();
-  /** What the last start, if it failed, has taught. */
-  #lesson: Lesson = 'none';
-  #closed = false;
+export type ChildCommand = Pick<ChildOptions, 'command' | 'args' | 'cwd' | 'env'>;
 
-  constructor(options: StdioConnectorOptions) {
-    const { upstream, target } = options;
-    this.#options = options;
-    this.#verdicts = createVerdicts({
-      store: upstream.verdicts,
-      key: verdictKey(upstream.name, target),
-      now: upstream.now,
-      onError: (error) =>
-        upstream.events.log('warn', `What "${upstream.name}" speaks cannot be kept: ${String(error)}`),
-    });
-  }
+export interface ChildChannelOptions {
+  /** The server's name in the configuration, for messages. */
+  readonly name: string;
+  readonly prepare: () => Promise<ChildCommand>;
+  readonly hooks: ChannelHooks;
+  readonly events: LegEvents;
+}
 
-  async connect({ events }: ConnectRequest): Promise<Connected> {
-    const lesson = this.#lesson;
-    this.#lesson = 'verdict_may_be_wrong';
-    const { leg, eras, proven } = await this.#open(events, await this.#knownEras(lesson));
-    this.#lesson = 'none';
-    // The leg has the one child that is left.
-    this.#starting.clear();
-    if (proven && lesson !== 'child_ends') this.#verdicts.write(eras);
-    return { leg, eras, serves: SERVES, pid: leg.pid, noiseLines: () => leg.noiseLines };
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#starting].map((child) => child.close()));
-  }
-
-  destroy(): void {
-    this.#closed = true;
-    for (const child of this.#starting) child.destroy();
-  }
-
-  #open(events: LegEvents, knownEras: readonly Era[] | undefined): Promise<OpenedStdio> {
-    const { upstream, monotonic } = this.#options;
-    return openStdio({
-      name: upstream.name,
-      start: (hooks) => this.#start(hooks, events),
-      era: upstream.era,
-      ...(knownEras !== undefined && { knownEras }),
-      connectTimeoutMs: upstream.connectTimeoutMs,
-      clientInfo: upstream.clientInfo,
-      clientCapabilities: upstream.clientCapabilities,
-      maxMessageBytes: upstream.maxMessageBytes,
-      events,
-      now: monotonic,
-    });
-  }
-
-  /**
-   * After a start that ended with the child's end the probe is left out: it may be what the child does not bear, and
-   * each try costs a child. After any other failure what was remembered is not trusted.
-   */
-  async #knownEras(lesson: Lesson): Promise<readonly Era[] | undefined> {
-    if (lesson === 'child_ends') return ['session'];
-    return lesson === 'none' ? this.#verdicts.read() : undefined;
-  }
-
-  async #start(hooks: ChildHooks, events: LegEvents): Promise<Child> {
-    const { upstream, target } = this.#options;
-    const { env, risky } = childEnvironment(upstream.env, target.env, process.platform);
-    const command = await resolveCommand(target.command, {
-      path: pathOf(env),
-      cwd: target.cwd,
-      platform: process.platform,
-      ...(env['PATHEXT'] !== undefined && { pathExtensions: env['PATHEXT'] }),
-    });
-    if (risky.length > 0) this.#warn(events, `It gets ${risky.join(', ')}, which can make it run other code.`);
-    if (command.warning !== undefined) this.#warn(events, command.warning);
-    this.#checkOpen();
-    const options: ChildOptions = { ...hooks, command: command.path, args: [...target.args], cwd: target.cwd, env };
-    return this.#launch(options, hooks);
-  }
-
-  async #launch(options: ChildOptions, hooks: ChildHooks): Promise<Child> {
+/** Starts a child. Rejects with `UpstreamError` (`down`) when it cannot be started. */
+export async function openChild({ name, prepare, hooks, events }: ChildChannelOptions): Promise<Channel> {
+  try {
     const child = await startChild({
-      ...options,
-      // It cannot have ended before it is known to run.
-      onExit: (exit) => {
-        if (this.#starting.delete(child) && !exit.requested) this.#lesson = 'child_ends';
-        hooks.onExit(exit);
-      },
+      ...(await prepare()),
+      maxLineBytes: hooks.maxMessageBytes,
+      onLine: hooks.onMessage,
+      onOversize: hooks.onOversize,
+      onStderr: (text) => events.log('info', text, { server: name, stream: 'stderr' }),
+      onExit: (exit) => hooks.onDown(exitError(name, exit), exit.requested),
     });
-    this.#starting.add(child);
-    if (this.#closed) child.destroy();
-    this.#checkOpen();
-    return child;
+    return {
+      pid: child.pid,
+      get noiseLines() {
+        return child.noise.lines;
+      },
+      get backlogBytes() {
+        return child.backlogBytes;
+      },
+      send: (text) => child.send(text),
+      whenOrdered: () => Promise.resolve(),
+      close: () => child.close(),
+      destroy: () => child.destroy(),
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UpstreamError('down', `The server "${name}" could not be started. ${reason}`, { cause: error });
   }
+}
 
-  #checkOpen(): void {
-    if (this.#closed) throw new UpstreamError('down', 'The gateway does not use it any more.');
-  }
+function exitError(name: string, exit: ChildExit): UpstreamError {
+  const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
+  const tail = exit.stderrTail === '' ? '' : ` It said last: ${exit.stderrTail}`;
+  return new UpstreamError('down', `The server "${name}" ended ${how}.${tail}`);
+}
 
-  #warn(events: LegEvents, text: string): void {
-    if (this.#warned.has(text)) return;
-    this.#warned.add(text);
-    events.log('warn', `The server "${this.#options.upstream.name}": ${text}`);
-  }
+interface Prepared {
+  readonly command: ChildCommand;
+  readonly warnings: readonly string[];
+}
+
+async function commandOf(target: StdioTarget, gatewayEnv: UpstreamOptions['env']): Promise<Prepared> {
+  const { env, risky } = childEnvironment(gatewayEnv, target.env, process.platform);
+  const { path, warning } = await resolveCommand(target.command, {
+    path: pathOf(env),
+    cwd: target.cwd,
+    platform: process.platform,
+    ...(env['PATHEXT'] !== undefined && { pathExtensions: env['PATHEXT'] }),
+  });
+  const riskyWarning = `It gets ${risky.join(', ')}, which can make it run other code.`;
+  return {
+    command: { command: path, args: [...target.args], cwd: target.cwd, env },
+    warnings: [...(risky.length > 0 ? [riskyWarning] : []), ...(warning === undefined ? [] : [warning])],
+  };
 }
 
 /** On Windows the name is `Path` as a rule. */

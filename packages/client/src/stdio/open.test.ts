@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { startChild, type Child } from '@sallyport/host';
 import type { Era, JsonObject, JsonRpcNotification, JsonRpcRequest } from '@sallyport/wire';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../ask.ts';
 import type { Cause, Leg, LegEvents, Outgoing, UpstreamAnswer, UpstreamError } from '../leg.ts';
-import { openStdio, type OpenedStdio, type StdioOptions } from './open.ts';
+import type { Channel } from '../duplex/channel.ts';
+import { openDuplex, type DuplexOptions, type OpenedDuplex } from '../duplex/open.ts';
+import { openChild } from './connector.ts';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
 const MODULES = fileURLToPath(new URL('../../../../node_modules/@modelcontextprotocol/', import.meta.url));
@@ -47,23 +48,19 @@ function watch(): Seen {
 }
 
 const opened: { destroy(): void }[] = [];
-let spawns: Child[] = [];
+let spawns: Channel[] = [];
 afterEach(() => {
   for (const leg of opened.splice(0)) leg.destroy();
   spawns = [];
 });
 
-async function open(args: readonly string[], options: Partial<StdioOptions> = {}): Promise<OpenedStdio> {
-  const result = await openStdio({
+async function open(args: readonly string[], options: Partial<DuplexOptions> = {}): Promise<OpenedDuplex> {
+  const events = options.events ?? watch();
+  const result = await openDuplex({
     name: 'test',
-    start: async (hooks) => {
-      const child = await startChild({
-        ...hooks,
-        command: process.execPath,
-        args: [...args],
-        cwd: FIXTURES,
-        env: { PATH: process.env['PATH'] ?? '' },
-      });
+    open: async (hooks) => {
+      const command = { command: process.execPath, args, cwd: FIXTURES, env: { PATH: process.env['PATH'] ?? '' } };
+      const child = await openChild({ name: 'test', prepare: () => Promise.resolve(command), hooks, events });
       spawns.push(child);
       opened.push(child);
       return child;
@@ -73,7 +70,7 @@ async function open(args: readonly string[], options: Partial<StdioOptions> = {}
     clientInfo: { name: 'sallyport', version: '0' },
     clientCapabilities: { sampling: {}, elicitation: {}, roots: {} },
     maxMessageBytes: 16 * 1024 * 1024,
-    events: watch(),
+    events,
     now: () => performance.now(),
     ...options,
   });
@@ -81,7 +78,7 @@ async function open(args: readonly string[], options: Partial<StdioOptions> = {}
   return result;
 }
 
-const misbehaving = (mode: string, options?: Partial<StdioOptions>): Promise<OpenedStdio> =>
+const misbehaving = (mode: string, options?: Partial<DuplexOptions>): Promise<OpenedDuplex> =>
   open([`${FIXTURES}misbehaving.mjs`, mode], options);
 
 const NOBODY: Cause = { notify: () => undefined, ask: () => Promise.resolve({ error: { code: 1, message: 'no' } }) };
@@ -291,6 +288,43 @@ describe('what a server says meanwhile', () => {
     expect(mine.asked).toEqual(['elicitation/create']);
   });
 
+  it('reaches it though its kind is not known, but for what concerns the whole server or some task', async () => {
+    const events = watch();
+    const { leg } = await misbehaving('session', { events });
+    const mine = cause();
+    await call(leg, 'unknown', {}, { cause: mine });
+    expect(mine.heard).toEqual(['notifications/elicitation/complete', 'notifications/vendor']);
+    const others = ['notifications/tasks/status', 'notifications/tools/list_changed'];
+    expect(events.notifications.map(({ method }) => method)).toEqual(others);
+    const never = leg.request(toolCall(leg, 'never', {}));
+    await call(leg, 'unknown', {}, { cause: mine });
+    never.cancel();
+    expect([mine.heard.length, events.notifications.length]).toEqual([2, 6]);
+  });
+
+  it('may be asked of the same owner whose last call was given up', async () => {
+    const { leg } = await misbehaving('session');
+    const mine = { ...cause(), owner: 'me' };
+    const never = leg.request(toolCall(leg, 'never', {}, { cause: { ...cause(), owner: 'me' } }));
+    never.cancel();
+    await expect(never.answer).rejects.toMatchObject({ reason: 'cancelled' });
+    expect(textOf(await call(leg, 'ask', {}, { cause: mine }))).toBe('{"action":"accept"}');
+    expect(textOf(await call(leg, 'ask', {}, { cause: { ...cause(), owner: 'other' } }))).toMatch(/Refused/);
+  });
+
+  it('does not break the connection when its receiver fails', async () => {
+    const events = watch();
+    const { leg } = await misbehaving('session', { events });
+    const failing: Cause = {
+      ...cause(),
+      notify: () => {
+        throw new Error('full');
+      },
+    };
+    expect(textOf(await call(leg, 'progress', { text: 'x' }, { cause: failing }))).toBe('x');
+    expect(events.logs.filter((text) => text.includes('could not be taken'))).toHaveLength(2);
+  });
+
   it('is nobody’s when two calls are under way, but for progress', async () => {
     const events = watch();
     const { leg } = await misbehaving('session', { events });
@@ -391,6 +425,34 @@ describe('noise and harm', () => {
     await expect(call(leg, 'big', { bytes: 17 * 1024 * 1024 })).rejects.toMatchObject({ reason: 'too_large' });
     expect(textOf(await call(leg, 'big', { bytes: 15 * 1024 * 1024 }))).toHaveLength(15 * 1024 * 1024);
     expect(spawns).toHaveLength(1);
+  });
+
+  it.each([
+    ['big', {}],
+    ['bigElsewhere', { id: 'last' }],
+  ])('fails the call alone that a line is for which is too long: %s', async (tool, args) => {
+    const { leg } = await misbehaving('session', { maxMessageBytes: 10_000 });
+    const never = leg.request(toolCall(leg, 'never', {}));
+    await expect(call(leg, tool, { ...args, bytes: 20_000 })).rejects.toMatchObject({ reason: 'too_large' });
+    expect(leg.inFlight).toBe(1);
+    never.cancel();
+    await expect(never.answer).rejects.toMatchObject({ reason: 'cancelled' });
+  });
+
+  it.each([
+    ['its id cannot be found', 20_000, { id: 'hidden' }],
+    ['it does not seem to end', 200_000, { id: 'last' }],
+  ])('fails all that waits on a line that is too long when %s', async (_name, bytes, args) => {
+    const { leg } = await misbehaving('session', { maxMessageBytes: 10_000 });
+    const never = call(leg, 'never');
+    await expect(call(leg, 'bigElsewhere', { ...args, bytes })).rejects.toMatchObject({ reason: 'too_large' });
+    await expect(never).rejects.toMatchObject({ reason: 'too_large' });
+    expect(textOf(await call(leg, 'echo', { text: 'x' }))).toBe('x');
+  });
+
+  it('fails nothing on a notification that is too long', async () => {
+    const { leg } = await misbehaving('session', { maxMessageBytes: 10_000 });
+    expect(textOf(await call(leg, 'bigNotification', { bytes: 20_000 }))).toBe('said');
   });
 
   it('fails what waits when the child ends', async () => {

@@ -32,12 +32,12 @@ export class Drain {
 }
 
 /** Calls that one principal may have under way. The local key is this machine's own user and has no limit. */
-export function createAdmit(concurrency: number): Step {
+export function createAdmit(concurrency: () => number): Step {
   const underWay = new Map<string, number>();
   const counted: Step = async (call, next) => {
     const key = principalKey(call.exchange.principal);
     const count = underWay.get(key) ?? 0;
-    if (count >= concurrency) throw new Refused('rate_limited', `More than ${concurrency} calls are under way.`);
+    if (count >= concurrency()) throw new Refused('rate_limited', `More than ${concurrency()} calls are under way.`);
     underWay.set(key, count + 1);
     try {
       return await next(call);

@@ -1,6 +1,7 @@
 /** Changing a result without building it: the response's text, with members put at the front of its result. */
 
-import type { ResultAnswer } from '@sallyport/client';
+import { UpstreamError, type ResultAnswer } from '@sallyport/client';
+import type { Exchange } from '@sallyport/server';
 import {
   applyEdits,
   isObject,
@@ -11,12 +12,14 @@ import {
   type JsonRpcResult,
 } from '@sallyport/wire';
 
-/** The whole response as text, with id 0. Rejects when its body breaks off. */
-export async function resultText(answer: ResultAnswer): Promise<string> {
+/** The whole response as text, with id 0. Rejects when its body breaks off, or its client goes before it is there. */
+export async function resultText(answer: ResultAnswer, exchange: Pick<Exchange, 'onCancel'>): Promise<string> {
   const parts = [answer.before, Buffer.from('0'), answer.after];
   const { rest } = answer;
   if (rest !== undefined) {
     await new Promise<void>((resolve, reject) => {
+      // A rest that is given up says nothing more to whoever it was piped to.
+      exchange.onCancel(() => reject(new UpstreamError('cancelled', 'The client went in the middle of its answer.')));
       rest.pipe({ write: (chunk) => parts.push(chunk) > 0, end: resolve, fail: reject });
     });
   }

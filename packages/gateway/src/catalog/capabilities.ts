@@ -1,7 +1,7 @@
 /** What is declared to clients: the union of what the servers can, as far as the configuration lets it through. */
 
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
-import type { OfferRules } from './merge.ts';
+import type { OfferRules } from './offer.ts';
 
 /** What every gateway can do until its servers have said what they can. */
 export const FULL_CAPABILITIES: JsonObject = {

@@ -1,6 +1,14 @@
 import type { JsonObject } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
-import { CatalogRoom, type CatalogOptions, type CatalogServer, type ListKind, type Source } from './index.ts';
+import {
+  CatalogRoom,
+  type CatalogChange,
+  type CatalogOptions,
+  type CatalogServer,
+  type ListKind,
+  type Setup,
+  type Source,
+} from './index.ts';
 
 function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
   return {
@@ -30,42 +38,58 @@ function source(offer: Offer, more: Partial<Source> = {}): Source {
 
 interface Setting {
   readonly room: CatalogRoom;
-  readonly changes: string[][];
+  /** What was told, as `endpoint: kinds`. */
+  readonly changes: string[];
   readonly saved: Map<string, unknown>;
+  /** Ends the turn: what changed in it is told. */
+  readonly turn: () => void;
+}
+
+type Tell = (endpoint: string, change: CatalogChange) => void;
+
+function setup(servers: readonly CatalogServer[], more: Partial<Setup> = {}): Setup {
+  return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, ...more };
 }
 
 function setting(servers: readonly CatalogServer[], more: Partial<CatalogOptions> = {}): Setting {
-  const changes: string[][] = [];
+  const changes: string[] = [];
   const saved = new Map<string, unknown>();
+  const told: Tell = (endpoint, { kinds }) => changes.push(`${endpoint}: ${[...kinds].join(' ')}`);
+  const scheduled: (() => void)[] = [];
   const room = new CatalogRoom({
-    servers,
-    naming: { mode: 'prefixed', maxLength: 48 },
+    setup: setup(servers),
+    roots: ['/mcp', 'stdio'],
+    watched: () => ['/mcp'],
     info: {},
-    deadlineMs: 20,
+    deadlineMs: () => 20,
     load: async (name) => saved.get(name),
     save: async (name, snapshot) => void saved.set(name, structuredClone(snapshot)),
     start: () => new Promise(() => undefined),
     problem: () => undefined,
-    onChanged: (kinds) => changes.push([...kinds]),
+    onChanged: told,
+    schedule: (tell) => scheduled.push(tell),
     log: () => undefined,
     now: () => 0,
     ...more,
   });
-  return { room, changes, saved };
+  const turn = (): void => {
+    for (const tell of scheduled.splice(0)) tell();
+  };
+  return { room, changes, saved, turn };
 }
 
-const toolNames = (room: CatalogRoom): string[] => [...room.catalog.tools.keys()];
+const toolNames = (room: CatalogRoom): string[] => [...room.root.catalog.tools.keys()];
 const never = <T>(): Promise<T> => new Promise(() => undefined);
 
 describe('waiting for servers', () => {
   it('ends at the deadline, which is that of the start and not of each list', async () => {
     let nowMs = 0;
     const { room } = setting([server('slow')], { now: () => nowMs });
-    await room.ready();
-    expect(room.missing()).toEqual([{ server: 'slow', reason: 'It has not answered yet.' }]);
+    await room.root.ready();
+    expect(room.root.missing()).toEqual([{ server: 'slow', reason: 'It has not answered yet.' }]);
     nowMs = 20;
     let waited = true;
-    void room.ready().then(() => (waited = false));
+    void room.root.ready().then(() => (waited = false));
     await Promise.resolve();
     await Promise.resolve();
     expect(waited).toBe(false);
@@ -73,28 +97,28 @@ describe('waiting for servers', () => {
 
   it('ends when the lists that are wanted have come, though others have not', async () => {
     const { room } = setting([server('a')], {
-      deadlineMs: 60_000,
+      deadlineMs: () => 60_000,
       start: async () => source({ tools: () => [tool('x')], prompts: never }),
     });
-    await room.ready(['tools']);
+    await room.root.ready(['tools']);
     expect(toolNames(room)).toEqual(['a__x']);
-    expect(room.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of prompts.' }]);
+    expect(room.root.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of prompts.' }]);
     // A list says what it lacks itself, not what others lack.
-    const text = (kind: ListKind): string => JSON.stringify(room.lists.page(kind, 'session', 0, String));
+    const text = (kind: ListKind): string => JSON.stringify(room.root.lists.page(kind, 'session', 0, String));
     const said = Buffer.from('sallyport/missing').toJSON().data.join(',');
     expect([text('tools').includes(said), text('prompts').includes(said)]).toEqual([false, true]);
   });
 
   it('ends at once for a server that cannot be started, and leaves the others alone', async () => {
     const { room } = setting([server('bad'), server('good')], {
-      deadlineMs: 60_000,
+      deadlineMs: () => 60_000,
       problem: (name) => `${name} is down`,
       start: (name) =>
         name === 'bad' ? Promise.reject(new Error('no')) : Promise.resolve(source({ tools: () => [tool('x')] })),
     });
-    await room.ready();
+    await room.root.ready();
     expect(toolNames(room)).toEqual(['good__x']);
-    expect(room.missing()).toEqual([{ server: 'bad', reason: 'bad is down' }]);
+    expect(room.root.missing()).toEqual([{ server: 'bad', reason: 'bad is down' }]);
   });
 
   it('asks again, after a while, for a list that could not be read', async () => {
@@ -106,32 +130,55 @@ describe('waiting for servers', () => {
         return [tool('x')];
       },
     });
-    const { room } = setting([server('a')], { deadlineMs: 60_000, now: () => nowMs, start: async () => failing });
-    await room.ready();
-    expect(room.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of tools.' }]);
-    await room.ready();
+    const { room } = setting([server('a')], { deadlineMs: () => 60_000, now: () => nowMs, start: async () => failing });
+    await room.root.ready();
+    expect(room.root.missing()).toEqual([{ server: 'a', reason: 'It has not given its list of tools.' }]);
+    await room.root.ready();
     expect(reads).toBe(1);
     nowMs = 5000;
-    await room.ready();
+    await room.root.ready();
     expect(toolNames(room)).toEqual(['a__x']);
-    expect(room.missing()).toEqual([]);
+    expect(room.root.missing()).toEqual([]);
   });
 });
 
 describe('refreshing', () => {
-  it('tells of lists that look different, and of no others', async () => {
+  it('tells of lists that look different, and of no others, once a turn', async () => {
     const offer = [tool('x'), tool('secret')];
     const deny = { tools: { deny: ['secret*'], rename: {}, describe: {}, arguments: {} } };
-    const { room, changes } = setting([server('a', deny)]);
-    await room.refresh('a', source({ tools: () => [...offer] }));
-    expect(changes).toEqual([['tools']]);
-    await room.refresh('a', source({ tools: () => [...offer] }));
+    const { room, changes, turn } = setting([server('a', deny)]);
+    const read = (): Promise<void> => room.refresh('a', source({ tools: () => [...offer] }));
+    await read();
+    expect(changes).toEqual([]);
+    turn();
+    expect(changes).toEqual(['/mcp: tools']);
+    await read();
     offer.push(tool('secret2'));
-    await room.refresh('a', source({ tools: () => [...offer] }));
+    await read();
+    turn();
     expect(changes).toHaveLength(1);
     offer.push(tool('y'));
-    await room.refresh('a', source({ tools: () => [...offer] }), ['tools']);
-    expect(changes).toEqual([['tools'], ['tools']]);
+    await read();
+    // That somebody asks meanwhile changes nothing for those who wait to be told.
+    expect(toolNames(room)).toEqual(['a__x', 'a__y']);
+    offer.push(tool('z'));
+    await read();
+    turn();
+    expect(changes).toEqual(['/mcp: tools', '/mcp: tools']);
+    offer.pop();
+    await read();
+    offer.push(tool('z'));
+    await read();
+    turn();
+    expect(changes).toHaveLength(2);
+    offer.pop();
+    await read();
+    // Whoever asked meanwhile has seen something else than before and after.
+    expect(toolNames(room)).toEqual(['a__x', 'a__y']);
+    offer.push(tool('z'));
+    await read();
+    turn();
+    expect(changes).toHaveLength(3);
   });
 
   it('reads once more, not a hundred times, for a hundred changes meanwhile', async () => {
@@ -161,18 +208,30 @@ describe('refreshing', () => {
 });
 
 describe('what is kept', () => {
+  it('is saved again only when something of it has changed', async () => {
+    const saves: string[] = [];
+    const { room } = setting([server('a')], { save: async (name) => void saves.push(name) });
+    const offer = { tools: () => [tool('x')] };
+    await room.refresh('a', source(offer));
+    await room.refresh('a', source(offer));
+    expect(saves).toHaveLength(1);
+    await room.refresh('a', source(offer, { instructions: 'New.' }));
+    await room.refresh('a', source({ tools: () => [tool('y')] }, { instructions: 'New.' }), ['tools']);
+    expect(saves).toHaveLength(3);
+  });
+
   it('is the same bytes after a restart, in configuration order whoever answers first', async () => {
     const servers = [server('b'), server('a')];
     const { room, saved } = setting(servers);
     await room.refresh('a', source({ tools: () => [tool('z'), tool('y')] }));
     await room.refresh('b', source({ tools: () => [tool('x')] }));
-    const bytes = (each: CatalogRoom): string => JSON.stringify(each.lists.page('tools', 'session', 0, String));
+    const bytes = (each: CatalogRoom): string => JSON.stringify(each.root.lists.page('tools', 'session', 0, String));
     const again = setting(servers, { load: async (name) => saved.get(name) }).room;
     await again.open();
     expect(toolNames(again)).toEqual(['b__x', 'a__z', 'a__y']);
     expect(bytes(again)).toBe(bytes(room));
-    expect(again.lists.version).toBe(room.lists.version);
-    expect(again.missing()).toEqual([]);
+    expect(again.root.lists.version).toBe(room.root.lists.version);
+    expect(again.root.missing()).toEqual([]);
   });
 
   it.each([
@@ -185,7 +244,7 @@ describe('what is kept', () => {
     const again = setting([server('a')], { load: async () => kept }).room;
     await again.open();
     expect(toolNames(again)).toEqual([]);
-    expect(again.missing()).toHaveLength(1);
+    expect(again.root.missing()).toHaveLength(1);
   });
 });
 
@@ -195,7 +254,7 @@ describe('capabilities', () => {
       server('a'),
       server('b', { features: { tools: true, resources: true, prompts: false } }),
     ]);
-    expect(room.capabilities()).toMatchObject({
+    expect(room.root.capabilities()).toMatchObject({
       tools: { listChanged: true },
       resources: { subscribe: true },
       completions: {},
@@ -206,7 +265,7 @@ describe('capabilities', () => {
     );
     const capabilities = { resources: { subscribe: true }, prompts: {}, vendor: { a: 1 } };
     await room.refresh('b', source({}, { capabilities }));
-    expect(room.capabilities()).toEqual({
+    expect(room.root.capabilities()).toEqual({
       tools: { listChanged: true },
       resources: { subscribe: true, listChanged: true },
       vendor: { a: 1 },
@@ -217,10 +276,10 @@ describe('capabilities', () => {
 describe('instructions', () => {
   it('are the beginnings of those that there are, whole characters', async () => {
     const { room } = setting([server('a'), server('b'), server('c')]);
-    expect(room.instructions()).toBeUndefined();
+    expect(room.root.instructions()).toBeUndefined();
     await room.refresh('b', source({}, { instructions: '  Use me.\n' }));
     await room.refresh('a', source({}, { instructions: `${'x'.repeat(198)}😀 and more` }));
     await room.refresh('c', source({}, { instructions: ' ' }));
-    expect(room.instructions()).toBe(`a: ${'x'.repeat(198)}…\nb: Use me.`);
+    expect(room.root.instructions()).toBe(`a: ${'x'.repeat(198)}…\nb: Use me.`);
   });
 });

@@ -1,270 +1,195 @@
 /**
- * The catalogue: the last known offer of every server, merged, and kept fresh. A list waits for servers that have never
- * answered until its deadline and then says what is missing and why; a server that is slow, down or wrong costs the
- * others nothing. It asks servers through functions it is given; it knows no transport.
+ * The catalogue: the last known offer of every server, merged for each endpoint, and kept fresh. Nothing is merged before
+ * somebody asks, and changes are told once for everything that came in one turn. It asks servers through functions it is
+ * given; it knows no transport.
  */
 
-import { isObject, type JsonObject } from '@sallyport/wire';
-import { FULL_CAPABILITIES, offeredCapabilities, unionCapabilities } from './capabilities.ts';
-import { prepareLists, type Lists, type Missing } from './lists.ts';
-import { mergeCatalog, type Catalog, type OfferRules } from './merge.ts';
-import type { Naming } from './naming.ts';
-import { Reading, type Source } from './reading.ts';
-import { LIST_KINDS, readSnapshot, type ListKind, type Snapshot } from './snapshot.ts';
+import type { JsonObject } from '@sallyport/wire';
+import type { CatalogChange } from './changes.ts';
+import { createRootNames, type Edition, type RootNames } from './composing.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import { Pages } from './lists.ts';
+import { createOfferOf, type OfferOf } from './offer.ts';
+import { endpointNamed, place, type Placed } from './place.ts';
+import type { Source } from './reading.ts';
+import { placesOf, select, type Setup } from './selection.ts';
+import { LIST_KINDS, type ListKind, type Snapshot } from './snapshot.ts';
+import { CatalogView } from './view.ts';
 
+export type { CatalogChange } from './changes.ts';
 export { unionCapabilities } from './capabilities.ts';
-export type { Naming } from './naming.ts';
-export { ownerOfUri, type Catalog, type OfferRules } from './merge.ts';
-export { LIST_KINDS, type ListKind } from './snapshot.ts';
-export type { Lists, Missing } from './lists.ts';
+export type { Placed } from './place.ts';
 export type { Source } from './reading.ts';
+export type { CatalogServer, Setup, ViewRules } from './selection.ts';
+export { LIST_KINDS, type ListKind } from './snapshot.ts';
+export type { CatalogView } from './view.ts';
 
-export interface CatalogServer extends OfferRules {
-  /** Changes when another program or URL stands behind the name. */
-  readonly fingerprint: string;
-}
-
-export interface CatalogOptions {
-  /** In configuration order, enabled ones only. */
-  readonly servers: readonly CatalogServer[];
-  readonly naming: Naming;
+export interface CatalogOptions extends IntakeOptions {
+  readonly setup: Setup;
+  /** The endpoint that shows everything, where the others are below; then other names of the same (`/sse`, `stdio`). */
+  readonly roots: readonly [string, ...string[]];
   /** Name and version of this gateway. */
   readonly info: JsonObject;
-  readonly deadlineMs: number;
   /** Entries on one page. */
   readonly pageSize?: number;
-  readonly load: (server: string) => Promise<unknown>;
-  readonly save: (server: string, snapshot: Snapshot) => Promise<void>;
-  /** A server that answers, started if need be. Rejects when it cannot be started. */
-  readonly start: (server: string) => Promise<Source>;
   /** Why a server is not there, in words that every client may read. */
   readonly problem: (server: string) => string | undefined;
-  readonly onChanged: (kinds: ReadonlySet<ListKind>) => void;
-  readonly log: (level: 'debug' | 'info' | 'warn', text: string, detail?: Readonly<Record<string, unknown>>) => void;
-  readonly now: () => number;
+  /** Names of the endpoints at which somebody wants to hear of changes. */
+  readonly watched: () => Iterable<string>;
+  /** Called for watched endpoints alone, and only when something changed there. */
+  readonly onChanged: (endpoint: string, change: CatalogChange) => void;
+  /** When changes are told: after everything that comes in the same turn. */
+  readonly schedule?: (tell: () => void) => void;
 }
 
-const INSTRUCTIONS_LENGTH = 200;
-/** A list that could not be read is not tried again sooner, unless the server says that it changed. */
-const READ_AGAIN_MS = 5000;
-
-interface Start {
-  readonly beganMs: number;
-  readonly done: Promise<void>;
+export interface Replaced {
+  /** Endpoints that were there and are not any more. */
+  readonly gone: readonly string[];
+  /** Servers that were there and are not any more, under any fingerprint. */
+  readonly removed: ReadonlySet<string>;
 }
+
+/** Views that are made when they are asked for, and kept. One that was dropped is made again from its name. */
+const MAX_VIEWS = 64;
+/** Requests whose place is remembered as they were written. */
+const MAX_PLACES = 256;
 
 export class CatalogRoom {
+  /** Everything, as it is shown at the root. */
+  readonly root: CatalogView;
   readonly #options: CatalogOptions;
-  readonly #snapshots: Map<string, Snapshot> = new Map();
-  readonly #readings: Map<string, Reading> = new Map();
-  readonly #starting: Map<string, Start> = new Map();
-  readonly #failedMs: Map<string, number> = new Map();
-  /** Those who wait for lists, told whenever one has come. */
-  readonly #waiting: Set<() => void> = new Set();
-  #catalog: Catalog | undefined;
-  #lists: Lists | undefined;
-  #missingKey = '';
+  readonly #intake: Intake;
+  readonly #offerOf: OfferOf = createOfferOf();
+  readonly #rootNames: RootNames;
+  readonly #pages: Pages = new Pages();
+  /** The root under its names, and the views of the configuration. */
+  readonly #lasting: Map<string, CatalogView> = new Map();
+  readonly #passing: Map<string, CatalogView> = new Map();
+  readonly #places: Map<string, Placed> = new Map();
+  #edition: Edition;
+  /** The edition that changes were told up to, while there is something to tell. */
+  #told: Edition | undefined;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    for (const { name } of options.servers) {
-      const reading = new Reading((source, kinds) => this.#read(name, source, kinds));
-      this.#readings.set(name, reading);
+    this.#intake = new Intake(options, () => this.#become({ ...this.#edition, snapshots: this.#intake.snapshots }));
+    this.#intake.use(options.setup.servers);
+    this.#rootNames = createRootNames(this.#offerOf);
+    this.#edition = { setup: options.setup, snapshots: this.#intake.snapshots };
+    this.root = this.#newView(options.roots[0]);
+    this.#keepLasting();
+  }
+
+  /** Loads what is known from before. Rejects when the store cannot be read. */
+  open(): Promise<void> {
+    return this.#intake.recall();
+  }
+
+  /** Where a request goes by its path and its query (without `?`). */
+  place(path: string, query: string): Placed {
+    if (query === '' && this.#lasting.has(path)) return { name: path };
+    const key = `${path}?${query}`;
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const placed = place(path, query, placesOf(this.#edition.setup, this.#options.roots));
+    // What does not exist is not remembered: there is no end of it.
+    if (typeof placed === 'object') {
+      if (this.#places.size >= MAX_PLACES) this.#places.clear();
+      this.#places.set(key, placed);
     }
+    return placed;
   }
 
-  /** Loads what is known from before. */
-  async open(): Promise<void> {
-    await Promise.all(
-      this.#options.servers.map(async ({ name, fingerprint }) => {
-        const snapshot = readSnapshot(await this.#options.load(name));
-        if (snapshot?.fingerprint === fingerprint) this.#snapshots.set(name, snapshot);
-      }),
-    );
-    this.#invalidate();
-  }
-
-  get catalog(): Catalog {
-    this.#catalog ??= mergeCatalog(this.#options.servers, this.#snapshots, this.#options.naming);
-    return this.#catalog;
-  }
-
-  /** The prepared lists, with what is missing at this moment. */
-  get lists(): Lists {
-    const missing = {
-      tools: this.missing(['tools']),
-      prompts: this.missing(['prompts']),
-      resources: this.missing(['resources']),
-      templates: this.missing(['templates']),
-    };
-    const key = JSON.stringify(missing);
-    if (this.#lists === undefined || key !== this.#missingKey) {
-      this.#missingKey = key;
-      this.#lists = prepareLists(this.catalog, missing, this.#options.info, this.#options.pageSize);
-    }
-    return this.#lists;
+  /** The view of an endpoint, by its canonical name. One that is not there any more shows nothing. */
+  view(endpoint: string): CatalogView {
+    return this.#lasting.get(endpoint) ?? this.#passingView(endpoint);
   }
 
   snapshot(server: string): Snapshot | undefined {
-    return this.#snapshots.get(server);
+    return this.#edition.snapshots.get(server);
   }
 
-  /** True when a server declares a capability, or has not said yet what it can. */
-  can(server: string, capability: string, flag?: string): boolean {
-    const snapshot = this.#snapshots.get(server);
-    if (snapshot === undefined) return true;
-    const declared = snapshot.capabilities[capability];
-    return flag === undefined ? declared !== undefined : isObject(declared) && declared[flag] === true;
+  /** Reads lists of a server that has just come up, or with no kinds its capabilities alone. Never rejects. */
+  refresh(server: string, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
+    return this.#intake.refresh(server, source, kinds);
   }
 
-  /** Servers whose offer of some kinds is not known, with the reason. */
-  missing(kinds: readonly ListKind[] = LIST_KINDS): readonly Missing[] {
-    return this.#options.servers.flatMap(({ name: server }) => {
-      const snapshot = this.#snapshots.get(server);
-      if (snapshot === undefined) {
-        return [{ server, reason: this.#options.problem(server) ?? 'It has not answered yet.' }];
+  /**
+   * Uses another configuration from now on. Servers with the same fingerprint keep what is known of them; of new ones it
+   * is what the store has, a moment later, and what they say themselves once somebody asks.
+   */
+  replace(setup: Setup): Replaced {
+    const { log, roots, watched } = this.#options;
+    const before = this.#edition.setup;
+    const [had, has] = [placesOf(before, roots), placesOf(setup, roots)];
+    const endpoints = new Set([...watched(), ...this.#lasting.keys(), ...this.#passing.keys()]);
+    const gone = [...endpoints].filter(
+      (name) => endpointNamed(name, had) !== undefined && endpointNamed(name, has) === undefined,
+    );
+    const removed = before.servers.map(({ name }) => name).filter((name) => !has.hasServer(name));
+    this.#intake.use(setup.servers);
+    this.#become({ setup, snapshots: this.#intake.snapshots });
+    this.#places.clear();
+    this.#keepLasting();
+    this.#intake
+      .recall()
+      .catch((error: unknown) => log('warn', 'stored catalogues could not be read', { error: String(error) }));
+    return { gone, removed: new Set(removed) };
+  }
+
+  #become(edition: Edition): void {
+    if (this.#told === undefined) {
+      this.#told = this.#edition;
+      (this.#options.schedule ?? setImmediate)(() => this.#tell());
+    }
+    this.#edition = edition;
+  }
+
+  #tell(): void {
+    const before = this.#told as Edition;
+    this.#told = undefined;
+    // Servers that came, went or became the only one change who owns what, also where no list shows it.
+    const isOtherSetup = before.setup !== this.#edition.setup;
+    for (const endpoint of new Set(this.#options.watched())) {
+      const { kinds, owners } = this.view(endpoint).changeSince(before);
+      if (kinds.size > 0 || owners || isOtherSetup) {
+        this.#options.onChanged(endpoint, { kinds, owners: owners || isOtherSetup });
       }
-      const unread = snapshot.unread.filter((kind) => kinds.includes(kind));
-      return unread.length === 0 ? [] : [{ server, reason: `It has not given its list of ${unread.join(', ')}.` }];
-    });
+    }
   }
 
-  /** Waits, until the deadline, for lists that were never heard of; those of some kinds alone, where any are named. */
-  async ready(kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
-    const lacking = this.#lacking(kinds);
-    if (lacking.length === 0) return;
-    const starts = lacking.map((server) => this.#begin(server));
-    // The deadline is that of a start, not of a list: who comes later waits less.
-    const endMs = Math.max(...starts.map(({ beganMs }) => beganMs)) + this.#options.deadlineMs;
-    const leftMs = endMs - this.#options.now();
-    if (leftMs <= 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const arrived = (): void => {
-      if (this.#lacking(kinds).length === 0) resolve();
-    };
-    this.#waiting.add(arrived);
-    const timer = setTimeout(resolve, leftMs);
-    void Promise.all(starts.map(({ done }) => done)).then(() => resolve());
-    await promise;
-    clearTimeout(timer);
-    this.#waiting.delete(arrived);
+  #keepLasting(): void {
+    const { views } = this.#edition.setup;
+    const known = new Map(this.#lasting);
+    this.#lasting.clear();
+    for (const root of this.#options.roots) this.#lasting.set(root, this.root);
+    for (const name of Object.keys(views)) {
+      const endpoint = `${this.#options.roots[0]}/v/${name}`;
+      this.#lasting.set(endpoint, known.get(endpoint) ?? this.#newView(endpoint));
+    }
   }
 
-  /** Reads all lists of a server that has just come up, those of some kinds, or with none its capabilities alone. Never rejects. */
-  async refresh(server: string, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
-    await this.#readings.get(server)?.request(source, kinds);
+  #passingView(endpoint: string): CatalogView {
+    const view = this.#passing.get(endpoint) ?? this.#newView(endpoint);
+    this.#passing.delete(endpoint);
+    this.#passing.set(endpoint, view);
+    if (this.#passing.size > MAX_VIEWS) this.#passing.delete(this.#passing.keys().next().value as string);
+    return view;
   }
 
-  /** What is declared to clients: the union of what the servers can, all of it while one of them is unknown. */
-  capabilities(): JsonObject {
-    const known = this.#options.servers.flatMap((rules) => {
-      const snapshot = this.#snapshots.get(rules.name);
-      return snapshot === undefined ? [] : [offeredCapabilities(snapshot.capabilities, rules)];
-    });
-    const complete = known.length === this.#options.servers.length && known.length > 0;
-    return known.reduce(unionCapabilities, complete ? {} : FULL_CAPABILITIES);
-  }
-
-  /** The servers' own instructions, the beginning of each. */
-  instructions(): string | undefined {
-    const parts = this.#options.servers.flatMap(({ name }) => {
-      const text = this.#snapshots.get(name)?.instructions?.trim();
-      return text === undefined || text === '' ? [] : [`${name}: ${beginning(text)}`];
-    });
-    return parts.length === 0 ? undefined : parts.join('\n');
-  }
-
-  #lacking(kinds: readonly ListKind[]): string[] {
-    return this.#options.servers.flatMap(({ name }) => {
-      const unread = this.#snapshots.get(name)?.unread;
-      return unread === undefined || kinds.some((kind) => unread.includes(kind)) ? [name] : [];
-    });
-  }
-
-  #begin(server: string): Start {
-    const under = this.#starting.get(server);
-    if (under !== undefined) return under;
-    const done = this.#options
-      .start(server)
-      .then((source) => this.#readUnread(server, source))
-      .catch((error: unknown) =>
-        this.#options.log('debug', 'a list goes without a server', { server, error: String(error) }),
-      )
-      .finally(() => this.#starting.delete(server));
-    const start = { beganMs: this.#options.now(), done };
-    this.#starting.set(server, start);
-    return start;
-  }
-
-  /** A server that came up is being read already; one that is up is asked again for what it failed to give. */
-  async #readUnread(server: string, source: Source): Promise<void> {
-    await this.#readings.get(server)?.done;
-    const unread = this.#snapshots.get(server)?.unread ?? LIST_KINDS;
-    const failedMs = this.#failedMs.get(server) ?? -Infinity;
-    if (unread.length === 0 || this.#options.now() - failedMs < READ_AGAIN_MS) return;
-    await this.refresh(server, source, unread);
-  }
-
-  async #read(server: string, source: Source, kinds: readonly ListKind[]): Promise<void> {
-    const rules = this.#options.servers.find(({ name }) => name === server) as CatalogServer;
-    const { capabilities, info, instructions } = source;
-    const old = this.#snapshots.get(server);
-    const snapshot: Snapshot = {
-      ...(old ?? { tools: [], prompts: [], resources: [], templates: [], unread: LIST_KINDS }),
-      capabilities,
+  #newView(endpoint: string): CatalogView {
+    const { info, pageSize, problem, roots } = this.#options;
+    return new CatalogView({
+      name: endpoint,
+      edition: () => this.#edition,
+      select: (setup) => select(endpointNamed(endpoint, placesOf(setup, roots)), setup),
+      offerOf: this.#offerOf,
+      rootNames: this.#rootNames,
+      ready: (servers, kinds) => this.#intake.ready(servers, kinds),
+      problem,
+      pages: this.#pages,
       info,
-      instructions,
-      atMs: this.#options.now(),
-      fingerprint: rules.fingerprint,
-    };
-    this.#put(server, snapshot);
-    await Promise.all(kinds.map((kind) => this.#readList(server, source, kind)));
-    const current = this.#snapshots.get(server) as Snapshot;
-    if (JSON.stringify({ ...current, atMs: old?.atMs }) === JSON.stringify(old)) return;
-    await this.#options
-      .save(server, current)
-      .catch((error: unknown) =>
-        this.#options.log('warn', 'a catalogue could not be saved', { server, error: String(error) }),
-      );
+      ...(pageSize !== undefined && { pageSize }),
+    });
   }
-
-  /** Each list is shown as soon as it has come: one that hangs holds up no other. */
-  async #readList(server: string, source: Source, kind: ListKind): Promise<void> {
-    try {
-      const entries = await source.list(kind);
-      const snapshot = this.#snapshots.get(server) as Snapshot;
-      const unread = snapshot.unread.filter((other) => other !== kind);
-      this.#put(server, { ...snapshot, [kind]: entries, unread });
-    } catch (error) {
-      this.#failedMs.set(server, this.#options.now());
-      this.#options.log('warn', 'a list could not be read', { server, kind, error: String(error) });
-    }
-  }
-
-  #put(server: string, snapshot: Snapshot): void {
-    const old = this.#snapshots.get(server);
-    const kinds = LIST_KINDS.filter((kind) => JSON.stringify(old?.[kind] ?? []) !== JSON.stringify(snapshot[kind]));
-    const before = kinds.length === 0 ? undefined : this.lists.versions;
-    this.#snapshots.set(server, snapshot);
-    if (before !== undefined) {
-      this.#invalidate();
-      const { versions } = this.lists;
-      // What the configuration hides may change without anybody being told.
-      const changed = kinds.filter((kind) => before[kind] !== versions[kind]);
-      if (changed.length > 0) this.#options.onChanged(new Set(changed));
-    }
-    for (const arrived of this.#waiting) arrived();
-  }
-
-  #invalidate(): void {
-    this.#catalog = undefined;
-    this.#lists = undefined;
-  }
-}
-
-/** Cut between characters, never in one. */
-function beginning(text: string): string {
-  if (text.length <= INSTRUCTIONS_LENGTH) return text;
-  const cut = text.slice(0, INSTRUCTIONS_LENGTH - 1);
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
 }

@@ -3,8 +3,8 @@
 import type { Exchange } from '@sallyport/server';
 import type { Step } from '../call.ts';
 import { Refused } from '../errors.ts';
-import type { Lists } from './lists.ts';
 import type { ListKind } from './snapshot.ts';
+import type { CatalogView } from './view.ts';
 
 const LIST_OF: ReadonlyMap<string, ListKind> = new Map([
   ['tools/list', 'tools'],
@@ -14,9 +14,8 @@ const LIST_OF: ReadonlyMap<string, ListKind> = new Map([
 ]);
 
 export interface ListOptions {
-  /** Waits, within the deadline, for servers that were never heard of. */
-  readonly ready: (kinds: readonly ListKind[]) => Promise<void>;
-  readonly lists: () => Lists;
+  /** By the endpoint's name. */
+  readonly view: (endpoint: string) => Pick<CatalogView, 'lists' | 'ready'>;
   readonly sealCursor: (place: string, exchange: Exchange) => string;
   /** Undefined for a cursor that was not given to this caller here. */
   readonly openCursor: (cursor: string, exchange: Exchange) => string | undefined;
@@ -26,12 +25,12 @@ export function createList(options: ListOptions): Step {
   return async ({ exchange }) => {
     const kind = LIST_OF.get(exchange.message.method) as ListKind;
     const cursor = exchange.message.params?.['cursor'];
-    await options.ready([kind]);
-    const lists = options.lists();
+    const view = options.view(exchange.endpoint);
+    await view.ready([kind]);
     // A cursor is a place in one version of one list: in another it would leave something out.
-    const placeOf = (offset: number): string => `${kind} ${lists.versions[kind]} ${offset}`;
+    const placeOf = (offset: number): string => `${kind} ${view.lists.versionOf(kind)} ${offset}`;
     const offset = cursor === undefined ? 0 : offsetIn(cursor, exchange, options, placeOf(0).slice(0, -1));
-    return lists.page(kind, exchange.era, offset, (next) => options.sealCursor(placeOf(next), exchange));
+    return view.lists.page(kind, exchange.era, offset, (next) => options.sealCursor(placeOf(next), exchange));
   };
 }
 

@@ -1,7 +1,9 @@
-import { assert, constantFrom, integer, oneof, property, string, stringMatching, uniqueArray } from 'fast-check';
+import { assert, constantFrom, integer, oneof, pre, property, string, stringMatching, uniqueArray } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergeCatalog, ownerOfUri, type OfferRules } from './merge.ts';
-import { canonicalId, globMatcher, shownName, type Naming } from './naming.ts';
+import { createCompose, createRootNames } from './composing.ts';
+import { ownerOfUri, type Catalog } from './merge.ts';
+import { canonicalId, globMatcher, globReaches, shownName, type Naming } from './naming.ts';
+import { createOfferOf, type OfferRules } from './offer.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const PREFIXED: Naming = { mode: 'prefixed', maxLength: 48 };
@@ -37,13 +39,13 @@ function snapshot(more: Partial<Snapshot>): Snapshot {
 const tools = (...names: string[]): Partial<Snapshot> => ({ tools: names.map((name) => ({ name, inputSchema: {} })) });
 
 /** Merges servers given as rules and what they offer. */
-function merge(naming: Naming, ...servers: [OfferRules, Partial<Snapshot>][]): ReturnType<typeof mergeCatalog> {
-  const snapshots = new Map(servers.map(([{ name }, offer]) => [name, snapshot(offer)]));
-  return mergeCatalog(
-    servers.map(([rule]) => rule),
-    snapshots,
-    naming,
-  );
+function merge(naming: Naming, ...offers: [OfferRules, Partial<Snapshot>][]): Catalog {
+  const snapshots = new Map(offers.map(([{ name }, offer]) => [name, snapshot(offer)]));
+  const servers = offers.map(([rule]) => ({ ...rule, fingerprint: '' }));
+  const offerOf = createOfferOf();
+  const compose = createCompose(offerOf, createRootNames(offerOf));
+  const edition = { setup: { servers, naming, views: {} }, snapshots };
+  return compose(edition, { servers, isAlone: false, hasTool: undefined });
 }
 
 describe('names', () => {
@@ -125,7 +127,7 @@ describe('a name that two servers want', () => {
       'z of a',
     ]);
     expect(catalog.hidden).toEqual([{ server: 'a', what: 'x', reason: 'the name x belongs to b' }]);
-    expect([...catalog.withheld]).toEqual(['a__x']);
+    expect(['a__x', 'a__z', 'b__x'].filter((id) => catalog.withholds(id))).toEqual(['a__x']);
   });
 
   it('also by renaming', () => {
@@ -146,7 +148,8 @@ describe('what the configuration says of tools', () => {
   ])('%j leaves %j', (config, expected) => {
     const catalog = merge(PLAIN, [rules('s', { tools: config as never }), tools('read', 'read_all', 'write')]);
     expect([...catalog.tools.keys()]).toEqual(expected);
-    expect(catalog.withheld.size).toBe(3 - expected.length);
+    const all = ['read', 'read_all', 'write'];
+    expect(all.filter((name) => !catalog.withholds(`s__${name}`))).toEqual(expected);
   });
 
   it('renames and describes, and keeps the canonical id', () => {
@@ -205,7 +208,7 @@ describe('what the configuration says of tools', () => {
     const sizes = {
       tools: catalog.tools.size,
       prompts: catalog.prompts.size,
-      resources: catalog.resources.size + catalog.templates.length,
+      resources: catalog.resources.size + catalog.templates.size,
     };
     expect(sizes).toEqual({ tools: 1, prompts: 1, resources: 2, [feature]: 0 });
     expect(ownerOfUri(catalog, 'a:c') === undefined).toBe(feature === 'resources');
@@ -242,6 +245,31 @@ describe('resources', () => {
       ['two', 'x://same'],
       ['two', 'x://{id}/data'],
     ]);
+  });
+});
+
+describe('globReaches', () => {
+  it.each([
+    ['files__read', 'files__', true],
+    ['files__', 'files__', false],
+    ['files__*', 'files__', true],
+    ['f*read', 'files__', true],
+    ['*__read', 'files__', true],
+    ['files__r*', 'files__', true],
+    ['file__*', 'files__', false],
+    ['filesystem__*', 'files__', false],
+  ])('%s, %s: %s', (glob, prefix, expected) => {
+    expect(globReaches(glob, prefix)).toBe(expected);
+  });
+
+  it('is true for every glob that matches a name of the server', () => {
+    assert(
+      property(stringMatching(/^(a__)?[ab_]{0,2}\*?[ab_]?\*$/), stringMatching(/^[ab_]{1,8}$/), (glob, name) => {
+        pre(globMatcher([glob])(`a__${name}`));
+        expect(globReaches(glob, 'a__')).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -58,3 +58,11 @@ export function matchesLiterals(text: string, literals: readonly string[]): bool
   }
   return true;
 }
+
+/** True when a longer name that begins with `prefix` can match the glob. */
+export function globReaches(glob: string, prefix: string): boolean {
+  const star = glob.indexOf('*');
+  if (star === -1) return glob.length > prefix.length && glob.startsWith(prefix);
+  const head = glob.slice(0, star);
+  return prefix.startsWith(head) || head.startsWith(prefix);
+}

@@ -5,21 +5,18 @@
 
 import { isObject, type Era, type JsonObject } from '@sallyport/wire';
 import type { Call, Step, Target } from '../call.ts';
-import type { Catalog, ToolEntry } from './merge.ts';
 import { canonicalId } from './naming.ts';
+import type { ToolEntry } from './offer.ts';
 import { LIST_KINDS, type ListKind } from './snapshot.ts';
+import type { CatalogView } from './view.ts';
 import { Refused } from '../errors.ts';
 
+/** What there is at the endpoint of a call. */
+export type Place = Pick<CatalogView, 'catalog' | 'ownerOf' | 'ready' | 'can' | 'servers'>;
+
 export interface ResolveOptions {
-  readonly catalog: () => Catalog;
-  /** The server that a URI belongs to; undefined when none can be meant. */
-  readonly ownerOfUri: (uri: string) => string | undefined;
-  /** Starts what was never heard of, so that a name may turn up. */
-  readonly ready: (kinds: readonly ListKind[]) => Promise<void>;
-  /** False when a server has said that it completes nothing. */
-  readonly completes: (server: string) => boolean;
-  /** Names of all servers, in configuration order. */
-  readonly servers: readonly string[];
+  /** By the endpoint's name. */
+  readonly view: (endpoint: string) => Place;
   /** The server and its own id of a task, from the id that the client was given; undefined for a foreign one. */
   readonly openTaskId: (
     taskId: string,
@@ -27,19 +24,20 @@ export interface ResolveOptions {
   ) => { readonly server: string; readonly original: string } | undefined;
 }
 
-type Resolver = (options: ResolveOptions, call: Call, params: JsonObject) => Target | undefined;
+type OpenTaskId = ResolveOptions['openTaskId'];
+type Resolver = (view: Place, params: JsonObject) => Target | undefined;
 
 const RESOLVERS: Readonly<Record<string, Resolver>> = {
-  'tools/call': (options, _call, params) => {
-    const tool = options.catalog().tools.get(text(params, 'name', 'tools/call'));
+  'tools/call': ({ catalog }, params) => {
+    const tool = catalog.tools.get(text(params, 'name', 'tools/call'));
     return tool && toolTarget(tool);
   },
-  'prompts/get': (options, _call, params) => {
-    const prompt = options.catalog().prompts.get(text(params, 'name', 'prompts/get'));
+  'prompts/get': ({ catalog }, params) => {
+    const prompt = catalog.prompts.get(text(params, 'name', 'prompts/get'));
     return prompt && named('prompt', prompt);
   },
-  'resources/read': (options, _call, params) => byUri(options, text(params, 'uri', 'resources/read')),
-  'completion/complete': (options, _call, params) => byReference(options, params['ref']),
+  'resources/read': (view, params) => byUri(view, text(params, 'uri', 'resources/read')),
+  'completion/complete': (view, params) => byReference(view, params['ref']),
 };
 
 /** Characters of an unknown name that are said back. */
@@ -58,13 +56,15 @@ const SOUGHT_IN: Readonly<Record<string, readonly ListKind[]>> = {
 export function createResolve(options: ResolveOptions): Step {
   const targets = new WeakMap<ToolEntry, Target>();
   const seek: Step = async (call, next) => {
-    const { method } = call.exchange.message;
-    let target = resolve(options, call);
+    const { endpoint, message } = call.exchange;
+    const { method } = message;
+    const view = options.view(endpoint);
+    let target = resolve(view, call, options.openTaskId);
     if (target === undefined && !TASK_METHODS.has(method)) {
-      await options.ready(Object.hasOwn(SOUGHT_IN, method) ? (SOUGHT_IN[method] as ListKind[]) : LIST_KINDS);
-      target = resolve(options, call);
+      await view.ready(Object.hasOwn(SOUGHT_IN, method) ? SOUGHT_IN[method] : LIST_KINDS);
+      target = resolve(view, call, options.openTaskId);
     }
-    if (method === 'completion/complete' && (target === undefined || !options.completes(target.server))) {
+    if (method === 'completion/complete' && (target === undefined || !view.can(target.server, 'completions'))) {
       return { kind: 'value', result: noCompletion(call.exchange.era) };
     }
     call.target = target ?? refuseUnknown(call);
@@ -72,9 +72,9 @@ export function createResolve(options: ResolveOptions): Step {
   };
   return (call, next) => {
     // What most calls are: a tool that is known.
-    const { method, params } = call.exchange.message;
-    const name = method === 'tools/call' ? params?.['name'] : undefined;
-    const tool = typeof name === 'string' ? options.catalog().tools.get(name) : undefined;
+    const { endpoint, message } = call.exchange;
+    const name = message.method === 'tools/call' ? message.params?.['name'] : undefined;
+    const tool = typeof name === 'string' ? options.view(endpoint).catalog.tools.get(name) : undefined;
     if (tool === undefined) return seek(call, next);
     let target = targets.get(tool);
     if (target === undefined) targets.set(tool, (target = toolTarget(tool)));
@@ -89,12 +89,12 @@ function noCompletion(era: Era): JsonObject {
   return era === 'session' ? result : { ...result, resultType: 'complete' };
 }
 
-function resolve(options: ResolveOptions, call: Call): Target | undefined {
+function resolve(view: Place, call: Call, openTaskId: OpenTaskId): Target | undefined {
   const { method, params = {} } = call.exchange.message;
   const resolver = Object.hasOwn(RESOLVERS, method) ? RESOLVERS[method] : undefined;
-  if (resolver !== undefined) return resolver(options, call, params);
-  if (TASK_METHODS.has(method)) return byTask(options, call, text(params, 'taskId', method));
-  return byCertainty(options, call, params);
+  if (resolver !== undefined) return resolver(view, params);
+  if (TASK_METHODS.has(method)) return byTask(openTaskId(text(params, 'taskId', method), call));
+  return byCertainty(view, call, params, openTaskId);
 }
 
 function toolTarget(tool: ToolEntry): Target {
@@ -109,35 +109,32 @@ function named(kind: 'tool' | 'prompt', entry: { server: string; id: string; ori
   return { server: entry.server, kind, canonicalId: entry.id, original: entry.original };
 }
 
-function byUri(options: ResolveOptions, uri: string): Target | undefined {
-  const server = options.ownerOfUri(uri);
+function byUri(view: Place, uri: string): Target | undefined {
+  const server = view.ownerOf(uri);
   return server === undefined ? undefined : { server, kind: 'resource', canonicalId: uri, original: uri };
 }
 
-function byReference(options: ResolveOptions, ref: unknown): Target | undefined {
+function byReference(view: Place, ref: unknown): Target | undefined {
   if (!isObject(ref)) throw new Refused('invalid_params', 'completion/complete needs a ref.');
-  const catalog = options.catalog();
   if (ref['type'] === 'ref/prompt' && typeof ref['name'] === 'string') {
-    const prompt = catalog.prompts.get(ref['name']);
+    const prompt = view.catalog.prompts.get(ref['name']);
     return prompt && named('prompt', prompt);
   }
   const uri = ref['uri'];
   if (ref['type'] !== 'ref/resource' || typeof uri !== 'string') {
     throw new Refused('invalid_params', 'The ref must be a ref/prompt with a name or a ref/resource with a uri.');
   }
-  const template = catalog.templates.find((entry) => entry.original === uri);
-  const server = template?.server ?? options.ownerOfUri(uri);
+  const server = view.catalog.templates.get(uri)?.server ?? view.ownerOf(uri);
   return server === undefined ? undefined : { server, kind: 'template', canonicalId: uri, original: uri };
 }
 
-function byTask(options: ResolveOptions, call: Call, taskId: string): Target | undefined {
-  const opened = options.openTaskId(taskId, call);
+function byTask(opened: ReturnType<OpenTaskId>): Target | undefined {
   return opened && { server: opened.server, kind: 'task', canonicalId: opened.original, original: opened.original };
 }
 
 /** A method that nobody here knows passes where only one server can be meant. What is withheld stays so by any method. */
-function byCertainty(options: ResolveOptions, call: Call, params: JsonObject): Target | undefined {
-  const catalog = options.catalog();
+function byCertainty(view: Place, call: Call, params: JsonObject, openTaskId: OpenTaskId): Target | undefined {
+  const { catalog, servers } = view;
   const { name, uri, taskId } = params;
   if (typeof name === 'string') {
     const tool = catalog.tools.get(name);
@@ -145,11 +142,11 @@ function byCertainty(options: ResolveOptions, call: Call, params: JsonObject): T
     const prompt = catalog.prompts.get(name);
     if (prompt !== undefined) return named('prompt', prompt);
   }
-  if (typeof uri === 'string') return byUri(options, uri);
-  if (typeof taskId === 'string') return byTask(options, call, taskId);
-  const [only] = options.servers;
-  if (options.servers.length !== 1 || only === undefined) return undefined;
-  if (typeof name === 'string' && catalog.withheld.has(canonicalId(only, name))) return undefined;
+  if (typeof uri === 'string') return byUri(view, uri);
+  if (typeof taskId === 'string') return byTask(openTaskId(taskId, call));
+  const [only] = servers;
+  if (servers.length !== 1 || only === undefined) return undefined;
+  if (typeof name === 'string' && catalog.withholds(canonicalId(only, name))) return undefined;
   return { server: only, kind: 'server', canonicalId: call.exchange.message.method, original: undefined };
 }
 

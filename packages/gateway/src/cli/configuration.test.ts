@@ -45,6 +45,17 @@ function world(answer: boolean | undefined): {
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',
     },
+    processes: {
+      self: ['node', 'sallyport'],
+      platform: 'linux',
+      uid: 1000,
+      detach: () => Promise.reject(new Error('nothing is started')),
+      isAlive: () => false,
+      terminate: () => undefined,
+      run: async () => ({ code: 127, stderr: '' }),
+      watch: () => () => undefined,
+      delay: async () => undefined,
+    },
   };
   return { context, files, err, asked };
 }

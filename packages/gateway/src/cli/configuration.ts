@@ -47,7 +47,7 @@ export function commandLines(config: Config): string {
   const lines = config.servers
     .filter(({ enabled }) => enabled)
     .map(({ name, target }) => {
-      if (target.kind === 'http') {
+      if (target.kind !== 'stdio') {
         const view = masked({ mcpServers: { [name]: { url: target.url } } }) as {
           mcpServers: Record<string, { url: string }>;
         };

@@ -18,7 +18,7 @@ import { createLog, type LogLevel } from '../telemetry/index.ts';
 import { loadToRun } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
-import { getJson } from './get-json.ts';
+import { requestJson } from './request-json.ts';
 import { createInterrupt, type Interrupt } from './interrupt.ts';
 import { findRunning } from './running.ts';
 import { oneLine } from './text.ts';
@@ -165,7 +165,7 @@ async function openSession(context: CliContext, url: URL, key: string): Promise<
 }
 
 async function readOwn(url: URL, path: string, key: string): Promise<unknown> {
-  const { status, body } = await getJson(new URL(path, url), { authorization: `Bearer ${key}` });
+  const { status, body } = await requestJson(new URL(path, url), { headers: { authorization: `Bearer ${key}` } });
   if (status === 200 && isObject(body)) return body;
   if (status === 401) throw new CliError(`the gateway at ${url.href} does not accept the local key`, exitCodes.refused);
   if (status === 404) {

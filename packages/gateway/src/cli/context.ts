@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { ConfigFiles } from '../config/load.ts';
 import type { ExitCode } from './exit.ts';
+import type { Processes } from './processes.ts';
 
 export type Output = { readonly write: (text: string) => unknown };
 
@@ -70,6 +71,7 @@ export type CliSystem = {
   /** Calls `listener` when the person or the system asks to stop, each time; gives the way to take it back. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly files: CliFiles;
+  readonly processes: Processes;
 };
 
 export type CliContext = CliSystem & {

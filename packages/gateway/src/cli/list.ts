@@ -79,7 +79,7 @@ export interface ListLayout extends Layout {
 }
 
 /** The table; under a server what is wrong with it, and with `detail` what else is known. */
-export function listText({ servers, hidden }: GatewayStatus, layout: ListLayout): string {
+export function listText({ servers, hidden }: Pick<GatewayStatus, 'servers' | 'hidden'>, layout: ListLayout): string {
   const { columns, color, detail, lasting } = layout;
   if (servers.length === 0)
     return 'No servers. Add one with `sallyport add NAME -- COMMAND` or `sallyport add NAME URL`.';

@@ -30,7 +30,7 @@ const text = (
   servers: readonly ServerStatus[],
   more: Partial<ListLayout> = {},
   hidden: GatewayStatus['hidden'] = [],
-): string => listText({ servers, hidden, catalogVersion: '' }, { ...layout, ...more });
+): string => listText({ servers, hidden }, { ...layout, ...more });
 
 describe('the list of servers', () => {
   it('says of each how it is, and under it what is wrong', () => {
@@ -145,6 +145,7 @@ describe('the welcome', () => {
     keyFile: '/state/local.key',
     servers: [],
     configPath: "/it's/c.yaml",
+    reload: 'auto',
   };
 
   it('shows the key to a person and never to a log', () => {
@@ -154,5 +155,13 @@ describe('the welcome', () => {
       expect(shown).toContain(client);
     expect(shown).toContain(String.raw`--config '/it'\''s/c.yaml'`);
     expect(welcome({ ...facts, key: undefined, terminal: true })).not.toMatch(/Authorization|SALLYPORT_KEY/);
+  });
+
+  it.each([
+    ['auto', 'of your own:'],
+    ['confirm', 'of your own, then `sallyport reload`:'],
+    ['off', 'of your own, then restart:'],
+  ])('says what a new server needs with reload: %s', (reload, text) => {
+    expect(welcome({ ...facts, reload, key: undefined, terminal: true })).toContain(text);
   });
 });

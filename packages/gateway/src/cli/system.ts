@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type * as Clack from '@clack/prompts';
 import type * as Host from '@sallyport/host';
 import type { CliFiles, CliSystem, Prompts } from './context.ts';
+import { realProcesses } from './processes.ts';
 
 /** Built from this process; reads nothing but the version in package.json. */
 export function realSystem(): CliSystem {
@@ -34,6 +35,7 @@ export function realSystem(): CliSystem {
       return () => void process.off('SIGINT', listener).off('SIGTERM', listener);
     },
     files: realFiles(env),
+    processes: realProcesses(),
   };
 }
 

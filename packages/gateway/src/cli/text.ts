@@ -114,3 +114,23 @@ const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 export function painter(color: boolean): (style: keyof typeof STYLES, text: string) => string {
   return (style, text) => (color ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
 }
+
+const UNITS: readonly (readonly [name: string, ms: number])[] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1000],
+];
+
+/** `2 days 3 hours`, `5 minutes 1 second`, `0 seconds`: a span of time in its two largest units. */
+export function agoText(ms: number): string {
+  const first = UNITS.findIndex(([, length]) => ms >= length);
+  if (first === -1) return '0 seconds';
+  let left = ms;
+  const parts = UNITS.slice(first, first + 2).map(([name, length]) => {
+    const number = Math.floor(left / length);
+    left -= number * length;
+    return number === 0 ? '' : count(number, name);
+  });
+  return parts.filter((part) => part !== '').join(' ');
+}

@@ -12,6 +12,12 @@ export type Verb = {
 
 export const verbs: readonly Verb[] = [
   { name: 'serve', summary: 'run the gateway in the foreground', load: () => import('./serve.ts') },
+  { name: 'start', summary: 'run the gateway in the background', load: () => import('./start.ts') },
+  { name: 'stop', summary: 'stop the gateway that is running', load: () => import('./stop.ts') },
+  { name: 'restart', summary: 'stop it and start it again', load: () => import('./restart.ts') },
+  { name: 'reload', summary: 'let it read its configuration again', load: () => import('./reload.ts') },
+  { name: 'status', summary: 'whether it runs, and how it is', load: () => import('./status.ts') },
+  { name: 'logs', summary: 'what it has written in the background', load: () => import('./logs.ts') },
   { name: 'trust', summary: 'allow the configuration in this folder to be used', load: () => import('./trust.ts') },
   { name: 'add', summary: 'put a server into the configuration', load: () => import('./add.ts') },
   { name: 'remove', summary: 'take a server out of it', load: () => import('./remove.ts') },
@@ -30,12 +36,6 @@ export const verbs: readonly Verb[] = [
 
 /** Verbs that the documentation names and that later versions bring. */
 export const laterVerbs: readonly string[] = [
-  'start',
-  'stop',
-  'restart',
-  'reload',
-  'status',
-  'logs',
   'init',
   'allow',
   'import',

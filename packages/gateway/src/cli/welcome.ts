@@ -12,17 +12,19 @@ export interface WelcomeFacts {
   readonly servers: readonly ServerConfig[];
   /** Undefined for a server that was given on the command line. */
   readonly configPath: string | undefined;
+  /** What a change of the file does: `auto`, `confirm` or `off`. */
+  readonly reload: string;
 }
 
 export function welcome(facts: WelcomeFacts): string {
-  const { url, key, keyFile, terminal, servers, configPath } = facts;
+  const { url, key, keyFile, terminal, servers, configPath, reload } = facts;
   const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
   return [
     `Sallyport is ready at ${url}`,
     `  servers  ${enabled.length === 0 ? 'none yet: `sallyport add NAME -- COMMAND` adds one' : enabled.join(', ')}`,
     ...(configPath === undefined ? [] : [`  file     ${configPath}`]),
     ...(key === undefined ? [] : [`  key      ${terminal ? key : `in ${keyFile}`}`]),
-    ...(terminal ? ['', ...clientLines(url, key), '', ...nextLines(configPath)] : []),
+    ...(terminal ? ['', ...clientLines(url, key), '', ...nextLines(configPath, reload)] : []),
   ].join('\n');
 }
 
@@ -48,13 +50,14 @@ function clientLines(url: string, key: string | undefined): string[] {
   ];
 }
 
-function nextLines(configPath: string | undefined): string[] {
+function nextLines(configPath: string | undefined, reload: string): string[] {
   const of = configPath === undefined ? '' : ` --config ${shellWord(configPath)}`;
+  const then = { off: ', then restart', confirm: ', then `sallyport reload`' }[reload] ?? '';
   return [
     'In another terminal: sallyport list · sallyport tools · sallyport call TOOL name=value',
     ...(configPath === undefined
       ? []
-      : ['To add a server of your own, then restart:', `  sallyport add${of} NAME -- COMMAND …`]),
+      : [`To add a server of your own${then}:`, `  sallyport add${of} NAME -- COMMAND …`]),
     'Ctrl+C stops it.',
   ];
 }

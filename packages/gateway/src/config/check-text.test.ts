@@ -41,7 +41,7 @@ describe('check of a configuration', () => {
         'f:2:3: mcpServers.files: expected `command` (a program to start) or `url` (a server to reach)',
         'f:3:5: mcpServers.files.comand: unknown key — did you mean `command`?',
         'f:4:5: mcpServers.files.args: expected a list of texts',
-        'f:5:10: mcpServers.far.url: expected an http or https URL',
+        'f:5:10: mcpServers.far.url: expected a URL that begins with http:// or https:// or ws:// or wss://',
         'f:5:37: mcpServers.far.timeout.cal: unknown key — did you mean `call`?',
         'f:7:3: listen.port: expected a whole number from 0 to 65535',
         'f:8:3: listen.hots: unknown key — did you mean `host`?',
@@ -197,13 +197,11 @@ describe('check of a configuration', () => {
     [{ tls: { ca: 'x' } }, 'tls'],
     [{ oauth: {} }, 'oauth'],
     [{ oauth_client_id: 'x' }, 'oauth'],
-    [{ isolation: 'principal' }, 'isolation: principal'],
     [{ readOnly: true }, 'readOnly: true'],
     [{ cache: { ttl: '5m' } }, 'cache'],
     [{ sandbox: 'strict' }, 'sandbox: strict'],
     [{ sandbox: { level: 'limited' } }, 'sandbox.level: limited'],
     [{ sandbox: { level: 'none', memory: '1 GiB' } }, 'sandbox.memory'],
-    [{ command: undefined, url: 'https://x/sse', type: 'sse' }, 'type: sse'],
     [{ command: undefined, url: 'https://x', instances: [] }, 'instances'],
   ])('refuses %j of a server by name', async (keys, name) => {
     expect((await problems(server({ command: 'x', ...keys }))).join()).toContain(
@@ -213,12 +211,12 @@ describe('check of a configuration', () => {
 
   it.each([
     [{ policy: { rules: 3 } }, 'policy'],
-    [{ views: { v: { servers: ['a'] } } }, 'views'],
+    [{ views: { v: { discovery: 'search' } } }, 'views.v.discovery: search'],
+    [{ views: { v: { discovery: { budget: 1 } } } }, 'views.v.discovery.budget'],
     [{ guard: {} }, 'guard'],
     [{ audit: { enabled: true } }, 'audit'],
     [{ audit: { enabled: false, file: 'x' } }, 'audit'],
     [{ guard: { pins: { mode: 'warn' }, secrets: 'off' } }, 'guard'],
-    [{ listen: { websocket: true } }, 'listen.websocket: true'],
     [{ auth: { mode: 'jwt', jwt: { issuer: 'x' } } }, 'auth.mode: jwt'],
     [{ auth: { mode: ['key', 'jwt'] } }, 'auth.mode: key, jwt'],
     [{ auth: { keys: [] } }, 'auth.keys'],
@@ -226,13 +224,11 @@ describe('check of a configuration', () => {
     [{ discovery: { mode: 'auto' } }, 'discovery.mode: auto'],
     [{ discovery: { budget: 5 } }, 'discovery.budget'],
     [{ store: 'redis://x' }, 'store: redis://x'],
-    [{ reload: 'auto' }, 'reload: auto'],
-    [{ reload: 'confirm' }, 'reload: confirm'],
     [{ listen: { tls: {} } }, 'listen.tls'],
     [{ listen: { workers: 4 } }, 'listen.workers'],
     [{ limits: { rate: { perPrincipal: '5/m' } } }, 'limits.rate'],
     [{ limits: { quota: { day: 5 } } }, 'limits.quota'],
-    [{ telemetry: { metrics: { enabled: true } } }, 'telemetry.metrics'],
+    [{ telemetry: { traces: { endpoint: 'http://x' } } }, 'telemetry.traces'],
     [{ profile: 'hardened' }, 'profile'],
     [{ interceptors: [] }, 'interceptors'],
   ])('refuses %j by name', async (value, name) => {
@@ -258,8 +254,6 @@ describe('check of a configuration', () => {
         json({
           guard: { arguments: 'off', pins: { mode: 'off' }, secrets: 'off', injection: 'off' },
           audit: { enabled: false },
-          telemetry: { metrics: { enabled: false } },
-          listen: { websocket: false, sse: false },
         }),
       ),
     ).toEqual([]);
@@ -302,14 +296,16 @@ describe('check of a configuration', () => {
     [{ command: 'x', headers: { A: 'b' } }, /headers: only for a server with `url`/],
     [{ url: 'https://x', args: ['a'] }, /args: only for a server with `command`/],
     [{ url: 'x' }, /expected an absolute URL/],
-    [{ url: 'wss://x' }, /`type: ws` is not available/],
+    [{ url: 'ftp://x' }, /begins with http:\/\/ or https:\/\/ or ws:\/\/ or wss:\/\//],
+    [{ url: 'wss://x', type: 'http' }, /begins with http:\/\/ or https:\/\/$/],
+    [{ url: 'https://x', type: 'ws' }, /begins with ws:\/\/ or wss:\/\/$/],
     [{ url: 'https://u:p@x' }, /credentials do not belong in a URL/],
     [{ url: 'https://x', headers: { 'a b': 'c' } }, /expected the name of an HTTP header/],
     [{ url: 'https://x', headers: { a: 'b\r\nc: d' } }, /without line breaks/],
     [{ command: '' }, /expected the program to start/],
     [{ command: 'a\u0000b' }, /expected the program to start/],
-    [{ command: 'x', args: ['{root}'] }, /`\{root\}` is not available/],
-    [{ command: 'x', cwd: '{root}/a' }, /`\{root\}` is not available/],
+    [{ command: 'x', args: ['{root}'] }, /args\[0\]: `\{root\}` .* needs `isolation: project`/],
+    [{ command: 'x', cwd: '{root}/a', isolation: 'session' }, /cwd: `\{root\}` .* needs `isolation: project`/],
     [{ command: 'x', idle: '30d' }, /at most 24d/],
     [{ command: 'x', idle: null }, /expected a duration/],
     [{ command: 'x', tools: { arguments: { t: { a: { fix: 1, default: 2 } } } } }, /exclude each other/],
@@ -317,6 +313,22 @@ describe('check of a configuration', () => {
     [{ url: 'https://x', headers: { A: '${env:TOKEN}' } }, /Cursor, VS Code/],
   ])('refuses the server %j', async (value, expected) => {
     expect((await problems(server(value))).join('\n')).toMatch(expected);
+  });
+
+  it('accepts the project of the caller where it is known, and views of servers that are there', async () => {
+    expect(await problems(server({ command: 'x', args: ['{root}/a'], cwd: '{root}', isolation: 'project' }))).toEqual(
+      [],
+    );
+    const views = { v: { servers: ['one', 'o*'], tags: ['t'], tools: ['one__*'], discovery: 'full' } };
+    expect(await problems(json({ mcpServers: { one: { command: 'x' } }, views }))).toEqual([]);
+  });
+
+  it('refuses a view of a server that is not there', async () => {
+    const value = { mcpServers: { one: { command: 'x' } }, views: { v: { servers: ['oen'] } } };
+    expect((await problems(json(value))).join()).toContain(
+      'views.v.servers[0]: there is no such server — did you mean `one`?',
+    );
+    expect((await problems(json({ views: { 'a/b': {} } }))).join()).toContain('expected a name of 1 to 32');
   });
 
   it('shows no control characters of the file', async () => {

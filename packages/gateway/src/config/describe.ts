@@ -23,7 +23,9 @@ export function secretPaths(value: unknown): Path[] {
   const found = servers.flatMap(([name, server]) =>
     isObject(server) ? serverSecrets(server).map((path): Path => ['mcpServers', name, ...path]) : [],
   );
-  return [...found, ...keySecrets(value)];
+  const telemetry = isObject(value) && isObject(value['telemetry']) ? value['telemetry'] : {};
+  const scraper = strings(telemetry['metrics']).some(([key]) => key === 'key');
+  return [...found, ...keySecrets(value), ...(scraper ? [['telemetry', 'metrics', 'key']] : [])];
 }
 
 /** The value with every secret replaced; the given one is not touched. */

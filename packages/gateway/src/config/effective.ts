@@ -6,7 +6,7 @@ import type { Config, ServerConfig } from './types.ts';
 
 /** A value that could be written as a configuration file. */
 export function effectiveView(config: Config): Record<string, unknown> {
-  const { listen, naming, discovery, auth, limits, sessions, store, telemetry, strict, reload } = config;
+  const { listen, naming, discovery, auth, limits, sessions, store, views, telemetry, strict, reload } = config;
   return {
     mcpServers: Object.fromEntries(config.servers.map((server) => [server.name, serverView(server)])),
     listen,
@@ -25,12 +25,14 @@ export function effectiveView(config: Config): Record<string, unknown> {
       drain: duration(limits.drainMs),
       sessions: limits.sessions,
       human: duration(limits.humanMs),
+      requestState: duration(limits.requestStateMs),
       concurrency: limits.concurrency,
       connections: limits.connections,
       failedAuthentications: limits.failedAuthentications,
     },
     sessions: { idle: duration(sessions.idleMs), absolute: duration(sessions.absoluteMs) },
     store,
+    views,
     telemetry,
     strict,
     reload,
@@ -40,8 +42,8 @@ export function effectiveView(config: Config): Record<string, unknown> {
 function serverView(server: ServerConfig): Record<string, unknown> {
   const { target, timeout, description } = server;
   const place =
-    target.kind === 'http'
-      ? { url: target.url, type: 'http', headers: target.headers }
+    target.kind !== 'stdio'
+      ? { url: target.url, ...(!target.guessed && { type: target.kind }), headers: target.headers }
       : { command: target.command, args: target.args, env: target.env, cwd: target.cwd };
   return {
     ...(description !== undefined && { description }),

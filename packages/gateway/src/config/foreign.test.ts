@@ -98,6 +98,8 @@ describe('files of other programs', () => {
   it('points at the place where a foreign key was written', async () => {
     const text = '{\n "servers": {\n  "one": { "httpUrl":\n   "ftp://x" } } }';
     const checked = checkDraft(await draftOf('f', text, 'json'), { env: {}, files: new Map() });
-    expect(checked.problems.map(formatProblem)).toEqual(['f:3:12: servers.one.httpUrl: expected an http or https URL']);
+    expect(checked.problems.map(formatProblem)).toEqual([
+      'f:3:12: servers.one.httpUrl: expected a URL that begins with http:// or https://',
+    ]);
   });
 });

@@ -145,7 +145,7 @@ describe('loadConfig', () => {
     expect(config.servers.map(({ target }) => target)).toEqual([
       { kind: 'stdio', command: '/etc/s/bin/run', args: ['a'], env: {}, cwd: '/etc/s/sub' },
       { kind: 'stdio', command: 'npx', args: [], env: { N: '5' }, cwd: '/etc/s' },
-      { kind: 'http', url: 'https://x/mcp', headers: { A: 'b' } },
+      { kind: 'http', guessed: true, url: 'https://x/mcp', headers: { A: 'b' } },
     ]);
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
     const isDeeplyFrozen = (value: unknown): boolean =>
@@ -153,6 +153,33 @@ describe('loadConfig', () => {
       value === null ||
       (Object.isFrozen(value) && Object.values(value).every(isDeeplyFrozen));
     expect(isDeeplyFrozen(config)).toBe(true);
+  });
+
+  it('guesses the transport of a remote server from its URL, unless it is told', async () => {
+    const servers = {
+      a: { url: 'https://x/mcp' },
+      b: { url: 'https://x/sse' },
+      c: { url: 'wss://x/mcp' },
+      d: { url: 'https://x/sse', type: 'http' },
+      e: { url: 'https://x/mcp', type: 'sse' },
+    };
+    const text = JSON.stringify({ mcpServers: servers });
+    const { config } = await loadConfig(options({ '/c.json': text }, { file: '/c.json' }));
+    const kinds = config.servers.map(({ target }) => (target.kind === 'stdio' ? [] : [target.kind, target.guessed]));
+    expect(kinds).toEqual([
+      ['http', true],
+      ['sse', true],
+      ['ws', true],
+      ['http', false],
+      ['sse', false],
+    ]);
+  });
+
+  it('leaves the place of the project open in the working folder', async () => {
+    const server = { command: 'x', cwd: '{root}/sub', isolation: 'project' };
+    const text = JSON.stringify({ mcpServers: { a: server } });
+    const { config } = await loadConfig(options({ '/c.json': text }, { file: '/c.json' }));
+    expect(config.servers[0]).toMatchObject({ isolation: 'project', target: { cwd: '{root}/sub' } });
   });
 
   it('never keeps a header with an undefined variable, but its name', async () => {
@@ -166,6 +193,7 @@ describe('loadConfig', () => {
     );
     expect(config.servers[0]?.target).toEqual({
       kind: 'http',
+      guessed: true,
       url: 'https://x/?t=${Q}',
       headers: { B: '${kept}', C: '${NOPE}' },
     });

@@ -224,7 +224,7 @@ function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[]
     const fileEnv = options.environments.get(name) ?? {};
     return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
   });
-  return deepFreeze({ ...rest, servers, discovery: { mode: 'full' }, reload: 'off' });
+  return deepFreeze({ ...rest, servers, discovery: { mode: 'full' } });
 }
 
 /**
@@ -244,7 +244,7 @@ export function configForServer(
     message,
   }));
   if (entry === undefined || problems.length > 0) throw configError(problems);
-  return assemble(entry, [name], { directory, environments: new Map(), unresolved: [] });
+  return assemble({ ...entry, reload: 'off' }, [name], { directory, environments: new Map(), unresolved: [] });
 }
 
 function deepFreeze<T>(value: T): T {

@@ -27,7 +27,7 @@ const rate = text('a rate such as "1000/m"').refine((value) => /^\d+\/(s|m|h|d)$
 });
 
 /** Parts of `limits` that count calls over time. */
-export const laterLimits: Members<'rate' | 'quota' | 'requestState'> = {
+export const laterLimits: Members<'rate' | 'quota'> = {
   rate: z
     .strictObject({
       perPrincipal: rate.optional(),
@@ -42,13 +42,10 @@ export const laterLimits: Members<'rate' | 'quota' | 'requestState'> = {
     .strictObject({ day: integer(0).optional(), month: integer(0).optional() })
     .optional()
     .describe('Calls in all.'),
-  requestState: duration(1).optional().describe('How long a sealed request state is good.'),
 };
 
-/** Parts of `listen` beyond a plain Streamable HTTP listener. */
-export const laterListen: Members<'websocket' | 'sse' | 'workers' | 'tls'> = {
-  websocket: flag().optional().describe('MCP over WebSocket on the same path.'),
-  sse: flag().optional().describe('The legacy HTTP+SSE transport.'),
+/** Parts of `listen` beyond a plain listener of one process. */
+export const laterListen: Members<'workers' | 'tls'> = {
   workers: integer(1).optional().describe('Processes that share the listener.'),
   tls: z
     .strictObject({
@@ -92,18 +89,10 @@ export const laterAuth: Members<'keys' | 'jwt' | 'server'> = {
   server: z.record(z.string(), z.json()).optional().describe('An authorization server of our own.'),
 };
 
-/** Parts of `telemetry` beyond the log. */
-export const laterTelemetry: Members<'metrics' | 'traces'> = {
-  metrics: z.strictObject({ enabled: flag().optional(), key: text().optional() }).optional().describe('Prometheus.'),
+/** Parts of `telemetry` beyond log and metrics. */
+export const laterTelemetry: Members<'traces'> = {
   traces: z.strictObject({ endpoint: text().optional() }).optional().describe('OpenTelemetry.'),
 };
-
-const view = z.strictObject({
-  servers: texts().optional(),
-  tags: texts().optional(),
-  tools: texts().optional(),
-  discovery: discoverySchema.optional(),
-});
 
 const role = z.strictObject({
   keys: texts().optional(),
@@ -133,7 +122,6 @@ const auditEvents = z.enum([
 
 /** Whole rooms of the root. */
 export const laterRooms: Members<
-  | 'views'
   | 'policy'
   | 'guard'
   | 'audit'
@@ -146,7 +134,6 @@ export const laterRooms: Members<
   | 'security'
   | 'profile'
 > = {
-  views: z.record(z.string(), view).optional().describe('Named selections of the catalogue.'),
   policy: z
     .strictObject({
       default: z.enum(['deny', 'allow']).optional(),

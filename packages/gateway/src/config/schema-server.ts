@@ -4,12 +4,12 @@
  */
 import { z } from 'zod';
 import { duration, flag, integer, size, text, texts } from './scalars.ts';
-import type { ServerConfig } from './types.ts';
+import type { RemoteTarget, ServerConfig } from './types.ts';
 
 /** A server as written, its scalars parsed; paths still as in the file. */
 export type ServerEntry = Pick<
   ServerConfig,
-  'enabled' | 'era' | 'start' | 'idleMs' | 'timeout' | 'tools' | 'features' | 'tags'
+  'enabled' | 'era' | 'start' | 'idleMs' | 'isolation' | 'timeout' | 'tools' | 'features' | 'tags'
 > & {
   readonly description?: string | undefined;
   readonly command?: string | undefined;
@@ -18,6 +18,7 @@ export type ServerEntry = Pick<
   readonly envFile?: string | undefined;
   readonly cwd?: string | undefined;
   readonly url?: string | undefined;
+  readonly type?: RemoteTarget['kind'] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 };
 

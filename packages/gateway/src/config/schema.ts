@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { duration, flag, integer, size, text, texts } from './scalars.ts';
 import { discoverySchema, laterAuth, laterLimits, laterListen, laterRooms, laterTelemetry } from './schema-later.ts';
 import { serverSchema, type ServerEntry } from './schema-server.ts';
-import type { Config, LimitsConfig, ListenConfig } from './types.ts';
+import type { Config, LimitsConfig, ListenConfig, ViewConfig } from './types.ts';
 
 /** The file after the check: like `Config`, the servers still as written and by name. */
-export type ConfigEntry = Omit<Config, 'servers' | 'discovery' | 'reload'> & {
+export type ConfigEntry = Omit<Config, 'servers' | 'discovery'> & {
   readonly mcpServers: Readonly<Record<string, ServerEntry>>;
 };
 
@@ -38,18 +38,14 @@ const listen = z
       .optional()
       .describe('The address that clients use, when a proxy is in front.'),
     plainBehindProxy: flag().prefault(false).describe('Allow a plain listener beyond loopback: TLS ends in a proxy.'),
+    websocket: flag().prefault(true).describe('MCP over WebSocket on the same paths.'),
+    sse: flag().prefault(true).describe('The legacy HTTP+SSE transport on /sse and /messages.'),
     ...laterListen,
   })
   .prefault({})
-  .transform(({ host, port, path, hosts, origins, trustProxy, publicUrl, plainBehindProxy }): ListenConfig => ({
-    host,
-    port,
-    path,
-    hosts,
-    origins,
-    trustProxy,
+  .transform(({ publicUrl, workers: _workers, tls: _tls, ...rest }): ListenConfig => ({
+    ...rest,
     ...(publicUrl !== undefined && { publicUrl }),
-    plainBehindProxy,
   }))
   .describe('Where `sallyport serve` listens.');
 
@@ -84,6 +80,7 @@ const limits = z
     drain: duration().prefault('10s').describe('How long a stopping gateway lets calls finish.'),
     sessions: integer(1).prefault(1000).describe('Open sessions, in all.'),
     human: duration(1).prefault('10m').describe('Waiting for a person.'),
+    requestState: duration(1).prefault('10m').describe('How long a call waits for input from its client.'),
     concurrency: integer(1).prefault(64).describe('Calls in flight per principal.'),
     connections: integer(1).prefault(256).describe('Open connections per address.'),
     failedAuthentications: integer(1).prefault(60).describe('Per address and minute.'),
@@ -102,6 +99,7 @@ const limits = z
     drainMs: value.drain,
     sessions: value.sessions,
     humanMs: value.human,
+    requestStateMs: value.requestState,
     concurrency: value.concurrency,
     connections: value.connections,
     failedAuthentications: value.failedAuthentications,
@@ -116,6 +114,21 @@ const sessions = z
   .prefault({})
   .transform(({ idle, absolute }) => ({ idleMs: idle, absoluteMs: absolute }))
   .describe('Sessions of clients.');
+
+const name = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, { error: 'expected a name of 1 to 32 of A-Z a-z 0-9 _ -' });
+
+const view = z
+  .strictObject({
+    servers: texts('a list of server names').optional().describe('Globs over the names of servers.'),
+    tags: texts('a list of tags').optional().describe('Servers with one of these tags.'),
+    tools: texts('a list of globs').optional().describe('Globs over tools as server__tool.'),
+    discovery: discoverySchema.optional().describe('How tools are shown in this view; full in this version.'),
+  })
+  .transform(({ servers, tags, tools }): ViewConfig => ({
+    ...(servers !== undefined && { servers }),
+    ...(tags !== undefined && { tags }),
+    ...(tools !== undefined && { tools }),
+  }));
 
 const authMode = z.enum(['none', 'key', 'jwt', 'oidc', 'introspection', 'mtls']);
 
@@ -145,6 +158,10 @@ const root = z
       .describe('Who may come in.'),
     limits,
     sessions,
+    views: z
+      .record(name, view, { error: 'expected names of views, each with an object' })
+      .prefault({})
+      .describe('Named selections of the catalogue, served at /mcp/v/<name>.'),
     store: z
       .string({ error: 'expected sqlite, memory, redis://… or rediss://…' })
       .refine((value) => /^(sqlite|memory|rediss?:\/\/.+)$/.test(value), {
@@ -161,15 +178,23 @@ const root = z
             format: z.enum(['auto', 'json', 'pretty']).prefault('auto').describe('auto = pretty on a terminal.'),
           })
           .prefault({}),
+        metrics: z
+          .strictObject({
+            enabled: flag().prefault(true).describe('Serve /metrics.'),
+            key: text().optional().describe('What a scraper shows as its bearer token.'),
+          })
+          .prefault({})
+          .transform(({ enabled, key }) => ({ enabled, ...(key !== undefined && { key }) }))
+          .describe('Metrics for Prometheus.'),
         ...laterTelemetry,
       })
       .prefault({})
-      .transform(({ log }) => ({ log }))
+      .transform(({ log, metrics }) => ({ log, metrics }))
       .describe('Log, metrics, traces.'),
     strict: flag().prefault(false).describe('Warnings that would leave something out become errors.'),
     reload: z
       .enum(['auto', 'confirm', 'off'])
-      .optional()
+      .prefault('auto')
       .describe('What a change of this file does to a running gateway.'),
     ...laterRooms,
   })
@@ -182,8 +207,10 @@ const root = z
       limits: limit,
       sessions: session,
       store,
+      views,
       telemetry,
       strict,
+      reload,
     }) => ({
       mcpServers,
       listen: listener,
@@ -192,8 +219,10 @@ const root = z
       limits: limit,
       sessions: session,
       store,
+      views,
       telemetry,
       strict,
+      reload,
     }),
   );
 

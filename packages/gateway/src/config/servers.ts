@@ -4,11 +4,28 @@
  */
 import { isAbsolute, resolve } from 'node:path';
 import { suggestName, type Finding } from './check.ts';
-import { shorten } from './problems.ts';
+import { didYouMean, shorten } from './problems.ts';
 import { serverNamePattern } from './schema.ts';
 import type { ServerEntry } from './schema-server.ts';
 import type { Path } from './source.ts';
-import type { HttpTarget, ServerConfig, StdioTarget } from './types.ts';
+import type { RemoteTarget, ServerConfig, StdioTarget } from './types.ts';
+
+/** In `args` and `cwd`: the project of whoever calls. */
+const ROOT = '{root}';
+
+const SCHEMES: Readonly<Record<RemoteTarget['kind'], readonly string[]>> = {
+  http: ['http:', 'https:'],
+  sse: ['http:', 'https:'],
+  ws: ['ws:', 'wss:'],
+};
+
+/** As written, else as the URL looks. */
+function kindOf(type: unknown, url: string): RemoteTarget['kind'] {
+  if (type === 'http' || type === 'sse' || type === 'ws') return type;
+  const { protocol, pathname } = new URL(url);
+  if (SCHEMES.ws.includes(protocol)) return 'ws';
+  return /\/sse\/?$/.test(pathname) ? 'sse' : 'http';
+}
 
 const stdioKeys = ['args', 'env', 'envFile', 'cwd'];
 const remoteKeys = ['type', 'headers', 'tls', 'oauth', 'instances', 'balance'];
@@ -17,7 +34,24 @@ const remoteKeys = ['type', 'headers', 'tls', 'oauth', 'instances', 'balance'];
 export function checkServers(value: unknown): Finding[] {
   const servers = isObject(value) && isObject(value['mcpServers']) ? value['mcpServers'] : {};
   const names = Object.keys(servers);
-  return [...checkNames(names), ...names.flatMap((name) => checkServer(servers[name], ['mcpServers', name]))];
+  return [
+    ...checkNames(names),
+    ...names.flatMap((name) => checkServer(servers[name], ['mcpServers', name])),
+    ...checkViews(value, names),
+  ];
+}
+
+/** A view that names a server which is not there would silently show less than its author thinks. */
+function checkViews(value: unknown, names: readonly string[]): Finding[] {
+  const views = isObject(value) && isObject(value['views']) ? Object.entries(value['views']) : [];
+  return views.flatMap(([view, selection]) => {
+    const servers = isObject(selection) && Array.isArray(selection['servers']) ? selection['servers'] : [];
+    return servers.flatMap((server: unknown, index): Finding[] =>
+      typeof server !== 'string' || server.includes('*') || names.includes(server)
+        ? []
+        : [{ path: ['views', view, 'servers', index], message: `there is no such server${didYouMean(server, names)}` }],
+    );
+  });
 }
 
 function checkNames(names: readonly string[]): Finding[] {
@@ -69,6 +103,7 @@ function checkServer(server: unknown, path: Path): Finding[] {
 
 /** `{root}` is the caller's project: it needs a child for each project. */
 function placeholders(server: Readonly<Record<string, unknown>>, path: Path): Finding[] {
+  if (server['isolation'] === 'project') return [];
   const texts: Array<{ readonly at: Path; readonly value: unknown }> = [
     { at: [...path, 'cwd'], value: server['cwd'] },
     ...(Array.isArray(server['args'])
@@ -76,8 +111,11 @@ function placeholders(server: Readonly<Record<string, unknown>>, path: Path): Fi
       : []),
   ];
   return texts
-    .filter(({ value }) => typeof value === 'string' && value.includes('{root}'))
-    .map(({ at }) => ({ path: at, message: '`{root}` is not available in this version; write the folder' }));
+    .filter(({ value }) => typeof value === 'string' && value.includes(ROOT))
+    .map(({ at }) => ({
+      path: at,
+      message: '`{root}` is the project of whoever calls: it needs `isolation: project`',
+    }));
 }
 
 function checkUrl(server: Readonly<Record<string, unknown>>, path: Path): Finding[] {
@@ -86,8 +124,11 @@ function checkUrl(server: Readonly<Record<string, unknown>>, path: Path): Findin
   const finding = (message: string): Finding[] => [{ path: [...path, 'url'], message }];
   if (!URL.canParse(text)) return finding('expected an absolute URL such as "https://example.com/mcp"');
   const { protocol, username, password } = new URL(text);
-  if (protocol === 'ws:' || protocol === 'wss:') return finding('`type: ws` is not available in this version');
-  if (protocol !== 'http:' && protocol !== 'https:') return finding('expected an http or https URL');
+  const kind = kindOf(server['type'], text);
+  if (!SCHEMES[kind].includes(protocol)) {
+    const fitting = server['type'] === undefined ? [...SCHEMES.http, ...SCHEMES.ws] : SCHEMES[kind];
+    return finding(`expected a URL that begins with ${fitting.map((scheme) => `${scheme}//`).join(' or ')}`);
+  }
   if (username !== '' || password !== '') return finding('credentials do not belong in a URL; send them in `headers`');
   return [];
 }
@@ -106,12 +147,12 @@ export function resolveServer(name: string, entry: ServerEntry, options: Resolve
   return {
     name,
     ...(entry.description !== undefined && { description: entry.description }),
-    target: entry.url === undefined ? stdioTarget(entry, options) : httpTarget(entry.url, entry, options.unresolved),
+    target: entry.url === undefined ? stdioTarget(entry, options) : remoteTarget(entry.url, entry, options.unresolved),
     enabled: entry.enabled,
     era: entry.era,
     start: entry.start,
     idleMs: entry.idleMs,
-    isolation: 'shared',
+    isolation: entry.isolation,
     timeout: entry.timeout,
     tools: entry.tools,
     features: entry.features,
@@ -130,15 +171,15 @@ function stdioTarget(entry: ServerEntry, { directory, fileEnv }: ResolveOptions)
     command: isFile ? resolve(directory, command) : command,
     args: entry.args,
     env: { ...fileEnv, ...entry.env },
-    cwd: resolve(directory, entry.cwd ?? '.'),
+    cwd: entry.cwd?.startsWith(ROOT) === true ? entry.cwd : resolve(directory, entry.cwd ?? '.'),
   };
 }
 
 /** A header with an undefined variable is left out: the placeholder itself must never go out as a credential. */
-function httpTarget(url: string, entry: ServerEntry, unresolved: readonly Path[]): HttpTarget {
+function remoteTarget(url: string, entry: ServerEntry, unresolved: readonly Path[]): RemoteTarget {
   const withheld = new Set(unresolved.filter(([group]) => group === 'headers').map(([, header]) => header));
   const headers = Object.fromEntries(Object.entries(entry.headers).filter(([header]) => !withheld.has(header)));
-  return { kind: 'http', url, headers };
+  return { kind: kindOf(entry.type, url), guessed: entry.type === undefined, url, headers };
 }
 
 function isEmpty(value: unknown): boolean {

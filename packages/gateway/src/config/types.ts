@@ -48,14 +48,16 @@ export type StdioTarget = {
   readonly args: readonly string[];
   /** `envFile` with `env` over it. The allow-listed variables of the gateway are not in here. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute. */
+  /** Absolute, or beginning with `{root}`: the caller's project (`isolation: project`, also in `args`). */
   readonly cwd: string;
 };
 
-/** A remote server over Streamable HTTP. */
-export type HttpTarget = {
-  readonly kind: 'http';
-  /** Absolute http or https URL. */
+/** A remote server: over Streamable HTTP, WebSocket or legacy HTTP+SSE. */
+export type RemoteTarget = {
+  readonly kind: 'http' | 'ws' | 'sse';
+  /** The kind was guessed from the URL: what the server really speaks is tried. */
+  readonly guessed: boolean;
+  /** Absolute URL; ws or wss for `ws`, http or https for the others. */
   readonly url: string;
   /** Only headers whose value is fully resolved; the others are named in `ServerConfig.unresolved`. */
   readonly headers: Readonly<Record<string, string>>;
@@ -64,13 +66,14 @@ export type HttpTarget = {
 export type ServerConfig = {
   readonly name: string;
   readonly description?: string;
-  readonly target: StdioTarget | HttpTarget;
+  readonly target: StdioTarget | RemoteTarget;
   readonly enabled: boolean;
   readonly era: 'auto' | 'session' | 'stateless';
   readonly start: 'lazy' | 'eager';
   /** Stop a child that nobody has used for so long; 0 = never. */
   readonly idleMs: number;
-  readonly isolation: 'shared';
+  /** Who shares a child or an upstream session. */
+  readonly isolation: 'shared' | 'principal' | 'project' | 'session';
   readonly timeout: ServerTimeouts;
   readonly tools: ToolRules;
   readonly features: { readonly tools: boolean; readonly resources: boolean; readonly prompts: boolean };
@@ -78,6 +81,15 @@ export type ServerConfig = {
   readonly sandbox: 'none';
   /** Dotted paths inside this server whose text still holds an undefined `${VAR}`: `headers.Authorization`, `args.2`, … */
   readonly unresolved: readonly string[];
+};
+
+/** A named selection of the catalogue. What is absent selects everything. */
+export type ViewConfig = {
+  /** Globs over the names of servers. */
+  readonly servers?: readonly string[];
+  readonly tags?: readonly string[];
+  /** Globs over canonical ids (`server__tool`). */
+  readonly tools?: readonly string[];
 };
 
 /** The plain listener of `sallyport serve`. */
@@ -96,6 +108,10 @@ export type ListenConfig = {
   readonly publicUrl?: string;
   /** TLS ends in a proxy in front: allows a plain listener beyond loopback. */
   readonly plainBehindProxy: boolean;
+  /** MCP over WebSocket on the same paths. */
+  readonly websocket: boolean;
+  /** The legacy HTTP+SSE transport on `/sse` and `/messages`. */
+  readonly sse: boolean;
 };
 
 export type LimitsConfig = {
@@ -119,6 +135,8 @@ export type LimitsConfig = {
   readonly sessions: number;
   /** Waiting for a person. */
   readonly humanMs: number;
+  /** How long a call waits for a client that comes back with input (2026-07-28, "Multi round-trip requests"). */
+  readonly requestStateMs: number;
   /** Calls in flight per principal. */
   readonly concurrency: number;
   /** Open connections per address. */
@@ -140,10 +158,17 @@ export type Config = {
   readonly limits: LimitsConfig;
   readonly sessions: { readonly idleMs: number; readonly absoluteMs: number };
   readonly store: 'sqlite' | 'memory';
-  readonly telemetry: { readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' } };
+  /** By name. */
+  readonly views: Readonly<Record<string, ViewConfig>>;
+  readonly telemetry: {
+    readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };
+    /** `key`: what a scraper shows. */
+    readonly metrics: { readonly enabled: boolean; readonly key?: string };
+  };
   /** Warnings that would leave something out become errors. */
   readonly strict: boolean;
-  readonly reload: 'off';
+  /** What a change of the file does to a running gateway. */
+  readonly reload: 'auto' | 'confirm' | 'off';
 };
 
 /** Where something stands in the configuration file; lines and columns count from 1. */

@@ -1,10 +1,10 @@
 /**
- * Who wants to hear of what: resource subscriptions of session-era clients, `subscriptions/listen` of stateless ones.
- * Each server is told once which URIs somebody wants; an update goes to everyone who asked for it.
- * Whether a principal may see a URI was decided before.
+ * Who wants to hear of what, by endpoint: resource subscriptions of session-era clients, `subscriptions/listen` of
+ * stateless ones. Each server is told once which URIs somebody wants; an update goes to everyone who asked for it at an
+ * endpoint where that server owns it. Whether a principal may see a URI was decided before.
  */
 
-import type { Answer, Exchange, Session } from '@sallyport/server';
+import { principalKey, type Answer, type Exchange, type Principal, type Session } from '@sallyport/server';
 import {
   isObject,
   META_SERVER_INFO,
@@ -13,6 +13,7 @@ import {
   type JsonObject,
   type JsonRpcNotification,
 } from '@sallyport/wire';
+import { Wants, type Want, type Wishes } from './wants.ts';
 
 type ListChange = 'tools' | 'prompts' | 'resources';
 
@@ -28,54 +29,72 @@ const MAX_URIS = 1000;
 interface Listener {
   readonly exchange: Exchange;
   readonly changes: ReadonlySet<ListChange>;
-  readonly uris: ReadonlySet<string>;
+  readonly wishes: Wishes;
   readonly finish: (answer: Answer) => void;
 }
 
+/** Those who are at one endpoint. */
+interface Audience {
+  readonly sessions: Map<Session, Wishes>;
+  readonly listeners: Set<Listener>;
+}
+
+const NOBODY: Audience = { sessions: new Map(), listeners: new Set() };
+
 export interface SubscriptionsOptions {
-  /** The server that owns a URI; undefined when nobody does. */
-  readonly ownerOf: (uri: string) => string | undefined;
+  /** The server that owns a URI at an endpoint; undefined when nobody does. */
+  readonly ownerOf: (uri: string, endpoint: string) => string | undefined;
   /** False when a server has said that it reports no updates. */
   readonly supports: (server: string) => boolean;
-  /** Tells a server which of its resources are wanted now. */
-  readonly want: (server: string, uris: readonly string[]) => void;
+  readonly want: Want;
   readonly info: JsonObject;
 }
 
 export class SubscriptionsRoom {
   readonly #options: SubscriptionsOptions;
-  readonly #sessions: Map<Session, Set<string>> = new Map();
-  readonly #listeners: Set<Listener> = new Set();
+  readonly #audiences: Map<string, Audience> = new Map();
+  readonly #wants: Wants;
+  #closed = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
+    this.#wants = new Wants(options.want);
+  }
+
+  /** Endpoints at which somebody is. */
+  endpoints(): Iterable<string> {
+    return this.#audiences.keys();
   }
 
   sessionOpened(session: Session): void {
-    this.#sessions.set(session, new Set());
+    this.#audience(session.endpoint).sessions.set(session, new Map());
   }
 
   sessionClosed(session: Session): void {
-    const uris = this.#sessions.get(session);
-    this.#sessions.delete(session);
-    this.#wantAgain(uris ?? []);
+    const { endpoint } = session;
+    const wishes = this.#audiences.get(endpoint)?.sessions.get(session);
+    this.#audiences.get(endpoint)?.sessions.delete(session);
+    this.#forget(wishes ?? new Map(), endpoint);
   }
 
   /** `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. */
   subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' | 'too_many' {
-    const uris = this.#sessions.get(session);
-    const owner = this.#options.ownerOf(uri);
-    if (uris === undefined || owner === undefined) return 'unknown';
+    const wishes = this.#audiences.get(session.endpoint)?.sessions.get(session);
+    const owner = this.#options.ownerOf(uri, session.endpoint);
+    if (wishes === undefined || owner === undefined) return 'unknown';
     if (!this.#options.supports(owner)) return 'unsupported';
-    if (uris.size >= MAX_URIS && !uris.has(uri)) return 'too_many';
-    uris.add(uri);
-    this.#wantAgain([uri]);
+    if (wishes.size >= MAX_URIS && !wishes.has(uri)) return 'too_many';
+    const before = wishes.get(uri);
+    wishes.set(uri, owner);
+    this.#wants.change([[uri, before, owner]]);
     return 'subscribed';
   }
 
   unsubscribe(session: Session, uri: string): void {
-    this.#sessions.get(session)?.delete(uri);
-    this.#wantAgain([uri]);
+    const wishes = this.#audiences.get(session.endpoint)?.sessions.get(session);
+    const owner = wishes?.get(uri);
+    wishes?.delete(uri);
+    this.#wants.change([[uri, owner, undefined]]);
   }
 
   /** Serves `subscriptions/listen` until its client goes or the gateway stops (2026-07-28, "Subscriptions"). */
@@ -85,106 +104,144 @@ export class SubscriptionsRoom {
     const asked = isObject(filter) ? filter : {};
     const changes = LIST_CHANGES.filter(({ filter: name }) => asked[name] === true);
     const named = Array.isArray(asked['resourceSubscriptions']) ? asked['resourceSubscriptions'] : [];
-    const uris = named
-      .filter((uri): uri is string => typeof uri === 'string' && this.#canWatch(uri))
-      .slice(0, MAX_URIS);
+    const { endpoint } = exchange;
+    const wishes: Wishes = new Map();
+    for (const uri of named.filter((each) => typeof each === 'string')) {
+      const owner = this.#options.ownerOf(uri, endpoint);
+      if (owner !== undefined && this.#options.supports(owner) && wishes.size < MAX_URIS) wishes.set(uri, owner);
+    }
     const listener: Listener = {
       exchange,
       changes: new Set(changes.map(({ kind }) => kind)),
-      uris: new Set(uris),
+      wishes,
       finish: resolve,
     };
-    this.#listeners.add(listener);
-    exchange.onCancel(() => this.#drop(listener));
+    this.#audience(endpoint).listeners.add(listener);
+    this.#wants.change([...wishes].map(([uri, owner]) => [uri, undefined, owner]));
+    exchange.onCancel(() => this.#drop(listener, {}));
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
       notifications: {
         ...Object.fromEntries(changes.map(({ filter: name }) => [name, true])),
-        ...(named.length > 0 && { resourceSubscriptions: uris }),
+        ...(named.length > 0 && { resourceSubscriptions: [...wishes.keys()] }),
       },
     });
-    this.#wantAgain(uris);
+    if (this.#closed) this.#end(listener);
     return promise;
   }
 
-  /** A list has changed for everybody. */
-  listChanged(kinds: ReadonlySet<ListChange>): void {
+  /** Lists have changed for everybody at an endpoint. */
+  listChanged(endpoint: string, kinds: ReadonlySet<ListChange>): void {
+    const { sessions, listeners } = this.#audiences.get(endpoint) ?? NOBODY;
     for (const { kind, method } of LIST_CHANGES) {
       if (!kinds.has(kind)) continue;
-      for (const session of this.#sessions.keys()) session.notify({ jsonrpc: '2.0', method });
-      for (const listener of this.#listeners) if (listener.changes.has(kind)) this.#tell(listener, method, {});
+      for (const session of sessions.keys()) session.notify({ jsonrpc: '2.0', method });
+      for (const listener of listeners) if (listener.changes.has(kind)) this.#tell(listener, method, {});
     }
   }
 
-  /** A server reports that one of its resources has changed, or a part of one. */
-  updated(server: string, message: JsonRpcNotification): void {
+  /**
+   * A server reports that one of its resources has changed, or a part of one. With an owner (`principalKey`) it is an instance
+   * of its own that reports, and nobody else hears of it.
+   */
+  updated(server: string, message: JsonRpcNotification, owner?: string): void {
     const { uri, ...params } = message.params ?? {};
     if (typeof uri !== 'string') return;
-    const concerns = (uris: ReadonlySet<string>): boolean =>
-      [...uris].some((wanted) => covers(wanted, uri) && this.#options.ownerOf(wanted) === server);
+    const concerns = (wishes: Wishes): boolean =>
+      [...wishes].some(([wanted, owner]) => owner === server && covers(wanted, uri));
+    const mayHear = (principal: Principal): boolean => owner === undefined || principalKey(principal) === owner;
     const { _meta: given, ...others } = params;
     const meta = withoutEnvelope(isObject(given) ? given : {});
     const shown: JsonObject = { ...others, uri, ...(Object.keys(meta).length > 0 && { _meta: meta }) };
-    for (const [session, uris] of this.#sessions) if (concerns(uris)) session.notify({ ...message, params: shown });
-    for (const listener of this.#listeners) if (concerns(listener.uris)) this.#tell(listener, message.method, shown);
+    for (const { sessions, listeners } of this.#audiences.values()) {
+      for (const [session, wishes] of sessions) {
+        if (mayHear(session.principal) && concerns(wishes)) session.notify({ ...message, params: shown });
+      }
+      for (const listener of listeners) {
+        if (!mayHear(listener.exchange.principal) || !concerns(listener.wishes)) continue;
+        this.#tell(listener, message.method, shown);
+      }
+    }
   }
 
-  /** The catalogue has changed, and with it perhaps who owns what. */
-  ownersChanged(): void {
-    const uris = [...this.#sessions.values(), ...[...this.#listeners].map((listener) => listener.uris)];
-    this.#wantAgain(uris.flatMap((each) => [...each]));
+  /** Resources at an endpoint may belong to other servers now. What nobody owns is wanted again when somebody does. */
+  ownersChanged(endpoint: string): void {
+    this.#wants.change([...this.#wishesAt(endpoint)].flatMap((wishes) => this.#movesOf(wishes, endpoint)));
+  }
+
+  /** What was wanted of servers that are gone, and what nobody else owns, is forgotten quietly. */
+  serversRemoved(servers: ReadonlySet<string>): void {
+    this.#wants.forget(servers);
+    for (const endpoint of this.#audiences.keys()) {
+      for (const wishes of this.#wishesAt(endpoint)) {
+        const orphans = [...wishes].filter(([, owner]) => owner !== undefined && servers.has(owner));
+        this.#wants.change(this.#movesOf(wishes, endpoint));
+        for (const [uri] of orphans) if (wishes.get(uri) === undefined) wishes.delete(uri);
+      }
+    }
+  }
+
+  /** An endpoint is no more: whoever listens there is told that it is over. Its sessions are ended by who has them. */
+  endpointGone(endpoint: string): void {
+    for (const listener of this.#audiences.get(endpoint)?.listeners ?? []) this.#end(listener);
   }
 
   /** A server has come up again: it is told what is wanted of it. */
   renew(server: string): void {
-    const uris = this.#wantedOf(server);
+    const uris = this.#wants.of(server);
     if (uris.length > 0) this.#options.want(server, uris);
   }
 
-  /** Ends every listen in order. */
+  /** Ends every listen in order, also those that still come. */
   close(): void {
-    for (const listener of this.#listeners) {
-      listener.finish({
-        kind: 'value',
-        result: {
-          resultType: 'complete',
-          _meta: { [META_SUBSCRIPTION_ID]: listener.exchange.message.id, [META_SERVER_INFO]: this.#options.info },
-        },
-      });
-    }
-    this.#listeners.clear();
+    this.#closed = true;
+    for (const endpoint of this.#audiences.keys()) this.endpointGone(endpoint);
   }
 
-  #canWatch(uri: string): boolean {
-    const owner = this.#options.ownerOf(uri);
-    return owner !== undefined && this.#options.supports(owner);
+  #audience(endpoint: string): Audience {
+    const audience = this.#audiences.get(endpoint) ?? { sessions: new Map(), listeners: new Set() };
+    this.#audiences.set(endpoint, audience);
+    return audience;
   }
 
-  #drop(listener: Listener): void {
-    if (!this.#listeners.delete(listener)) return;
-    listener.finish({ kind: 'value', result: { resultType: 'complete' } });
-    this.#wantAgain(listener.uris);
+  *#wishesAt(endpoint: string): Iterable<Wishes> {
+    const { sessions, listeners } = this.#audiences.get(endpoint) ?? NOBODY;
+    yield* sessions.values();
+    for (const { wishes } of listeners) yield wishes;
+  }
+
+  /** Sets the owners of today, and says what has moved. */
+  #movesOf(wishes: Wishes, endpoint: string): [string, string | undefined, string | undefined][] {
+    return [...wishes].map(([uri, before]) => {
+      const owner = this.#options.ownerOf(uri, endpoint);
+      wishes.set(uri, owner);
+      return [uri, before, owner];
+    });
+  }
+
+  /** Somebody has left an endpoint. */
+  #forget(wishes: Wishes, endpoint: string): void {
+    const audience = this.#audiences.get(endpoint);
+    if (audience?.sessions.size === 0 && audience.listeners.size === 0) this.#audiences.delete(endpoint);
+    this.#wants.change([...wishes].map(([uri, owner]) => [uri, owner, undefined]));
+  }
+
+  #drop(listener: Listener, result: JsonObject): void {
+    const { endpoint } = listener.exchange;
+    if (this.#audiences.get(endpoint)?.listeners.delete(listener) !== true) return;
+    listener.finish({ kind: 'value', result: { resultType: 'complete', ...result } });
+    this.#forget(listener.wishes, endpoint);
+  }
+
+  #end(listener: Listener): void {
+    this.#drop(listener, {
+      _meta: { [META_SUBSCRIPTION_ID]: listener.exchange.message.id, [META_SERVER_INFO]: this.#options.info },
+    });
   }
 
   #tell(listener: Listener, method: string, params: JsonObject): void {
     const given = isObject(params['_meta']) ? params['_meta'] : {};
     const meta = { ...given, [META_SUBSCRIPTION_ID]: listener.exchange.message.id };
     listener.exchange.notify({ jsonrpc: '2.0', method, params: { ...params, _meta: meta } });
-  }
-
-  #wantAgain(uris: Iterable<string>): void {
-    const servers = new Set<string>();
-    for (const uri of uris) {
-      const owner = this.#options.ownerOf(uri);
-      if (owner !== undefined) servers.add(owner);
-    }
-    for (const server of servers) this.#options.want(server, this.#wantedOf(server));
-  }
-
-  #wantedOf(server: string): string[] {
-    const wanted = new Set<string>();
-    for (const uris of this.#sessions.values()) for (const uri of uris) wanted.add(uri);
-    for (const { uris } of this.#listeners) for (const uri of uris) wanted.add(uri);
-    return [...wanted].filter((uri) => this.#options.ownerOf(uri) === server);
   }
 }
 

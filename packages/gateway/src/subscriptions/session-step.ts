@@ -1,7 +1,7 @@
 /** What a client says about its own session or stream, as a step of the route: log level and subscriptions. */
 
 import type { Answer, Exchange, Session } from '@sallyport/server';
-import { isLogLevel, type Era } from '@sallyport/wire';
+import { isLogLevel, isObject, type Era } from '@sallyport/wire';
 import type { Call, Step } from '../call.ts';
 import { Refused } from '../errors.ts';
 
@@ -13,7 +13,7 @@ export interface SessionStepOptions {
   };
   readonly levelChanged: () => void;
   /** Waits for resources that were never heard of, so that a URI may turn up. */
-  readonly resourcesReady: () => Promise<void>;
+  readonly resourcesReady: (endpoint: string) => Promise<void>;
 }
 
 /** How a subscription is refused. */
@@ -36,14 +36,17 @@ export function createSessionStep(options: SessionStepOptions): Step {
     },
     'resources/subscribe': async ({ exchange }, session) => {
       const uri = uriOf(exchange);
-      await options.resourcesReady();
+      await options.resourcesReady(exchange.endpoint);
       const outcome = session === undefined ? 'subscribed' : options.subscriptions.subscribe(session, uri);
       if (outcome !== 'subscribed') throw new Refused(NOT_SUBSCRIBED[outcome], undefined, { data: { uri } });
     },
     'resources/unsubscribe': ({ exchange }, session) => {
       if (session !== undefined) options.subscriptions.unsubscribe(session, uriOf(exchange));
     },
-    'subscriptions/listen': ({ exchange }) => options.subscriptions.listen(exchange),
+    'subscriptions/listen': async ({ exchange }) => {
+      if (namesResources(exchange)) await options.resourcesReady(exchange.endpoint);
+      return await options.subscriptions.listen(exchange);
+    },
   };
   return async (call) => {
     const { exchange } = call;
@@ -54,6 +57,11 @@ export function createSessionStep(options: SessionStepOptions): Step {
 
 function emptyResult(era: Era): Record<string, string> {
   return era === 'session' ? {} : { resultType: 'complete' };
+}
+
+function namesResources({ message }: Exchange): boolean {
+  const filter = message.params?.['notifications'];
+  return isObject(filter) && filter['resourceSubscriptions'] !== undefined;
 }
 
 function uriOf(exchange: Exchange): string {

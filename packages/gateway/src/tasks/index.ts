@@ -29,7 +29,7 @@ export interface TasksOptions {
   /** Undefined for what was not sealed here, or for another bearer. */
   readonly unseal: (sealed: string, bound: string) => string | undefined;
   /** The whole response as text. */
-  readonly textOf: (answer: Answer & { kind: 'result' }) => Promise<string>;
+  readonly textOf: (answer: Answer & { kind: 'result' }, exchange: Exchange) => Promise<string>;
   /** Servers that list tasks, in configuration order. */
   readonly servers: () => readonly string[];
   /** All tasks of a server, whoever's they are. Rejects when it cannot be asked. */
@@ -64,7 +64,7 @@ export class TaskRoom {
   readonly #sealing: Step = async (call, next) => {
     const answer = await next(call);
     if (answer.kind !== 'result' || call.target === undefined) return answer;
-    return this.#sealed(await this.#options.textOf(answer), call, call.target);
+    return this.#sealed(await this.#options.textOf(answer, call.exchange), call, call.target);
   };
 
   /** `tasks/list` over all servers: those of this caller alone. A server that cannot be asked is left out. */

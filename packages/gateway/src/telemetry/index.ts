@@ -1,9 +1,10 @@
 /**
- * The log: one line a record on stderr, readable on a terminal and JSON elsewhere. Secrets never come here: what is
- * logged is chosen by the caller, and values of headers, environment and arguments are not.
+ * The log: one line a record on stderr, readable on a terminal and JSON elsewhere. Every record passes the redactor; what it
+ * says is chosen by the caller, and arguments, results, and values of headers and environment are not among it.
  */
 
 import type { Logger } from 'pino';
+import { createRedactor, type Redactor } from './redact.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -12,41 +13,45 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty';
   readonly stream: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly color: boolean;
+  /** One that knows the secrets of the configuration; without it what has the shape of a secret is masked. */
+  readonly redactor?: Redactor;
 }
 
-export type Log = (
-  level: 'debug' | 'info' | 'warn' | 'error',
-  text: string,
-  detail?: Readonly<Record<string, unknown>>,
-) => void;
+export type RecordLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Control characters of whoever wrote the text: in a log they could forge lines or move the cursor. */
-const CONTROL = /(?![\t\n])\p{Cc}|[\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const MAX_TEXT = 4096;
+/** Writes one record. */
+export interface Log {
+  (level: RecordLevel, text: string, detail?: Readonly<Record<string, unknown>>): void;
+  /** Whether a record of this level is written at all: for who would have to work for its detail. Without it, all are. */
+  readonly isOn?: (level: RecordLevel) => boolean;
+}
+
+const ORDER: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 /** Members of a record that are the log's own: a server's must not stand in their place. */
 const RESERVED: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
 /** Before every line but the first of a text, so that none of them looks like a record. */
 const CONTINUED = '\n  | ';
 
-function clean(value: unknown): unknown {
-  if (typeof value === 'string') {
-    const text = value.replace(CONTROL, ' ');
-    return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
-  }
-  return value instanceof Error ? clean(value.message) : value;
-}
-
 /** The library that writes JSON is loaded only for a log that is JSON. */
 export async function createLog(options: LogOptions): Promise<Log> {
+  const { redactor = createRedactor() } = options;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && options.stream.isTTY === true);
   const write = pretty ? prettyWriter(options) : await jsonWriter(options);
-  return (level, text, detail = {}) => {
-    const cleaned = Object.entries(detail).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, clean(value)]);
-    write(level, clean(text) as string, Object.fromEntries(cleaned) as Record<string, unknown>);
+  const least = ORDER.indexOf(options.level);
+  const isOn = (level: RecordLevel): boolean => ORDER.indexOf(level) >= least;
+  const log: Log = (level, text, detail = {}) => {
+    if (isOn(level)) write(level, redactor.text(text), ownMembersKept(redactor.detail(detail)));
   };
+  return Object.assign(log, { isOn });
 }
 
-type Writer = (level: 'debug' | 'info' | 'warn' | 'error', text: string, detail: Record<string, unknown>) => void;
+function ownMembersKept(detail: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(detail);
+  if (!entries.some(([name]) => RESERVED.has(name))) return detail;
+  return Object.fromEntries(entries.map(([name, value]) => [RESERVED.has(name) ? `${name}_` : name, value]));
+}
+
+type Writer = (level: RecordLevel, text: string, detail: Record<string, unknown>) => void;
 
 async function jsonWriter({ level, stream }: LogOptions): Promise<Writer> {
   const { pino } = await import('pino');
@@ -62,19 +67,16 @@ async function jsonWriter({ level, stream }: LogOptions): Promise<Writer> {
   return (at, text, detail) => logger[at](detail, text);
 }
 
-const ORDER = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-const MARKS: Readonly<Record<string, string>> = { debug: '·', info: ' ', warn: '!', error: '✖' };
-const COLORS: Readonly<Record<string, string>> = {
+const MARKS: Readonly<Record<RecordLevel, string>> = { debug: '·', info: ' ', warn: '!', error: '✖' };
+const COLORS: Readonly<Record<RecordLevel, string>> = {
   debug: '\u001b[2m',
   info: '',
   warn: '\u001b[33m',
   error: '\u001b[31m',
 };
 
-function prettyWriter({ level, stream, color }: LogOptions): Writer {
-  const least = ORDER.indexOf(level);
+function prettyWriter({ stream, color }: LogOptions): Writer {
   return (at, text, detail) => {
-    if (ORDER.indexOf(at) < least) return;
     const more = Object.entries(detail).flatMap(([key, value]) =>
       value === undefined ? [] : [`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`],
     );

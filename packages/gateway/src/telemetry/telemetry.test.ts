@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLog, type Log, type LogOptions } from './index.ts';
+import { createRedactor, type Redactor } from './redact.ts';
 
 async function logging(options: Partial<LogOptions>): Promise<{ readonly log: Log; readonly lines: () => string[] }> {
   const stream = new PassThrough();
@@ -68,5 +69,45 @@ describe('the log', () => {
     const [record] = records(lines());
     expect(record?.['long']).toMatch(/^y{4096}… \(10000 characters\)$/);
     expect(record?.['error']).toBe('broken');
+  });
+
+  it.each(['json', 'pretty'] as const)('gives no record without its redactor (%s)', async (format) => {
+    const redactor = createRedactor();
+    redactor.learn(['a-configured-secret']);
+    const { log, lines } = await logging({ format, redactor });
+    log('info', 'sent Bearer abc123 a-configured-secret', { a: { password: 'hunter2', b: ['a-configured-secret'] } });
+    const said = lines().join('\n');
+    expect(said).toContain('sent Bearer');
+    expect(said).not.toMatch(/abc123|hunter2|a-configured-secret/);
+  });
+
+  it('does no work for records that are not wanted, and says which are', async () => {
+    const used: string[] = [];
+    const redactor: Redactor = {
+      ...createRedactor(),
+      text: (text) => String(used.push(text)),
+      detail: () => ({}),
+    };
+    const { log } = await logging({ level: 'warn', redactor });
+    log('debug', 'not wanted');
+    log('info', 'nor this');
+    log('error', 'this');
+    expect(used).toEqual(['this']);
+    expect((['debug', 'info', 'warn', 'error'] as const).map((level) => log.isOn?.(level))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it.each(['json', 'pretty'] as const)('writes one record of whatever comes (%s)', async (format) => {
+    const { log, lines } = await logging({ format });
+    const hostile = `a\r\n\u001b[31m\u2028\u2029\u202e\u0085\0 ${'x'.repeat(2 ** 20)}`;
+    log('info', hostile, { [hostile]: { [hostile]: [hostile] } });
+    const said = lines().filter((line) => !line.startsWith('  | '));
+    expect(said).toHaveLength(1);
+    expect(said.join('').length).toBeLessThan(30_000);
+    expect(said.join('')).not.toMatch(/[\p{Cc}\u2028\u2029\u202e]/u);
   });
 });

@@ -3,6 +3,7 @@
  * client's own token, log messages at its level, and questions that the client said it can answer.
  */
 
+import { pathToFileURL } from 'node:url';
 import type { Cause, ServerRequestAnswer } from '@sallyport/client';
 import type { ClientFacts, Exchange } from '@sallyport/server';
 import {
@@ -41,10 +42,6 @@ function elicits(elicitation: JsonValue | undefined, mode: JsonValue): boolean {
   return elicitation[mode] !== undefined || (mode === 'form' && elicitation['url'] === undefined);
 }
 
-function cannotAnswer(message: string): ServerRequestAnswer {
-  return { error: { code: ERRORS.method_not_found.code, message } };
-}
-
 /** True when a message of `level` is wanted by one who asked for `wanted` and above. */
 function reachesLevel(level: unknown, wanted: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level as LogLevel) >= LOG_LEVELS.indexOf(wanted);
@@ -52,7 +49,7 @@ function reachesLevel(level: unknown, wanted: LogLevel): boolean {
 
 export interface CauseOptions {
   /** How long a client may take for an answer. */
-  readonly humanMs: number;
+  readonly humanMs: () => number;
   /** Parameters as the client of the call may see them. */
   readonly shown: (call: Call, params: JsonObject | undefined) => JsonObject | undefined;
   /** News of a task, which need not be one of this call's client. */
@@ -68,7 +65,8 @@ export function causeOf(call: Call, options: CauseOptions): Cause {
       if (shown !== undefined) exchange.notify(withParams(shown, options.shown(call, shown.params)));
     },
     deferred: () => exchange.hold(),
-    ask: ({ method, params }) => ask(exchange, method, options.shown(call, params), options.humanMs),
+    ask: async ({ method, params }) =>
+      unasked(call, method, params) ?? (await ask(exchange, method, options.shown(call, params), options.humanMs())),
   };
 }
 
@@ -76,20 +74,34 @@ function withParams(message: JsonRpcNotification, params: JsonObject | undefined
   return params === undefined || params === message.params ? message : { ...message, params };
 }
 
-/** Asks the client of a call what its server wants to know. Never rejects. */
+/**
+ * What a server is answered without asking the client of the call: an error for what the client did not declare, and the
+ * root of an instance that works on one project. Undefined: the client is asked.
+ */
+export function unasked(
+  { exchange, instance }: Call,
+  method: string,
+  params: JsonObject | undefined,
+): ServerRequestAnswer | undefined {
+  const root = instance?.root;
+  // It hears of no other folder, whatever else the client works on.
+  if (method === 'roots/list' && root !== undefined) return { result: { roots: [{ uri: pathToFileURL(root).href }] } };
+  if (clientCan(exchange.client, method, params)) return undefined;
+  return {
+    error: {
+      code: ERRORS.method_not_found.code,
+      message: `The client of this call does not offer ${method} in this form.`,
+    },
+  };
+}
+
+/** Asks the client of a session-era call. Never rejects: that nobody answered in time is an answer. */
 export async function ask(
   exchange: Exchange,
   method: string,
   params: JsonObject | undefined,
   humanMs: number,
 ): Promise<ServerRequestAnswer> {
-  if (exchange.era === 'stateless') {
-    // In 2026-07-28 nobody may send a client a request; the call would have to be parked (`input_required`).
-    return cannotAnswer(`${method} in the middle of a call of a stateless client is not available in this version.`);
-  }
-  if (!clientCan(exchange.client, method, params)) {
-    return cannotAnswer(`The client of this call does not offer ${method} in this form.`);
-  }
   const { promise: tooLate, resolve } = Promise.withResolvers<ServerRequestAnswer>();
   const timer = setTimeout(() => resolve({ error: wireError('refused', 'Nobody answered in time.').error }), humanMs);
   const answer = await Promise.race([exchange.ask(method, params), tooLate]);

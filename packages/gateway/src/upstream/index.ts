@@ -1,46 +1,28 @@
 /**
- * The upstreams: every configured server with its supervision, and what all of them have in common: time-outs, wanted
- * resources, log levels, and where what they say on their own goes. A server's failure stays its own.
+ * The upstreams: every configured server with its instances, and what all of them have in common: time-outs, wanted
+ * resources, log levels, and where what they say on their own goes. A server's failure stays its own. The set of servers
+ * can be replaced while calls are under way: who did not change goes on as if nothing had happened.
  */
 
+import { ask, UpstreamError, createUpstream, type Leg, type Upstream, type VerdictStore } from '@sallyport/client';
+import { LOG_LEVELS, type Era, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
+import type { Instance } from '../call.ts';
 import {
-  ask,
-  createUpstream,
-  type HttpTarget,
-  type Leg,
-  type ServerRequestAnswer,
-  type StdioTarget,
-  type Upstream,
-  type UpstreamStatus,
-  type VerdictStore,
-} from '@sallyport/client';
-import {
-  LOG_LEVELS,
-  type Era,
-  type JsonObject,
-  type JsonRpcNotification,
-  type JsonRpcRequest,
-  type LogLevel,
-} from '@sallyport/wire';
+  answerUnattributed,
+  Instances,
+  isContested,
+  type InstancesStatus,
+  type Isolation,
+  type UpstreamServer,
+} from './instances.ts';
 import type { Timeouts } from './send.ts';
 
-export interface UpstreamServer {
-  readonly name: string;
-  readonly target: StdioTarget | HttpTarget;
-  readonly era: 'auto' | Era;
-  readonly idleMs: number;
-  readonly timeout: {
-    readonly connectMs: number;
-    readonly callMs: number;
-    readonly maxMs: number;
-    readonly toolsMs?: number;
-    readonly resourcesMs?: number;
-    readonly promptsMs?: number;
-  };
-}
+export type { Isolation, UpstreamServer } from './instances.ts';
 
 export interface UpstreamRoomOptions {
   readonly servers: readonly UpstreamServer[];
+  /** A folder with nothing in it, for servers that must be given one before anybody has called. */
+  readonly emptyFolder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Name and version of this gateway, as servers see it. */
   readonly info: JsonObject;
@@ -48,9 +30,9 @@ export interface UpstreamRoomOptions {
   readonly maxMessageBytes: number;
   readonly verdicts: VerdictStore;
   /** A server answers: its lists may be read. */
-  readonly onUp: (server: string, leg: Leg) => void;
-  /** Anything that a server says without having been asked, but log messages. */
-  readonly onNotification: (server: string, message: JsonRpcNotification) => void;
+  readonly onUp: (server: string, leg: Leg, instance: Instance | undefined) => void;
+  /** Anything that a server says without having been asked, but log messages. `instance` is the one that says it. */
+  readonly onNotification: (server: string, message: JsonRpcNotification, instance: Instance | undefined) => void;
   readonly log: (
     level: 'debug' | 'info' | 'warn' | 'error',
     text: string,
@@ -71,10 +53,19 @@ const ALL_CAPABILITIES: JsonObject = {
 
 const LEVEL_TIMEOUT_MS = 10_000;
 
+/** What a server's configuration must keep for its children and connections to live on. */
+function fingerprint({ timeout: _timeout, ...rest }: UpstreamServer): string {
+  return JSON.stringify([rest, _timeout.connectMs]);
+}
+
 export class UpstreamRoom {
   readonly #options: UpstreamRoomOptions;
-  readonly #upstreams: Map<string, Upstream> = new Map();
-  readonly #servers: Map<string, UpstreamServer> = new Map();
+  #servers: ReadonlyMap<string, Instances>;
+  /** Servers that were shared until a question of theirs could not be attributed: they are from now on one for each principal. */
+  readonly #divided: Set<string> = new Set();
+  readonly #retiring: Set<Promise<void>> = new Set();
+  /** Time-outs may change under servers that live on. */
+  #timeouts: ReadonlyMap<string, UpstreamServer['timeout']>;
   /** The most verbose level of all sessions. */
   #level: LogLevel | undefined;
   /** The most verbose one that a stateless call has asked for; it stays, since nobody says when it is not wanted any more. */
@@ -82,48 +73,90 @@ export class UpstreamRoom {
 
   constructor(options: UpstreamRoomOptions) {
     this.#options = options;
-    for (const server of options.servers) {
-      this.#servers.set(server.name, server);
-      this.#upstreams.set(server.name, this.#create(server));
+    this.#servers = new Map(options.servers.map((server) => [server.name, this.#create(server)]));
+    this.#timeouts = timeoutsOf(options.servers);
+  }
+
+  /**
+   * Makes these the servers. Those that are the same keep their children, sessions and connections; the others end when
+   * nothing is under way on them, or after `graceMs`. Gives the names of those that are new or have changed.
+   */
+  replace(servers: readonly UpstreamServer[], graceMs: number): readonly string[] {
+    const before = this.#servers;
+    const kept = (server: UpstreamServer): Instances | undefined => {
+      const old = before.get(server.name);
+      return old !== undefined && fingerprint(old.server) === fingerprint(server) ? old : undefined;
+    };
+    const after = new Map(servers.map((server) => [server.name, kept(server) ?? this.#create(server)]));
+    this.#servers = after;
+    this.#timeouts = timeoutsOf(servers);
+    for (const [name, old] of before) {
+      if (after.get(name) === old) continue;
+      this.#divided.delete(name);
+      const retired = old.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
+      this.#retiring.add(retired);
     }
+    return servers.flatMap(({ name }) => (before.get(name) === after.get(name) ? [] : [name]));
   }
 
-  ready(server: string, era: Era): Leg | undefined {
-    return this.#upstreams.get(server)?.ready(era);
+  ready(server: string, era: Era, instance?: Instance): Leg | undefined {
+    return this.#servers.get(server)?.find(instance)?.ready(era);
   }
 
-  async leg(server: string, era: Era): Promise<Leg> {
-    return await this.#upstream(server).leg(era);
+  async leg(server: string, era: Era, instance?: Instance): Promise<Leg> {
+    return await this.#of(server).open(instance).leg(era);
   }
 
-  status(server: string): UpstreamStatus {
-    return this.#upstream(server).status();
+  /** How a server's clients are kept apart. */
+  isolation(server: string): Isolation {
+    const written = this.#of(server).server.isolation;
+    return written === 'shared' && this.#divided.has(server) ? 'principal' : written;
+  }
+
+  /** Ends what was kept for an owner who has gone. */
+  release(keyPrefix: string): void {
+    for (const instances of this.#servers.values()) instances.release(keyPrefix);
+  }
+
+  status(server: string): InstancesStatus {
+    return this.#of(server).status();
+  }
+
+  /** What the operator should know of a server beyond its state. */
+  notes(server: string): readonly string[] {
+    return this.#divided.has(server)
+      ? [
+          'It asked something while several calls were under way, and nobody can tell which it meant: since then each principal has an instance of its own. Write `isolation: principal` to have it so from the start.',
+        ]
+      : [];
   }
 
   /** Why a server gives nothing, in words that tell nothing of the machine; undefined when nothing is wrong with it. */
   problem(server: string): string | undefined {
-    const { state } = this.status(server);
+    const { state } = this.#of(server).own.status();
     if (state === 'starting') return 'It is being started.';
     return state === 'failed' ? 'It could not be started or reached.' : undefined;
   }
 
   timeouts(server: string, method: string): Timeouts {
-    const { timeout } = this.#servers.get(server) as UpstreamServer;
+    const timeout = this.#timeouts.get(server);
+    if (timeout === undefined) throw new UpstreamError('down', `The server "${server}" is not used any more.`);
     return { timeoutMs: groupTimeout(timeout, method) ?? timeout.callMs, maxMs: timeout.maxMs };
   }
 
   /** Tells a server, when it is up, which of its resources somebody watches; starts it when somebody does. */
   want(server: string, uris: readonly string[]): void {
-    const [leg] = this.#upstream(server).legs;
-    if (leg !== undefined) leg.setSubscriptions(uris);
-    else if (uris.length > 0) this.leg(server, 'stateless').catch(() => undefined);
+    const instances = this.#servers.get(server);
+    const legs = instances?.all.flatMap((upstream) => upstream.legs.slice(0, 1)) ?? [];
+    for (const leg of legs) leg.setSubscriptions(uris);
+    if (legs.length === 0 && uris.length > 0) instances?.own.leg('stateless').catch(() => undefined);
   }
 
   /** The most verbose level that a session asked for; undefined: none did. */
   setLevel(level: LogLevel | undefined): void {
     if (level === this.#level) return;
     this.#level = level;
-    for (const { legs } of this.#upstreams.values()) for (const leg of legs) void this.#tellLevel(leg);
+    for (const leg of this.#allLegs()) void this.#tellLevel(leg);
   }
 
   /** A stateless call wants log messages of a leg of the session era. Resolves when the leg's server knows. */
@@ -131,9 +164,7 @@ export class UpstreamRoom {
     const asked = this.#asked;
     if (asked !== undefined && LOG_LEVELS.indexOf(asked) <= LOG_LEVELS.indexOf(level)) return;
     this.#floor = level;
-    const told = [...this.#upstreams.values()].flatMap(({ legs }) =>
-      legs.map((leg): [Leg, Promise<void>] => [leg, this.#tellLevel(leg)]),
-    );
+    const told = this.#allLegs().map((leg): [Leg, Promise<void>] => [leg, this.#tellLevel(leg)]);
     await told.find(([leg]) => leg === wanted)?.[1];
   }
 
@@ -142,8 +173,9 @@ export class UpstreamRoom {
     return asked.length === 0 ? undefined : LOG_LEVELS[Math.min(...asked)];
   }
 
+  /** The gateway's own with a server: those that the catalogue is read from. */
   legs(server: string): readonly Leg[] {
-    return this.#upstream(server).legs;
+    return this.#servers.get(server)?.own.legs ?? [];
   }
 
   /** Says something to a server that is up. */
@@ -154,20 +186,33 @@ export class UpstreamRoom {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()));
+    await Promise.all([...[...this.#servers.values()].map((server) => server.close()), ...this.#retiring]);
   }
 
   destroy(): void {
-    for (const upstream of this.#upstreams.values()) upstream.destroy();
+    for (const server of this.#servers.values()) server.destroy();
   }
 
-  #upstream(server: string): Upstream {
-    const upstream = this.#upstreams.get(server);
-    if (upstream === undefined) throw new Error(`no server ${server}`);
-    return upstream;
+  /** A call may have been on its way while its server left the configuration. */
+  #of(server: string): Instances {
+    const instances = this.#servers.get(server);
+    if (instances === undefined) throw new UpstreamError('down', `The server "${server}" is not used any more.`);
+    return instances;
   }
 
-  #create(server: UpstreamServer): Upstream {
+  #allLegs(): readonly Leg[] {
+    return [...this.#servers.values()].flatMap(({ all }) => all.flatMap(({ legs }) => legs));
+  }
+
+  #create(server: UpstreamServer): Instances {
+    return new Instances({
+      server,
+      emptyFolder: this.#options.emptyFolder,
+      create: (rooted, instance) => this.#createUpstream(rooted, instance),
+    });
+  }
+
+  #createUpstream(server: UpstreamServer, instance: Instance | undefined): Upstream {
     const { name } = server;
     const { log } = this.#options;
     return createUpstream({
@@ -185,18 +230,30 @@ export class UpstreamRoom {
       events: {
         onUp: (leg) => {
           if (this.#asked !== undefined) void this.#tellLevel(leg);
-          this.#options.onUp(name, leg);
+          this.#options.onUp(name, leg, instance);
         },
         onDown: (error) => log('warn', 'a server went away', { server: name, error: error.message }),
-        onNotification: (_leg, message) => this.#notified(name, message),
-        onUnattributed: (_leg, message) => answerUnattributed(message),
+        onNotification: (_leg, message) => this.#notified(name, message, instance),
+        onUnattributed: (leg, message) => {
+          if (message.method !== 'roots/list' && isContested(leg)) this.#divide(name, message.method);
+          return answerUnattributed(message, instance);
+        },
         log: (level, text, detail) => log(level, text, { server: name, ...detail }),
       },
     });
   }
 
-  #notified(server: string, message: JsonRpcNotification): void {
-    if (message.method !== 'notifications/message') return this.#options.onNotification(server, message);
+  #divide(server: string, method: string): void {
+    if (this.#divided.has(server) || this.#of(server).server.isolation !== 'shared') return;
+    this.#divided.add(server);
+    this.#options.log('warn', 'a question of a shared server was refused: from now on each principal has its own', {
+      server,
+      method,
+    });
+  }
+
+  #notified(server: string, message: JsonRpcNotification, instance: Instance | undefined): void {
+    if (message.method !== 'notifications/message') return this.#options.onNotification(server, message, instance);
     const { level, logger, data } = message.params ?? {};
     this.#options.log('info', 'a server logs', { server, level, logger, data: JSON.stringify(data) });
   }
@@ -209,10 +266,8 @@ export class UpstreamRoom {
   }
 }
 
-/** A request that no single call can have caused is never guessed at. */
-function answerUnattributed(message: JsonRpcRequest): ServerRequestAnswer {
-  if (message.method === 'roots/list') return { result: { roots: [] } };
-  return { error: { code: -32603, message: `${message.method} cannot be attributed to one call of one client.` } };
+function timeoutsOf(servers: readonly UpstreamServer[]): ReadonlyMap<string, UpstreamServer['timeout']> {
+  return new Map(servers.map(({ name, timeout }) => [name, timeout]));
 }
 
 function groupTimeout(timeout: UpstreamServer['timeout'], method: string): number | undefined {

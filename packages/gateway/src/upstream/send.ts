@@ -25,7 +25,7 @@ import {
   type JsonValue,
   type ParamHeader,
 } from '@sallyport/wire';
-import type { Call, Step, Target } from '../call.ts';
+import type { Call, Instance, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { argumentsText, argumentsWith } from './arguments.ts';
 import { requestText, type ParamChanges } from './request-text.ts';
@@ -37,9 +37,9 @@ export interface Timeouts {
 
 export interface SendOptions {
   /** A leg that is up, without waiting. */
-  readonly ready: (server: string, era: Era) => Leg | undefined;
+  readonly ready: (server: string, era: Era, instance: Instance | undefined) => Leg | undefined;
   /** A leg, started if need be. */
-  readonly leg: (server: string, era: Era) => Promise<Leg>;
+  readonly leg: (server: string, era: Era, instance: Instance | undefined) => Promise<Leg>;
   readonly timeouts: (server: string, method: string) => Timeouts;
   /** Who hears what the server says meanwhile. */
   readonly cause: (call: Call) => Cause;
@@ -109,20 +109,21 @@ function paramHeadersOf(target: Target, args: JsonValue | undefined, headers: He
 
 export function createSend(options: SendOptions): Step {
   return async (call) => {
-    const { exchange } = call;
+    const { exchange, instance } = call;
     const target = call.target as Target;
     checkHeaders(call, target);
-    const leg = options.ready(target.server, exchange.era) ?? (await options.leg(target.server, exchange.era));
+    const { era } = exchange;
+    const leg = options.ready(target.server, era, instance) ?? (await options.leg(target.server, era, instance));
     // It may have gone while the server was started: then the server never hears of it.
     if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
     const { timeoutMs, maxMs } = options.timeouts(target.server, exchange.message.method);
     const context = { timeoutMs, maxMs, cause: options.cause(call) };
-    if (leg.era !== exchange.era) {
+    if (leg.era !== era) {
       return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
     }
     const pending = leg.request(outgoingOf(call, target, context));
     exchange.onCancel(() => pending.cancel());
-    return clientAnswer(await pending.answer, exchange.era);
+    return clientAnswer(await pending.answer, era);
   };
 }
 

@@ -8,6 +8,14 @@ export interface Arrival {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly principal: Principal;
+  /** The name of the place that was asked. */
+  readonly endpoint: string;
   /** CORS and the like, for every answer. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One that asks to become a WebSocket. `response` stands for its refusal until the socket is taken. */
+export interface UpgradeArrival extends Arrival {
+  /** What came right behind the request. */
+  readonly head: Buffer;
 }

@@ -12,13 +12,21 @@ import type {
   LogLevel,
   Revision,
 } from '@sallyport/wire';
-import { errorAnswer, type ClientFacts, type ClientReply, type Exchange, type Principal } from '../exchange.ts';
+import {
+  errorAnswer,
+  type ClientFacts,
+  type ClientReply,
+  type Exchange,
+  type LocalClient,
+  type Principal,
+} from '../exchange.ts';
 import type { HttpSession, OpenCall } from '../sessions.ts';
 import type { ReplyChannel } from './reply-channel.ts';
 
-/** Who calls, and with what headers. */
+/** Who calls, from where, and with what headers. */
 export interface Caller {
   readonly endpoint: string;
+  readonly local: () => LocalClient | undefined;
   readonly principal: Principal;
   readonly headers: HeaderBag;
 }
@@ -36,6 +44,7 @@ export interface CallFacts extends Caller {
 export function statelessFacts(caller: Caller, message: JsonRpcRequest, text: string, envelope: Envelope): CallFacts {
   return {
     endpoint: caller.endpoint,
+    local: caller.local,
     principal: caller.principal,
     headers: caller.headers,
     message,
@@ -51,6 +60,7 @@ export function statelessFacts(caller: Caller, message: JsonRpcRequest, text: st
 export function sessionFacts(caller: Caller, message: JsonRpcRequest, text: string, session: HttpSession): CallFacts {
   return {
     endpoint: caller.endpoint,
+    local: caller.local,
     principal: caller.principal,
     headers: caller.headers,
     message,
@@ -80,6 +90,7 @@ export class HttpCall implements Exchange, OpenCall {
   cancelled = false;
   #listener: (() => void) | undefined;
   #asked: Set<number> | undefined;
+  readonly #local: () => LocalClient | undefined;
   readonly #channel: ReplyChannel;
 
   constructor(facts: CallFacts, channel: ReplyChannel) {
@@ -88,12 +99,17 @@ export class HttpCall implements Exchange, OpenCall {
     this.era = facts.era;
     this.revision = facts.revision;
     this.endpoint = facts.endpoint;
+    this.#local = facts.local;
     this.principal = facts.principal;
     this.client = facts.client;
     this.logLevel = facts.logLevel;
     this.session = facts.session;
     this.headers = facts.headers;
     this.#channel = channel;
+  }
+
+  get local(): LocalClient | undefined {
+    return this.#local();
   }
 
   onCancel(listener: () => void): void {

@@ -44,6 +44,11 @@ export function answerBrokenRequest(
   }
 }
 
+/** Refuses a protocol that is not spoken here, where the request cannot go on as a plain one. */
+export function refuseUpgrade(socket: Socket): void {
+  endRaw(socket, '400 Bad Request', wireError('invalid_request', 'This cannot be upgraded to that protocol.'));
+}
+
 function isWaitingForBody({ headersSent, req, socket }: ServerResponse): boolean {
   return !headersSent && !req.complete && socket !== null;
 }

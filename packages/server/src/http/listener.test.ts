@@ -359,6 +359,33 @@ describe('close', () => {
     await expect(opened.connect()).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('loses none of 50 calls in flight, whatever the form of their answers, and tells their clients not to come back', async () => {
+    const gate = Promise.withResolvers<void>();
+    const big = 'b'.repeat(1024 * 1024);
+    const opened = await door({
+      handle: async (exchange) => {
+        const id = exchange.message.id as number;
+        if (id % 3 === 0) exchange.notify({ jsonrpc: '2.0', method: 'notifications/message' });
+        await gate.promise;
+        return { kind: 'value', result: { id, big: id % 5 === 0 ? big : '' } };
+      },
+    });
+    const clients = await Promise.all(Array.from({ length: 50 }, () => opened.connect()));
+    for (const [id, client] of clients.entries()) client.post(...stateless(id, 'tools/call', { name: 'echo' }));
+    await expect.poll(() => opened.calls.length).toBe(50);
+    opened.endpoint.drain();
+    const closing = opened.listener.close(60_000);
+    gate.resolve();
+    for (const [id, client] of clients.entries()) {
+      await client.closed;
+      const answer = id % 3 === 0 ? client.events().at(-1)?.data : client.received.slice(client.received.indexOf('{'));
+      expect(JSON.parse(answer ?? '')).toEqual({ jsonrpc: '2.0', id, result: { id, big: id % 5 === 0 ? big : '' } });
+      const saidClose = client.received.toLowerCase().includes('\r\nconnection: close\r\n');
+      expect(saidClose).toBe(id % 3 !== 0);
+    }
+    await closing;
+  });
+
   it('ends the streams of sessions when the endpoint drains, and lets the call of one finish', async () => {
     const gate = Promise.withResolvers<void>();
     const opened = await door({

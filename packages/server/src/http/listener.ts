@@ -1,14 +1,15 @@
 /**
  * The HTTP listener: sockets, timeouts, caps, the checks that need no identity, and the way by path to an endpoint.
- * The order of the checks on a request is `#route` and `#serve`, top to bottom. It does not read bodies and knows no MCP.
+ * The order of the checks on a request is `#route` and `#serve`, top to bottom; one that would become a WebSocket is no
+ * exception. It does not read bodies and knows neither MCP nor the WebSocket protocol.
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { MAX_HEADER_BYTES, wireError, type WireError } from '@sallyport/wire';
-import type { Principal } from '../exchange.ts';
-import type { Arrival } from './arrival.ts';
-import { answerBrokenRequest, capConnections } from './connections.ts';
+import { principalKey, type Principal } from '../exchange.ts';
+import type { Arrival, UpgradeArrival } from './arrival.ts';
+import { answerBrokenRequest, capConnections, refuseUpgrade } from './connections.ts';
 import { refuse, refusePlain } from './refuse.ts';
 import { corsHeaders, preflightHeaders, type Shield } from './shield.ts';
 
@@ -54,8 +55,8 @@ export type PublicRoute = (request: IncomingMessage, response: ServerResponse) =
 export interface ListenerOptions {
   readonly shield: Shield;
   readonly authenticate: Authenticate;
-  /** What stands at a path, for callers who are known; undefined when there is nothing. */
-  readonly endpoint: (path: string) => Endpoint | undefined;
+  /** What stands at a path, for callers who are known; undefined when there is nothing. `query` is without its `?`. */
+  readonly endpoint: (path: string, query: string) => Place | undefined;
   /** Paths on which errors are JSON-RPC errors. */
   readonly isMcpPath: (path: string) => boolean;
   /** Exact paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
@@ -65,9 +66,22 @@ export interface ListenerOptions {
   readonly onSweep: () => void;
 }
 
+/** Something that is served, under the name that its sessions and calls carry. Several may share an endpoint. */
+export interface Place {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** Without it a request to upgrade is answered like any other (RFC 9110 §7.8). */
+  readonly webSocket?: UpgradeEndpoint | undefined;
+}
+
 /** What answers at a path once the caller is known. */
 export interface Endpoint {
   handle(arrival: Arrival): void;
+}
+
+/** What takes over the sockets of requests that become WebSockets. */
+export interface UpgradeEndpoint {
+  upgrade(arrival: UpgradeArrival): void;
 }
 
 export interface Listener {
@@ -75,11 +89,32 @@ export interface Listener {
   listen(host: string, port: number): Promise<AddressInfo>;
   /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. Idempotent. */
   close(graceMs: number): Promise<void>;
+  /**
+   * Asks again for the credential of every request that is still being answered and of every WebSocket, and cuts those
+   * that would not be let in now, or as somebody else. Meant to run whenever credentials may have changed, and every
+   * second or less, because they expire.
+   */
+  recheck(): void;
 }
 
 export function createListener(options: ListenerOptions): Listener {
   const door = new Door(options);
-  return { listen: (host, port) => door.listen(host, port), close: (graceMs) => door.close(graceMs) };
+  return {
+    listen: (host, port) => door.listen(host, port),
+    close: (graceMs) => door.close(graceMs),
+    recheck: () => door.recheck(),
+  };
+}
+
+/** A request, and what became known of it. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** What came behind the head of a request that becomes a WebSocket. */
+  readonly head: Buffer | undefined;
+  /** The one before on the same socket, when this one came before that was answered. */
+  readonly earlier: Visit | undefined;
+  principal: Principal | undefined;
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = {};
@@ -88,9 +123,8 @@ class Door {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #sweep: NodeJS.Timeout;
-  readonly #sockets: Set<Socket> = new Set();
-  /** The last response of each socket. */
-  readonly #responses: WeakMap<Socket, ServerResponse> = new WeakMap();
+  /** All sockets, each with its last visit. */
+  readonly #sockets: Map<Socket, Visit | undefined> = new Map();
   #closing: Promise<void> | undefined;
 
   constructor(options: ListenerOptions) {
@@ -109,6 +143,7 @@ class Door {
         joinDuplicateHeaders: true,
         // Without a Host the answer is the shield's.
         requireHostHeader: false,
+        shouldUpgradeCallback: (request) => this.#becomesWebSocket(request),
       },
       arrive,
     );
@@ -116,10 +151,13 @@ class Door {
     // (RFC 9110 §10.1.1).
     this.#server.on('checkContinue', arrive).on('checkExpectation', arrive);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerBrokenRequest(error, socket, this.#responses.get(socket)),
+      answerBrokenRequest(error, socket, this.#sockets.get(socket)?.response),
+    );
+    this.#server.on('upgrade', (request: IncomingMessage, _socket: unknown, head: Buffer) =>
+      this.#upgrade(request, head),
     );
     this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
+      this.#sockets.set(socket, undefined);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     capConnections(this.#server, limits.connectionsPerAddress);
@@ -153,81 +191,141 @@ class Door {
     server.keepAliveTimeout = 1;
     server.keepAliveTimeoutBuffer = 0;
     server.closeIdleConnections();
-    // To node:http a socket that has said nothing yet is not idle.
-    for (const socket of this.#sockets) if (!this.#responses.has(socket)) socket.destroy();
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    for (const [socket, visit] of this.#sockets) {
+      // To node:http a socket that has said nothing yet is not idle.
+      if (visit === undefined) socket.destroy();
+      else visit.response.shouldKeepAlive = false;
+    }
+    // What has become a WebSocket is none of the server's connections any more.
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets.keys()) socket.destroy();
+    }, graceMs);
     await closed;
     clearTimeout(cut);
   }
 
-  #arrive(request: IncomingMessage, response: ServerResponse): void {
+  recheck(): void {
+    for (const [socket, visit] of this.#sockets) {
+      for (let each = visit; each !== undefined; each = each.earlier) if (!this.#holds(each)) socket.destroy();
+    }
+  }
+
+  /** False when somebody is served who would not be let in now, or as somebody else. */
+  #holds({ principal, request, response }: Visit): boolean {
+    if (principal === undefined || response.writableEnded) return true;
+    const { authenticate, shield } = this.#options;
+    return isSameCaller(principal, authenticate(new RequestCredentials(request, shield)));
+  }
+
+  #arrive(request: IncomingMessage, response: ServerResponse, head?: Buffer): void {
     const { socket } = request;
     // A socket over the cap has had its answer. That it ends before it is read is the system's habit, not its promise.
     if (!socket.writable) return void socket.destroy();
-    this.#responses.set(socket, response);
+    const last = this.#sockets.get(socket);
+    const earlier = last?.response.writableFinished === false ? last : undefined;
+    const visit: Visit = { request, response, head, earlier, principal: undefined };
+    this.#sockets.set(socket, visit);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;
     try {
-      this.#route(request, response);
+      this.#route(visit);
     } catch {
       // Nothing is known of the caller: no more is said than that it failed.
       if (response.headersSent) response.destroy();
-      else this.#reject(request, response, wireError('internal'));
+      else this.#reject(visit, wireError('internal'));
     }
   }
 
-  #route(request: IncomingMessage, response: ServerResponse): void {
+  /**
+   * Whether a request leaves HTTP here. Not while an answer is still to be written on its socket: that would go into
+   * the midst of the frames. Not with a body either: it would be taken for frames.
+   */
+  #becomesWebSocket(request: IncomingMessage): boolean {
+    const { headers, method, socket } = request;
+    if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false;
+    if (this.#sockets.get(socket)?.response.writableFinished === false) return false;
+    const target = targetOf(request);
+    try {
+      return target !== undefined && this.#options.endpoint(target.path, target.query)?.webSocket !== undefined;
+    } catch {
+      // It fails once more as the plain request that it is then, and is answered there.
+      return false;
+    }
+  }
+
+  /** The socket has left the server; what refuses a plain request refuses this one in the same words all the same. */
+  #upgrade(request: IncomingMessage, head: Buffer): void {
+    const { socket } = request;
+    socket.on('error', () => {});
+    // Node before 24.9 and 22.21 does not ask whether to upgrade.
+    if (!this.#becomesWebSocket(request)) return refuseUpgrade(socket);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.destroySoon());
+    this.#arrive(request, response, head);
+  }
+
+  #route(visit: Visit): void {
+    const { request, response } = visit;
     const { shield, routes } = this.#options;
     const { host, origin } = request.headers;
-    const path = pathOf(request);
+    const target = targetOf(request);
     // Only proxies are sent whole URLs: two names of a host would have to agree in all that follows.
-    if (path === undefined) return this.#reject(request, response, wireError('invalid_request', NO_PATH));
-    const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+    if (target === undefined) return this.#reject(visit, wireError('invalid_request', NO_PATH));
+    const route = Object.hasOwn(routes, target.path) ? routes[target.path] : undefined;
     if (route?.hostExempt === true) return route.handle(request, response);
     if (!shield.hostAllowed(host) || !shield.originAllowed(origin, host)) {
-      return this.#reject(request, response, wireError('forbidden_origin'));
+      return this.#reject(visit, wireError('forbidden_origin'));
     }
     if (route !== undefined) return route.handle(request, response);
-    if (origin === undefined) return this.#serve(path, request, response, NO_HEADERS);
+    if (origin === undefined) return this.#serve(visit, target, NO_HEADERS);
     if (request.method === 'OPTIONS') {
       const requested = request.headers['access-control-request-headers'];
       response.writeHead(204, preflightHeaders(origin, requested)).end();
-    } else this.#serve(path, request, response, corsHeaders(origin));
+    } else this.#serve(visit, target, corsHeaders(origin));
   }
 
-  #serve(
-    path: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
-  ): void {
+  #serve(visit: Visit, { path, query }: Target, headers: Readonly<Record<string, string>>): void {
+    const { head, request, response } = visit;
     const { authenticate, endpoint, shield } = this.#options;
     const principal = authenticate(new RequestCredentials(request, shield));
-    if ('error' in principal) {
-      return this.#reject(request, response, principal.error, { ...headers, ...principal.headers });
-    }
-    const found = endpoint(path);
-    if (found === undefined) return this.#reject(request, response, wireError('no_such_path'), headers);
-    found.handle({ request, response, principal, headers });
+    if ('error' in principal) return this.#reject(visit, principal.error, { ...headers, ...principal.headers });
+    visit.principal = principal;
+    const place = endpoint(path, query);
+    if (place === undefined) return this.#reject(visit, wireError('no_such_path'), headers);
+    const arrival: Arrival = { request, response, principal, endpoint: place.name, headers };
+    if (head === undefined || place.webSocket === undefined) place.endpoint.handle(arrival);
+    else place.webSocket.upgrade({ ...arrival, head });
   }
 
-  #reject(
-    request: IncomingMessage,
-    response: ServerResponse,
-    error: WireError,
-    headers: Readonly<Record<string, string>> = NO_HEADERS,
-  ): void {
-    if (this.#options.isMcpPath(pathOf(request) ?? '')) refuse(response, { error, headers });
+  #reject(visit: Visit, error: WireError, headers: Readonly<Record<string, string>> = NO_HEADERS): void {
+    const { request, response } = visit;
+    if (this.#options.isMcpPath(targetOf(request)?.path ?? '')) refuse(response, { error, headers });
     else refusePlain(response, error, headers);
   }
 }
 
 const NO_PATH = 'The request target must be a path.';
 
-/** The path as it was sent, without its query: it is compared whole and never decoded or normalised. */
-function pathOf({ url = '' }: IncomingMessage): string | undefined {
+interface Target {
+  /** As it was sent: it is compared whole and never decoded or normalised. */
+  readonly path: string;
+  readonly query: string;
+}
+
+/** Undefined when a request asks for no path. */
+function targetOf({ url = '' }: IncomingMessage): Target | undefined {
   if (!url.startsWith('/')) return undefined;
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
+  const mark = url.indexOf('?');
+  return mark === -1 ? { path: url, query: '' } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+/** True for one who has the same name and may do the same. */
+function isSameCaller(before: Principal, now: Principal | Unauthenticated): boolean {
+  if (now === before) return true;
+  if ('error' in now || principalKey(now) !== principalKey(before)) return false;
+  return now.roles.length === before.roles.length && now.roles.every((role, at) => role === before.roles[at]);
 }
 
 /** What is costly to know is found out when it is asked. */

@@ -322,6 +322,29 @@ describe('sessions', () => {
     expect(oneWay.status).toBe(isStateless || expected.startsWith('200') ? 202 : Number(expected.slice(0, 3)));
   });
 
+  it('belong to one name, though several names share the endpoint', async () => {
+    const opened = await door({
+      localOf: ({ headers }, { subject }) => ({ folder: `/${subject}/${String(headers['x-folder'])}` }),
+    });
+    const target = '/mcp/v/other?tools=a';
+    const headers = { ...JSON_HEADERS, 'x-folder': 'w' };
+    const greeted = await opened.request('POST', target, headers, hello('2025-11-25'));
+    const session = inSession(greeted.headers['mcp-session-id'] ?? '');
+    const statuses = await Promise.all(
+      [target, '/mcp/v/other', '/mcp/v/other?tools=b', '/mcp'].map(async (each) => {
+        const response = await opened.request('POST', each, { ...headers, ...session }, call(1));
+        return response.status;
+      }),
+    );
+    expect(statuses).toEqual([200, 404, 404, 404]);
+    const [exchange] = opened.calls;
+    expect([exchange?.endpoint, exchange?.session?.endpoint, exchange?.local?.folder]).toEqual([
+      target,
+      target,
+      '/alice/w',
+    ]);
+  });
+
   it('belong to one endpoint, end with DELETE, and are gone afterwards', async () => {
     const opened = await door();
     const headers = inSession(await opened.initialize());

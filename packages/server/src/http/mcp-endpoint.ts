@@ -4,10 +4,10 @@
  * Host, Origin and the credential were checked before; what a request means is for `Served` to say.
  */
 
+import type { IncomingMessage } from 'node:http';
 import {
   atLeast,
   classifyRequest,
-  readMessage,
   singleHeader,
   wireError,
   type Incoming,
@@ -16,33 +16,32 @@ import {
   type JsonValue,
   type MessageLimits,
   type RequestId,
-  type WireError,
 } from '@sallyport/wire';
 import { releaseAnswer } from '../answer-bytes.ts';
-import { errorAnswer, type Answer, type Served } from '../exchange.ts';
+import { errorAnswer, type Answer, type LocalClient, type Principal, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import type { HttpSession, Resumption, SessionTable } from '../sessions.ts';
 import { Roster } from '../under-way.ts';
 import { readAccept } from './accept.ts';
 import type { Arrival } from './arrival.ts';
 import { batchProblem, readBatch } from './batch.ts';
-import { checkBodyHeaders, readBody } from './body.ts';
 import { HttpCall, sessionFacts, statelessFacts, type CallFacts, type Caller } from './call.ts';
 import { openEventStream, type EventStream } from './event-stream.ts';
-import { refuse, type Refusal } from './refuse.ts';
+import { flat } from './flat-headers.ts';
+import { accept, readPost, type Posted } from './post.ts';
+import { refuseArrival } from './refuse.ts';
 import { ReplyChannel } from './reply-channel.ts';
 import { findSession, saysStateless, statedVersion } from './session-headers.ts';
 
 export interface McpEndpointOptions {
-  readonly endpoint: string;
   readonly served: Served;
   readonly sessions: SessionTable;
   readonly maxBodyBytes: number;
   readonly messageLimits: MessageLimits;
   readonly resumeMs: number;
+  /** The folder that a client works in, where its requests tell. Asked when it is wanted. */
+  readonly localOf?: (request: IncomingMessage, principal: Principal) => LocalClient | undefined;
 }
-
-const NO_HEADERS: readonly string[] = [];
 
 export class McpEndpoint {
   readonly #options: McpEndpointOptions;
@@ -72,7 +71,7 @@ export class McpEndpoint {
       case 'DELETE':
         return this.#delete(arrival);
       default:
-        this.#refuse(arrival, wireError('method_not_allowed'), { headers: { allow: 'GET, POST, DELETE' } });
+        refuseArrival(arrival, wireError('method_not_allowed'), { headers: { allow: 'GET, POST, DELETE' } });
     }
   }
 
@@ -88,47 +87,28 @@ export class McpEndpoint {
     for (const end of this.#listening) end();
   }
 
-  #refuse({ response, headers }: Arrival, error: WireError, more: Omit<Refusal, 'error'> = {}): void {
-    refuse(response, { error, ...more, headers: { ...headers, ...more.headers } });
-  }
-
   #post(arrival: Arrival): void {
-    const { request, response } = arrival;
-    const accepts = readAccept(request.headers.accept);
-    if (!accepts.json && !accepts.stream) return this.#refuse(arrival, wireError('not_acceptable'));
-    const problem = checkBodyHeaders(request, this.#options.maxBodyBytes);
-    if (problem !== undefined) return this.#refuse(arrival, problem);
-    if (request.headers.expect !== undefined) response.writeContinue();
-    readBody(request, this.#options.maxBodyBytes, (body) => {
-      if (body === undefined) return void response.destroy();
-      if ('key' in body) return this.#refuse(arrival, body);
-      try {
-        this.#message(arrival, body.text);
-      } catch {
-        this.#refuse(arrival, wireError('internal'));
-      }
-    });
+    const accepts = readAccept(arrival.request.headers.accept);
+    if (!accepts.json && !accepts.stream) return refuseArrival(arrival, wireError('not_acceptable'));
+    readPost(arrival, this.#options, (posted, text) => this.#message(arrival, posted, text));
   }
 
-  #message(arrival: Arrival, text: string): void {
-    const incoming = readMessage(text, this.#options.messageLimits);
-    switch (incoming.kind) {
-      case 'invalid':
-        return this.#refuse(arrival, incoming.error, { id: incoming.id });
+  #message(arrival: Arrival, posted: Posted, text: string): void {
+    switch (posted.kind) {
       case 'batch':
-        return this.#batch(arrival, incoming.entries, text);
+        return this.#batch(arrival, posted.entries, text);
       case 'request':
-        return this.#request(arrival, incoming.message, text);
+        return this.#request(arrival, posted.message, text);
       case 'notification':
       case 'response':
-        return this.#oneWay(arrival, incoming);
+        return this.#oneWay(arrival, posted);
     }
   }
 
   #request(arrival: Arrival, message: JsonRpcRequest, text: string): void {
     const classified = classifyRequest(message, arrival.request.headers);
     if (classified.era === 'refused') {
-      return this.#refuse(arrival, classified.error, { id: message.id, era: 'stateless' });
+      return refuseArrival(arrival, classified.error, { id: message.id, era: 'stateless' });
     }
     if (classified.era === 'stateless') {
       return this.#run(arrival, [statelessFacts(this.#caller(arrival), message, text, classified.envelope)], false);
@@ -138,8 +118,10 @@ export class McpEndpoint {
     if (session !== undefined) this.#run(arrival, [sessionFacts(this.#caller(arrival), message, text, session)], false);
   }
 
-  #caller({ principal, request }: Arrival): Caller {
-    return { endpoint: this.#options.endpoint, principal, headers: request.headers };
+  #caller({ endpoint, principal, request }: Arrival): Caller {
+    const { localOf } = this.#options;
+    const local = localOf === undefined ? elsewhere : () => localOf(request, principal);
+    return { endpoint, local, principal, headers: request.headers };
   }
 
   /** Runs the requests of one POST, each as a call of its own, into one response. */
@@ -203,9 +185,9 @@ export class McpEndpoint {
   async #initialize(arrival: Arrival, message: JsonRpcRequest): Promise<void> {
     const greeting = readInitialize(message);
     const { id } = message;
-    if (greeting === undefined) return this.#refuse(arrival, wireError('invalid_params', INITIALIZE_NEEDS), { id });
-    const { principal, response } = arrival;
-    const { endpoint, served, sessions } = this.#options;
+    if (greeting === undefined) return refuseArrival(arrival, wireError('invalid_params', INITIALIZE_NEEDS), { id });
+    const { endpoint, principal, response } = arrival;
+    const { served, sessions } = this.#options;
     try {
       const description = await served.describe({ endpoint, principal }, 'session');
       // Nobody would ever use the session of a client that has gone.
@@ -213,7 +195,7 @@ export class McpEndpoint {
       const session = sessions.open({ endpoint, principal, ...greeting });
       if (session === undefined) {
         const error = wireError('rate_limited', 'Too many sessions are open.');
-        return this.#refuse(arrival, error, { id, headers: { 'retry-after': '60' } });
+        return refuseArrival(arrival, error, { id, headers: { 'retry-after': '60' } });
       }
       const channel = new ReplyChannel(
         response,
@@ -232,15 +214,15 @@ export class McpEndpoint {
       channel.startStream();
       channel.answer(id, { kind: 'value', result: initializeResult(greeting.revision, description) });
     } catch {
-      this.#refuse(arrival, wireError('internal'), { id });
+      refuseArrival(arrival, wireError('internal'), { id });
     }
   }
 
   /** The session that a session-era message names; refuses the message when there is none. */
   #sessionOf(arrival: Arrival, id?: RequestId): HttpSession | undefined {
-    const found = findSession(arrival, this.#options.sessions, this.#options.endpoint);
+    const found = findSession(arrival, this.#options.sessions);
     if (!('key' in found)) return found;
-    this.#refuse(arrival, found, { id });
+    refuseArrival(arrival, found, { id });
     return undefined;
   }
 
@@ -248,7 +230,7 @@ export class McpEndpoint {
     if (saysStateless(arrival)) {
       // Nothing a stateless client may tell outside a request changes anything here.
       if (incoming.kind === 'response') {
-        return this.#refuse(arrival, wireError('invalid_request', 'A client posts no responses in this revision.'));
+        return refuseArrival(arrival, wireError('invalid_request', 'A client posts no responses in this revision.'));
       }
     } else {
       const session = this.#sessionOf(arrival);
@@ -272,12 +254,12 @@ export class McpEndpoint {
 
   /** Each entry is a call of its own. */
   #batch(arrival: Arrival, entries: readonly JsonValue[], text: string): void {
-    if (saysStateless(arrival)) return this.#refuse(arrival, wireError('invalid_request', NO_BATCHES));
+    if (saysStateless(arrival)) return refuseArrival(arrival, wireError('invalid_request', NO_BATCHES));
     const session = this.#sessionOf(arrival);
     if (session === undefined) return;
     const problem = batchProblem(statedVersion(arrival), session);
     const batch = problem === undefined ? readBatch(entries, text, this.#options.messageLimits) : undefined;
-    if (batch === undefined) return this.#refuse(arrival, wireError('invalid_request', problem ?? NOT_IN_BATCH));
+    if (batch === undefined) return refuseArrival(arrival, wireError('invalid_request', problem ?? NOT_IN_BATCH));
     for (const entry of batch.told) this.#take(session, entry);
     const facts = batch.requests.map((entry) =>
       sessionFacts(this.#caller(arrival), entry.message, entry.text, session),
@@ -290,22 +272,22 @@ export class McpEndpoint {
   #get(arrival: Arrival): void {
     if (saysStateless(arrival)) return this.#refuseMethod(arrival);
     if (!readAccept(arrival.request.headers.accept ?? 'none').stream) {
-      return this.#refuse(arrival, wireError('not_acceptable', 'Accept must allow text/event-stream.'));
+      return refuseArrival(arrival, wireError('not_acceptable', 'Accept must allow text/event-stream.'));
     }
     const session = this.#sessionOf(arrival);
     if (session === undefined) return;
-    if (this.#draining) return this.#refuse(arrival, wireError('shutting_down'));
+    if (this.#draining) return refuseArrival(arrival, wireError('shutting_down'));
     const lastId = singleHeader(arrival.request.headers, 'last-event-id');
     const resumed: Resumption | undefined =
       lastId === undefined ? { stream: session.own, sequence: undefined } : session.streamOf(lastId);
     if (resumed === undefined) {
-      return this.#refuse(arrival, wireError('invalid_request', 'What came after this Last-Event-ID is not kept.'));
+      return refuseArrival(arrival, wireError('invalid_request', 'What came after this Last-Event-ID is not kept.'));
     }
     this.#listen(arrival, session, resumed);
   }
 
   #listen(arrival: Arrival, session: HttpSession, { stream, sequence }: Resumption): void {
-    const writer = openEventStream(arrival.response, flat(arrival.headers));
+    const writer = openEventStream(arrival.response, arrival.headers);
     const end = (): void => stream.disconnect(writer, true);
     this.#streams.add(writer);
     if (stream === session.own) this.#listening.add(end);
@@ -328,21 +310,11 @@ export class McpEndpoint {
 
   /** The stateless era knows POST alone. */
   #refuseMethod(arrival: Arrival): void {
-    this.#refuse(arrival, wireError('method_not_allowed'), { headers: { allow: 'POST' }, era: 'stateless' });
+    refuseArrival(arrival, wireError('method_not_allowed'), { headers: { allow: 'POST' }, era: 'stateless' });
   }
 }
 
 const NO_BATCHES = 'This revision knows no batches.';
 const NOT_IN_BATCH = 'The batch holds an entry that may not stand in one.';
 
-/** Heard, and nothing to say. */
-function accept({ response, headers }: Arrival): void {
-  response.writeHead(202, { ...headers, 'content-length': 0 }).end();
-}
-
-/** Headers as the flat list that node:http writes fastest. */
-function flat(headers: Readonly<Record<string, string>>): readonly string[] {
-  let list = NO_HEADERS;
-  for (const name in headers) list = [...list, name, headers[name] as string];
-  return list;
-}
+const elsewhere = (): undefined => undefined;

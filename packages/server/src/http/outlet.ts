@@ -10,11 +10,12 @@ import type { ServerResponse } from 'node:http';
  * like a dead one.
  */
 const PIECE_BYTES = 256 * 1024;
-/** What may be waiting before more is written. A client so far behind is given up. */
+/** What may be waiting before more is written, unless more is allowed. A client so far behind is given up. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 export class Outlet {
   readonly #response: ServerResponse;
+  readonly #maxWaitingBytes: number;
   readonly #queue: Buffer[] = [];
   #queuedBytes = 0;
   #writtenBytes = 0;
@@ -24,15 +25,16 @@ export class Outlet {
   /** Called each time the client can take more after a write that returned false. */
   onDrain: (() => void) | undefined;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, maxWaitingBytes: number = MAX_WAITING_BYTES) {
     this.#response = response;
+    this.#maxWaitingBytes = maxWaitingBytes;
     response.on('drain', () => this.#drained());
   }
 
   /** False asks for a pause until `onDrain`. */
   write(bytes: Buffer): boolean {
     if (this.#ending || this.#response.destroyed) return false;
-    if (this.#waitingBytes > MAX_WAITING_BYTES) {
+    if (this.waitingBytes > this.#maxWaitingBytes) {
       this.#response.destroy();
       return false;
     }
@@ -53,7 +55,7 @@ export class Outlet {
 
   /** True when something waits for the client and it has taken nothing since the last time this was asked. */
   stalled(): boolean {
-    const waiting = this.#waitingBytes;
+    const waiting = this.waitingBytes;
     // Framing counts as waiting and not as written, so what was written meanwhile can only make this smaller.
     const taken = this.#writtenBytes - waiting;
     const stalled = waiting > 0 && this.#takenBefore !== undefined && taken <= this.#takenBefore;
@@ -63,10 +65,10 @@ export class Outlet {
 
   /** True when nothing waits. */
   get idle(): boolean {
-    return this.#waitingBytes === 0;
+    return this.waitingBytes === 0;
   }
 
-  get #waitingBytes(): number {
+  get waitingBytes(): number {
     return this.#queuedBytes + this.#response.writableLength;
   }
 

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure, statusOf, type Era, type RequestId, type WireError } from '@sallyport/wire';
+import type { Arrival } from './arrival.ts';
 
 export interface Refusal {
   readonly error: WireError;
@@ -22,6 +23,11 @@ const LINGER_MS = 1000;
 export function refuse(response: ServerResponse, refusal: Refusal): void {
   const { error, id, era = 'session', headers = {} } = refusal;
   send(response, httpStatus(error, era), failure(error.error, id), headers);
+}
+
+/** The same, with the headers that every answer to this arrival has. */
+export function refuseArrival(arrival: Arrival, error: WireError, more: Omit<Refusal, 'error'> = {}): void {
+  refuse(arrival.response, { error, ...more, headers: { ...arrival.headers, ...more.headers } });
 }
 
 /** Elsewhere. */

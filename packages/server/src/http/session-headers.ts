@@ -23,12 +23,12 @@ export function statedVersion({ request }: Arrival): string {
 }
 
 /** The session, or why there is none: 404 only for one that is not there, because a client then begins anew. */
-export function findSession(arrival: Arrival, sessions: SessionTable, endpoint: string): HttpSession | WireError {
+export function findSession(arrival: Arrival, sessions: SessionTable): HttpSession | WireError {
   const version = statedVersion(arrival);
   if (!isSessionRevision(version)) return unsupportedVersion(version);
   const id = singleHeader(arrival.request.headers, 'mcp-session-id');
   if (id === undefined) return wireError('invalid_request', 'The Mcp-Session-Id header is missing.');
   // node:http joins what was sent twice.
   if (id.includes(',')) return wireError('invalid_request', 'The Mcp-Session-Id header was sent twice.');
-  return sessions.find(id, endpoint, arrival.principal) ?? wireError('no_session');
+  return sessions.find(id, arrival.endpoint, arrival.principal) ?? wireError('no_session');
 }

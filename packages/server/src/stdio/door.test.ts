@@ -40,9 +40,10 @@ interface RigOptions {
   readonly handle?: (exchange: Exchange) => Promise<Answer>;
   readonly served?: Partial<Served>;
   readonly output?: Writable;
+  readonly folder?: string;
 }
 
-function rig({ handle, served, output: given }: RigOptions = {}): Rig {
+function rig({ handle, served, output: given, folder }: RigOptions = {}): Rig {
   const input = new PassThrough();
   const output = new PassThrough({ highWaterMark: 16 * 1024 });
   const calls: Exchange[] = [];
@@ -51,6 +52,7 @@ function rig({ handle, served, output: given }: RigOptions = {}): Rig {
     input,
     output: given ?? output,
     principal: { issuer: 'local', subject: 'local', roles: [] },
+    ...(folder !== undefined && { folder }),
     maxLineBytes: 4096,
     messageLimits: MESSAGE_LIMITS,
     served: {
@@ -270,6 +272,37 @@ describe('the stdio door', () => {
     }
   });
 
+  it('drains: what is under way is answered, nothing is begun, and then it is done', async () => {
+    const gate = Promise.withResolvers<void>();
+    const { say, lines, door, events, calls, input } = rig({
+      handle: async () => {
+        await gate.promise;
+        return preparedResult('{}');
+      },
+    });
+    say(initialize, request(1, 'x'));
+    await lines(1);
+    door.drain();
+    say(request(2, 'x'));
+    expect((await lines(1)).map(({ id, error }) => [id, error?.data.code])).toEqual([[2, 'shutting_down']]);
+    gate.resolve();
+    await door.done;
+    expect(await lines(1)).toMatchObject([{ id: 1, result: {} }]);
+    expect([calls.length, calls[0]?.cancelled, events, input.isPaused()]).toEqual([
+      1,
+      false,
+      ['opened', 'closed'],
+      true,
+    ]);
+  });
+
+  it('knows the folder that it was opened in', async () => {
+    const { say, lines, calls } = rig({ folder: '/home/a' });
+    say(stateless(1, 'x'));
+    await lines(1);
+    expect([calls[0]?.local?.folder, calls[0]?.transport, calls[0]?.endpoint]).toEqual(['/home/a', 'stdio', 'stdio']);
+  });
+
   it('closes once, cancels what is under way, and takes nothing more', async () => {
     const { say, door, calls, events, input, output } = rig({ handle: () => new Promise(() => {}) });
     say(initialize, request(1, 'x'));
@@ -368,5 +401,5 @@ describe('LineReader', () => {
         expect(oversize).toBe(texts.filter((text) => !fits(text)).length);
       }),
     );
-  });
+  }, 30_000);
 });

@@ -3,11 +3,21 @@
  * the package imports it.
  */
 
-import { MESSAGE_LIMITS, wireError } from '@sallyport/wire';
+import { MESSAGE_LIMITS, wireError, type MessageLimits } from '@sallyport/wire';
+import { CONNECTIONS_PER_PRINCIPAL, ConnectionTable, type ConnectionTableOptions } from '../connection/table.ts';
 import { preparedResult, type Answer, type Exchange, type Principal, type Served, type Session } from '../exchange.ts';
-import { createListener, LISTENER_LIMITS, type Listener, type ListenerLimits } from '../http/listener.ts';
-import { McpEndpoint } from '../http/mcp-endpoint.ts';
+import {
+  createListener,
+  LISTENER_LIMITS,
+  type Authenticate,
+  type Listener,
+  type ListenerLimits,
+  type Place,
+} from '../http/listener.ts';
+import { McpEndpoint, type McpEndpointOptions } from '../http/mcp-endpoint.ts';
 import { createShield } from '../http/shield.ts';
+import { createSseDoor } from '../http/sse.ts';
+import { createWebSocketDoor } from '../http/web-socket.ts';
 import { SESSION_LIMITS, SessionTable, type SessionLimits } from '../sessions.ts';
 import { JSON_HEADERS, RawClient, type RawResponse } from './raw-client.ts';
 
@@ -19,6 +29,10 @@ export interface DoorOptions {
   readonly maxBodyBytes?: number;
   readonly resumeMs?: number;
   readonly origins?: readonly string[];
+  /** WebSockets are served, and the transport of 2024-11-05. */
+  readonly connections?: Partial<ConnectionTableOptions>;
+  readonly authenticate?: Authenticate;
+  readonly localOf?: McpEndpointOptions['localOf'];
 }
 
 export interface TestDoor {
@@ -26,6 +40,7 @@ export interface TestDoor {
   readonly listener: Listener;
   readonly endpoint: McpEndpoint;
   readonly sessions: SessionTable;
+  readonly connections: ConnectionTable;
   /** Every call that arrived. */
   readonly calls: Exchange[];
   readonly opened: Session[];
@@ -54,30 +69,27 @@ const PRINCIPALS: ReadonlyMap<string, Principal> = new Map(
 
 export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
   const clock = { nowMs: 1_000_000 };
-  const calls: Exchange[] = [];
-  const opened: Session[] = [];
-  const told: string[] = [];
-  const served: Served = {
-    describe: () => ({ info: { name: 'test', version: '1' }, capabilities: {}, instructions: undefined }),
-    handle: (exchange) => {
-      calls.push(exchange);
-      return options.handle?.(exchange) ?? Promise.resolve(preparedResult('{"ok":true}'));
-    },
-    notified: (message) => void told.push(message.method),
-    sessionOpened: (session) => void opened.push(session),
-    sessionClosed: () => {},
-    ...options.served,
-  };
+  const seen: Seen = { calls: [], opened: [], told: [] };
+  const served = servedFor(options, seen);
   const sessions = new SessionTable(
     { ...SESSION_LIMITS, ...options.sessionLimits },
     { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
     () => clock.nowMs,
   );
-  const common = { sessions, served, messageLimits: MESSAGE_LIMITS, resumeMs: options.resumeMs ?? 60_000 };
-  const maxBodyBytes = options.maxBodyBytes ?? 64 * 1024;
-  const endpoint = new McpEndpoint({ ...common, endpoint: '/mcp', maxBodyBytes });
-  const other = new McpEndpoint({ ...common, endpoint: '/mcp/v/other', maxBodyBytes });
-  const listener = listenerOf(options, { '/mcp': endpoint, '/mcp/v/other': other });
+  const { resumeMs = 60_000, maxBodyBytes = 64 * 1024, localOf } = options;
+  const limits = { maxBodyBytes, messageLimits: MESSAGE_LIMITS };
+  const locals = localOf && { localOf };
+  const endpoint = new McpEndpoint({ ...limits, ...locals, served, sessions, resumeMs });
+  const connections = new ConnectionTable({
+    ...locals,
+    served,
+    messageLimits: MESSAGE_LIMITS,
+    maxPerPrincipal: CONNECTIONS_PER_PRINCIPAL,
+    absoluteMs: SESSION_LIMITS.absoluteMs,
+    now: () => clock.nowMs,
+    ...options.connections,
+  });
+  const listener = listenerOf(options, placesOf({ options, endpoint, connections, limits }));
   const { port } = await listener.listen('127.0.0.1', 0);
   const request: TestDoor['request'] = async (method, target, headers = {}, body) => {
     const client = await RawClient.connect(port);
@@ -91,12 +103,14 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
     listener,
     endpoint,
     sessions,
-    calls,
-    opened,
-    told,
+    connections,
+    ...seen,
     clock,
     request,
-    sweep: () => endpoint.sweep(clock.nowMs),
+    sweep: () => {
+      endpoint.sweep(clock.nowMs);
+      connections.sweep();
+    },
     connect: () => RawClient.connect(port),
     post: (body, headers) => request('POST', '/mcp', { ...JSON_HEADERS, ...headers }, body),
     initialize: async (revision = '2025-11-25', key = 'alice') => {
@@ -106,12 +120,61 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
     },
     close: async () => {
       sessions.close();
+      connections.close();
       await listener.close(0);
     },
   };
 }
 
-function listenerOf(options: DoorOptions, endpoints: Readonly<Record<string, McpEndpoint>>): Listener {
+/** What reached the one who serves. */
+interface Seen {
+  readonly calls: Exchange[];
+  readonly opened: Session[];
+  readonly told: string[];
+}
+
+function servedFor({ handle, served }: DoorOptions, { calls, opened, told }: Seen): Served {
+  return {
+    describe: () => ({ info: { name: 'test', version: '1' }, capabilities: {}, instructions: undefined }),
+    handle: (exchange) => {
+      calls.push(exchange);
+      return handle?.(exchange) ?? Promise.resolve(preparedResult('{"ok":true}'));
+    },
+    notified: (message) => void told.push(message.method),
+    sessionOpened: (session) => void opened.push(session),
+    sessionClosed: () => {},
+    ...served,
+  };
+}
+
+interface Doors {
+  readonly options: DoorOptions;
+  readonly endpoint: McpEndpoint;
+  readonly connections: ConnectionTable;
+  readonly limits: { readonly maxBodyBytes: number; readonly messageLimits: MessageLimits };
+}
+
+/** By path; `/mcp/v/other` has a name for each of its queries. */
+function placesOf({ options, endpoint, connections, limits }: Doors): Readonly<Record<string, Place>> {
+  const http = { '/mcp': { name: '/mcp', endpoint }, '/mcp/v/other': { name: '/mcp/v/other', endpoint } };
+  if (options.connections === undefined) return http;
+  const webSocket = createWebSocketDoor({ connections, maxMessageBytes: limits.maxBodyBytes });
+  const sse = createSseDoor({ ...limits, connections, messagesPath: '/messages' });
+  return {
+    '/mcp': { ...http['/mcp'], webSocket },
+    '/mcp/v/other': { ...http['/mcp/v/other'], webSocket },
+    '/sse': { name: '/sse', endpoint: sse.stream },
+    '/messages': { name: '/sse', endpoint: sse.messages },
+  };
+}
+
+const authenticate: Authenticate = ({ authorization }) =>
+  PRINCIPALS.get(authorization ?? '') ?? {
+    error: wireError('unauthenticated'),
+    headers: { 'www-authenticate': 'Bearer' },
+  };
+
+function listenerOf(options: DoorOptions, places: Readonly<Record<string, Place>>): Listener {
   return createListener({
     shield: createShield({
       host: '127.0.0.1',
@@ -120,13 +183,14 @@ function listenerOf(options: DoorOptions, endpoints: Readonly<Record<string, Mcp
       publicUrl: undefined,
       trustProxy: [],
     }),
-    authenticate: ({ authorization }) =>
-      PRINCIPALS.get(authorization ?? '') ?? {
-        error: wireError('unauthenticated'),
-        headers: { 'www-authenticate': 'Bearer' },
-      },
-    endpoint: (path) => (Object.hasOwn(endpoints, path) ? endpoints[path] : undefined),
-    isMcpPath: (path) => path === '/mcp' || path.startsWith('/mcp/'),
+    authenticate: options.authenticate ?? authenticate,
+    endpoint: (path, query) => {
+      const place = Object.hasOwn(places, path) ? places[path] : undefined;
+      return place === undefined || place.name !== '/mcp/v/other' || query === ''
+        ? place
+        : { ...place, name: `${place.name}?${query}` };
+    },
+    isMcpPath: (path) => path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path === '/messages',
     routes: {
       '/healthz': { hostExempt: true, handle: (_request, response) => void response.end('up') },
       '/known': { hostExempt: false, handle: (_request, response) => void response.end('known') },

@@ -1,0 +1,86 @@
+/**
+ * The text by which a client names its parked call (2026-07-28, "Multi round-trip requests", `requestState`): sealed, and
+ * good for one round of one request of one principal at one endpoint, for so long, in the process that holds the call.
+ * Which call it names, and that it is used once, is the table's matter (parked.ts).
+ */
+
+import { createHash } from 'node:crypto';
+import { principalKey } from '@sallyport/server';
+import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import type { Call } from '../call.ts';
+import { Refused } from '../errors.ts';
+
+export interface StateOptions {
+  /** Authenticated encryption; whoever unseals names the same `bound`. */
+  readonly seal: (plain: string, bound: string) => string;
+  /** Undefined for what was not sealed here, or for something else. */
+  readonly unseal: (sealed: string, bound: string) => string | undefined;
+  /** A random name of this process: what it parked is in its memory alone. */
+  readonly owner: string;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** What a state says. */
+export interface Ticket {
+  /** A fresh one for every round. */
+  readonly nonce: string;
+  readonly expiresAtMs: number;
+}
+
+/** Ours are a few hundred characters long; longer ones are not looked at. */
+const MAX_STATE_LENGTH = 4096;
+
+/** Members of the parameters that differ from round to round. */
+const OF_THE_ROUND: ReadonlySet<string> = new Set(['_meta', 'inputResponses', 'requestState']);
+
+const AGAIN = 'Send the request again without requestState.';
+
+export function sealState({ seal, owner }: StateOptions, { nonce, expiresAtMs }: Ticket, call: Call): string {
+  return seal(JSON.stringify([owner, nonce, expiresAtMs]), boundTo(call));
+}
+
+/** The nonce of a state that came with a request. Throws `Refused` for any that was not given out for it, or is too old. */
+export function openState({ unseal, owner, now }: StateOptions, state: JsonValue, call: Call): string {
+  const plain =
+    typeof state === 'string' && state.length <= MAX_STATE_LENGTH ? unseal(state, boundTo(call)) : undefined;
+  if (plain === undefined) throw badState('The requestState was not given out for this request.');
+  const [ownedBy, nonce, expiresAtMs] = JSON.parse(plain) as [string, string, number];
+  if (ownedBy !== owner) {
+    throw badState('The gateway was restarted, or another replica of it holds this call: it cannot go on here.');
+  }
+  if (now() >= expiresAtMs) throw badState('The requestState has expired, and its call has ended.');
+  return nonce;
+}
+
+/** A refusal that says what a client can do. */
+export function badState(problem: string): Refused {
+  return new Refused('invalid_params', `${problem} ${AGAIN}`);
+}
+
+/** What a state is good for: this caller, here, with this request to this server. */
+function boundTo({ exchange, target }: Call): string {
+  const { principal, endpoint, message } = exchange;
+  const facts = [principalKey(principal), endpoint, message.method, target?.server, target?.canonicalId];
+  return JSON.stringify(['request-state', ...facts, paramsDigest(message.params ?? {})]);
+}
+
+/** A digest of the parameters that stay the same from round to round, whatever order they are written in. */
+export function paramsDigest(params: JsonObject): string {
+  const lasting = Object.entries(params).filter(([name]) => !OF_THE_ROUND.has(name));
+  return createHash('sha256').update(entriesText(lasting)).digest('base64url');
+}
+
+/** JSON with the members of objects in the order of their names. The depth of a message is bounded. */
+function canonicalText(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  return isObject(value) ? entriesText(Object.entries(value)) : JSON.stringify(value);
+}
+
+function entriesText(entries: readonly [string, JsonValue | undefined][]): string {
+  const texts = entries.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${JSON.stringify(name)}:${canonicalText(value)}`],
+  );
+  // Names are unique, so the order of the texts is one order of the names.
+  return `{${texts.toSorted().join(',')}}`;
+}

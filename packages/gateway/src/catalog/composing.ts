@@ -1,0 +1,109 @@
+/**
+ * From an edition and a selection to a catalogue. What did not change between two editions is the same object in both,
+ * and views share what the root has merged: entries always, and whole lists where nothing is left out.
+ */
+
+import { kept } from './kept.ts';
+import { mergeNames, mergeUris, type Catalog, type MergedNames, type MergedUris } from './merge.ts';
+import type { Naming } from './naming.ts';
+import type { Entry, Hidden, NamedEntry, OfferOf, ServerOffer, TemplateEntry, ToolEntry } from './offer.ts';
+import type { CatalogServer, Selection, Setup } from './selection.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Everything that is known at one moment. Never changed: what is new makes another edition. */
+export interface Edition {
+  readonly setup: Setup;
+  readonly snapshots: ReadonlyMap<string, Snapshot>;
+}
+
+/** Tools and prompts of some servers under their shown names. */
+interface Names {
+  readonly tools: MergedNames<ToolEntry>;
+  readonly prompts: MergedNames<NamedEntry>;
+}
+
+/** The names of all servers at the root: those that every view uses. */
+export type RootNames = (edition: Edition) => Names;
+export type Compose = (edition: Edition, selection: Selection) => Catalog;
+
+export function createRootNames(offerOf: OfferOf): RootNames {
+  const name = createNaming();
+  return (edition) => name(offersOf(edition, edition.setup.servers, offerOf), edition.setup.naming);
+}
+
+/** One for each view: it keeps what it composed last. */
+export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
+  const nameAlone = createNaming();
+  const chosenTools = kept<Chosen<ToolEntry>>();
+  const chosenPrompts = kept<Chosen<NamedEntry>>();
+  const mergedResources = kept<MergedUris<Entry>>();
+  const mergedTemplates = kept<MergedUris<TemplateEntry>>();
+  return (edition, selection) => {
+    const offers = offersOf(edition, selection.servers, offerOf);
+    const { naming, servers } = edition.setup;
+    // A name that the root hides is hidden in views: it would stand for something else there.
+    const names = selection.isAlone ? nameAlone(offers, { ...naming, mode: 'plain' }) : rootNames(edition);
+    const isWhole = selection.isAlone || selection.servers.length === servers.length;
+    const chosen = isWhole ? undefined : new Set(selection.servers.map(({ name }) => name));
+    const { hasTool } = selection;
+    const tools = chosenTools([names.tools, selection], () => choose(names.tools, chosen, hasTool));
+    const prompts = chosenPrompts([names.prompts, selection], () => choose(names.prompts, chosen, undefined));
+    // Nothing is renamed about a URI: the first of the servers that are here has it.
+    const resourceOffers = offers.map((offer) => offer.resources);
+    const resources = mergedResources(resourceOffers, () => mergeUris(resourceOffers, 'URI'));
+    const templateOffers = offers.map((offer) => offer.templates);
+    const templates = mergedTemplates(templateOffers, () => mergeUris(templateOffers, 'template'));
+    return {
+      tools: tools.entries,
+      prompts: prompts.entries,
+      resources: resources.entries,
+      templates: templates.entries,
+      hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...templates.hidden],
+      withholds: (id) =>
+        names.tools.withheld.has(id) || names.prompts.withheld.has(id) || (hasTool !== undefined && !hasTool(id)),
+    };
+  };
+}
+
+type NameOffers = (offers: readonly ServerOffer[], naming: Naming) => Names;
+
+function createNaming(): NameOffers {
+  const keptTools = kept<MergedNames<ToolEntry>>();
+  const keptPrompts = kept<MergedNames<NamedEntry>>();
+  return (offers, naming) => {
+    const tools = offers.map((offer) => offer.tools);
+    const prompts = offers.map((offer) => offer.prompts);
+    const { mode, maxLength } = naming;
+    return {
+      tools: keptTools([mode, maxLength, ...tools], () => mergeNames(tools, naming)),
+      prompts: keptPrompts([mode, maxLength, ...prompts], () => mergeNames(prompts, naming)),
+    };
+  };
+}
+
+/** A server without a snapshot offers nothing yet. */
+function offersOf({ snapshots }: Edition, servers: readonly CatalogServer[], offerOf: OfferOf): ServerOffer[] {
+  return servers.flatMap((rules) => {
+    const snapshot = snapshots.get(rules.name);
+    return snapshot === undefined ? [] : [offerOf(rules, snapshot)];
+  });
+}
+
+interface Chosen<E extends NamedEntry> {
+  readonly entries: ReadonlyMap<string, E>;
+  readonly hidden: readonly Hidden[];
+}
+
+/** Those of the chosen servers, and what the selection says of tools; the very same list where nothing is left out. */
+function choose<E extends NamedEntry>(
+  { entries, hidden }: MergedNames<E>,
+  servers: ReadonlySet<string> | undefined,
+  has: Selection['hasTool'],
+): Chosen<E> {
+  if (servers === undefined && has === undefined) return { entries, hidden };
+  const isChosen = (server: string): boolean => servers === undefined || servers.has(server);
+  return {
+    entries: new Map([...entries].filter(([, { server, id }]) => isChosen(server) && (has === undefined || has(id)))),
+    hidden: hidden.filter(({ server }) => isChosen(server)),
+  };
+}

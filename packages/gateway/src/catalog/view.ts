@@ -1,0 +1,148 @@
+/**
+ * One endpoint's part of the catalogue: what is shown there, in prepared lists too, what is declared, and who owns what.
+ * It follows the room's editions by itself and holds nothing that cannot be made again from its name.
+ */
+
+import { isObject, type JsonObject } from '@sallyport/wire';
+import { FULL_CAPABILITIES, offeredCapabilities, unionCapabilities } from './capabilities.ts';
+import { changeBetween, type CatalogChange } from './changes.ts';
+import { createCompose, type Compose, type Edition, type RootNames } from './composing.ts';
+import { createLists, type Lists, type ListsOptions, type Missing } from './lists.ts';
+import { ownerOfUri, type Catalog } from './merge.ts';
+import type { OfferOf } from './offer.ts';
+import type { Selection, Setup } from './selection.ts';
+import { LIST_KINDS, type ListKind } from './snapshot.ts';
+
+export interface ViewOptions extends Pick<ListsOptions, 'name' | 'pages' | 'info' | 'pageSize'> {
+  /** The present one. */
+  readonly edition: () => Edition;
+  readonly select: (setup: Setup) => Selection;
+  readonly offerOf: OfferOf;
+  readonly rootNames: RootNames;
+  readonly ready: (servers: readonly string[], kinds: readonly ListKind[]) => Promise<void>;
+  /** Why a server is not there, in words that every client may read. */
+  readonly problem: (server: string) => string | undefined;
+}
+
+/** What an endpoint shows in one edition, and what it was made of. */
+interface Shown {
+  readonly edition: Edition;
+  readonly selection: Selection;
+  /** Of the servers. */
+  readonly names: readonly string[];
+  readonly catalog: Catalog;
+}
+
+const INSTRUCTIONS_LENGTH = 200;
+
+export class CatalogView {
+  readonly lists: Lists;
+  readonly #options: ViewOptions;
+  readonly #compose: Compose;
+  #shown: Shown | undefined;
+
+  constructor(options: ViewOptions) {
+    this.#options = options;
+    this.#compose = createCompose(options.offerOf, options.rootNames);
+    this.lists = createLists({
+      ...options,
+      catalog: () => this.catalog,
+      missing: (kind) => this.missing([kind]),
+    });
+  }
+
+  get catalog(): Catalog {
+    return this.#current.catalog;
+  }
+
+  /** Names, in configuration order. */
+  get servers(): readonly string[] {
+    return this.#current.names;
+  }
+
+  /** What is another than in an earlier edition, or than what was shown to somebody since. */
+  changeSince(edition: Edition): CatalogChange {
+    const seen = this.#shown;
+    const before = seen?.edition === edition ? [] : [this.#catalogIn(edition)];
+    return changeBetween(seen === undefined ? before : [...before, seen.catalog], this.catalog);
+  }
+
+  /** The server that a URI belongs to here. One server alone is meant also with what it does not list. */
+  ownerOf(uri: string): string | undefined {
+    const { catalog, selection } = this.#current;
+    const [only] = selection.servers.length === 1 ? selection.servers : [];
+    return ownerOfUri(catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
+  }
+
+  /** True when a server declares a capability, or has not said yet what it can. */
+  can(server: string, capability: string, flag?: string): boolean {
+    const snapshot = this.#current.edition.snapshots.get(server);
+    if (snapshot === undefined) return true;
+    const declared = snapshot.capabilities[capability];
+    return flag === undefined ? declared !== undefined : isObject(declared) && declared[flag] === true;
+  }
+
+  /** Waits, until the deadline, for lists that were never heard of. */
+  ready(kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
+    return this.#options.ready(this.servers, kinds);
+  }
+
+  /** Servers whose offer of some kinds is not known, with the reason. */
+  missing(kinds: readonly ListKind[] = LIST_KINDS): readonly Missing[] {
+    const { edition, names } = this.#current;
+    return names.flatMap((server) => {
+      const snapshot = edition.snapshots.get(server);
+      if (snapshot === undefined) {
+        return [{ server, reason: this.#options.problem(server) ?? 'It has not answered yet.' }];
+      }
+      const unread = snapshot.unread.filter((kind) => kinds.includes(kind));
+      return unread.length === 0 ? [] : [{ server, reason: `It has not given its list of ${unread.join(', ')}.` }];
+    });
+  }
+
+  /** What is declared to clients: the union of what the servers can, all of it while one of them is unknown. */
+  capabilities(): JsonObject {
+    const { edition, selection } = this.#current;
+    const known = selection.servers.flatMap((rules) => {
+      const snapshot = edition.snapshots.get(rules.name);
+      return snapshot === undefined ? [] : [offeredCapabilities(snapshot.capabilities, rules)];
+    });
+    const complete = known.length === selection.servers.length && known.length > 0;
+    return known.reduce(unionCapabilities, complete ? {} : FULL_CAPABILITIES);
+  }
+
+  /** The servers' own instructions, the beginning of each. */
+  instructions(): string | undefined {
+    const { edition, names, selection } = this.#current;
+    const parts = names.flatMap((name) => {
+      const text = edition.snapshots.get(name)?.instructions?.trim();
+      if (text === undefined || text === '') return [];
+      return [selection.isAlone ? beginning(text) : `${name}: ${beginning(text)}`];
+    });
+    return parts.length === 0 ? undefined : parts.join('\n');
+  }
+
+  /** Composed apart, so that what is kept of the present one stays. */
+  #catalogIn(edition: Edition): Catalog {
+    const { offerOf, rootNames, select } = this.#options;
+    return createCompose(offerOf, rootNames)(edition, select(edition.setup));
+  }
+
+  get #current(): Shown {
+    const edition = this.#options.edition();
+    if (this.#shown?.edition === edition) return this.#shown;
+    const { setup } = edition;
+    const last = this.#shown;
+    const selection = last?.edition.setup === setup ? last.selection : this.#options.select(setup);
+    const names = selection.servers.map(({ name }) => name);
+    this.#shown = { edition, selection, names, catalog: this.#compose(edition, selection) };
+    return this.#shown;
+  }
+}
+
+/** Cut between characters, never in one. */
+function beginning(text: string): string {
+  if (text.length <= INSTRUCTIONS_LENGTH) return text;
+  const cut = text.slice(0, INSTRUCTIONS_LENGTH - 1);
+  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
+}

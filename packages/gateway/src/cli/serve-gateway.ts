@@ -1,0 +1,55 @@
+/** What `serve` makes before it opens a door: the log, and the gateway of a configuration. */
+import { killAllOnExit } from '@sallyport/host';
+import type { Config } from '../config/index.ts';
+import type { Gateway, GatewayOptions } from '../gateway.ts';
+import { createLog, type Log, type LogLevel, type LogOptions } from '../telemetry/index.ts';
+import type { CliContext, GlobalOptions } from './context.ts';
+
+/** What is served, and with which words it was asked for. */
+export interface Serving {
+  readonly context: CliContext;
+  readonly globals: GlobalOptions;
+  readonly config: Config;
+  /** The configuration file, and how to read it again; undefined when it was given on the command line. */
+  readonly file: GatewayOptions['file'];
+  /** What runs it again. */
+  readonly words: readonly string[];
+  readonly cwd: string;
+}
+
+export async function openLog(
+  { config, globals, context }: Serving,
+  format: LogOptions['format'],
+  stream: LogOptions['stream'],
+): Promise<Log> {
+  const wanted = globals.logLevel ?? context.env['LOG_LEVEL'] ?? config.telemetry.log.level;
+  return createLog({
+    level: wanted as LogLevel,
+    format,
+    stream,
+    color: globals.color && stream.isTTY === true,
+  });
+}
+
+/** Provisioned, not open yet. What a gateway is made of is loaded only here: a client that joins one needs none of it. */
+export async function gatewayFor({ config, context, file }: Serving, log: Log): Promise<Gateway> {
+  const { createGateway } = await import('../gateway.ts');
+  const gateway = await createGateway({
+    config,
+    stateDirectory: await context.files.stateDirectory(),
+    log,
+    env: context.env,
+    version: context.version,
+    now: context.now,
+    ...(file !== undefined && { file }),
+  });
+  killAllOnExit([gateway]);
+  const bare = config.servers.filter(({ enabled, target }) => enabled && target.kind === 'stdio');
+  if (bare.length > 0) {
+    const names = bare.map(({ name }) => name).join(', ');
+    log('warn', 'children run without a sandbox in this version: as you, with your files and network', {
+      servers: names,
+    });
+  }
+  return gateway;
+}

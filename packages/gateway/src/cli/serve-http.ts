@@ -1,0 +1,108 @@
+/** `serve` over HTTP: opens the listener, says where it is, and ends in order. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Config } from '../config/index.ts';
+import { announceDaemon, thisProcess } from '../daemon.ts';
+import { boundedLog, logBehind, LOG_MAX_BYTES, logPaths } from './daemon-log.ts';
+import { CliError, exitCodes } from './exit.ts';
+import { note } from './output.ts';
+import { gatewayFor, openLog, type Serving } from './serve-gateway.ts';
+import { onHangup, untilSignal } from './signals.ts';
+import { welcome } from './welcome.ts';
+
+const STDERR = 2;
+
+export async function serveHttp(serving: Serving): Promise<void> {
+  const { config, file, context } = serving;
+  refuseOpenListener(config);
+  const state = await context.files.stateDirectory();
+  // Whoever started this in the background, also the system itself, has it write to a log of the state.
+  const logPath = logBehind(STDERR, logPaths(state, file?.path));
+  const stream = logPath === undefined ? process.stderr : boundedLog(process.stderr, STDERR, logPath, LOG_MAX_BYTES);
+  const log = await openLog(serving, config.telemetry.log.format, stream);
+  const gateway = await gatewayFor(serving, log);
+  const stop = untilSignal();
+  const forgetHangup = onHangup({ reload: () => gateway.reload(), onGone: () => stop.ask(), log });
+  let takeBack: (() => Promise<void>) | undefined;
+  try {
+    const { port } = await gateway.listen();
+    const url = `http://${reachableHost(config.listen.host)}:${port}${config.listen.path}`;
+    takeBack = await announceDaemon(state, {
+      ...thisProcess(),
+      id: randomBytes(6).toString('hex'),
+      url,
+      startedMs: context.now(),
+      configPath: file?.path,
+      configHash: file?.hash,
+      logPath,
+      words: serving.words,
+      cwd: serving.cwd,
+      reload: config.reload,
+    });
+    note(
+      context,
+      welcome({
+        url,
+        key: gateway.localKey,
+        keyFile: join(state, 'local.key'),
+        terminal: process.stderr.isTTY,
+        servers: config.servers,
+        configPath: file?.path,
+        reload: config.reload,
+      }),
+    );
+    await stop.asked;
+    log('info', 'stopping: calls under way may end', { within: `${config.limits.drainMs / 1000} s` });
+  } catch (error) {
+    throw listenProblem(error, config);
+  } finally {
+    await takeBack?.();
+    await gateway.close();
+    forgetHangup();
+    stop.forget();
+  }
+}
+
+/** A plain listener that others reach would carry keys in the clear. */
+function refuseOpenListener({ listen, auth }: Config): void {
+  if (isLoopback(listen.host)) return;
+  if (auth.mode === 'none') {
+    throw new CliError(
+      `listen.host ${listen.host} with auth none would let anybody in: only loopback goes without keys`,
+      exitCodes.configuration,
+    );
+  }
+  if (!listen.plainBehindProxy) {
+    throw new CliError(
+      `listen.host ${listen.host} is reachable from elsewhere and the listener is plain HTTP.\n` +
+        'Listen on 127.0.0.1, or put a TLS proxy in front and set listen.plainBehindProxy: true',
+      exitCodes.configuration,
+    );
+  }
+}
+
+/** As it stands in a URL of this machine: all addresses is none that can be called. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+function listenProblem(error: unknown, { listen }: Config): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') {
+    return new CliError(
+      `port ${listen.port} is taken on ${listen.host}: perhaps by another gateway (\`sallyport list\` tells). Choose one with --port`,
+      exitCodes.failed,
+    );
+  }
+  if (code === 'EACCES')
+    return new CliError(`port ${listen.port} needs more rights: choose one above 1023`, exitCodes.failed);
+  if (code === 'EADDRNOTAVAIL')
+    return new CliError(`this machine has no address ${listen.host}`, exitCodes.configuration);
+  return error;
+}

@@ -1,0 +1,92 @@
+/**
+ * What a new configuration changes: as lines for a person, secrets masked, and whether a running gateway may take it over.
+ * Some changes need a restart because the listener and the store are built once; those that open a door need one because
+ * nobody who merely writes to a file should open it unseen (docs/DECISIONS.md).
+ */
+
+import { masked } from './describe.ts';
+import { effectiveView } from './effective.ts';
+import type { Config } from './types.ts';
+
+export interface Changes {
+  /** A line each: `mcpServers.files.args.1: "a" → "b"`. Empty: nothing has changed. */
+  readonly lines: readonly string[];
+  /** Keys that a running gateway cannot take over; the first word of the lines. */
+  readonly needRestart: readonly string[];
+  /** Keys whose change lets more in than before. */
+  readonly opening: readonly string[];
+}
+
+/** Built once, with the process. */
+const AT_START: readonly string[] = [
+  'listen',
+  'auth',
+  'store',
+  'sessions',
+  'telemetry',
+  'limits.body',
+  'limits.headers',
+  'limits.depth',
+  'limits.batch',
+  'limits.upstreamMessage',
+  'limits.headerTimeout',
+  'limits.bodyTimeout',
+  'limits.sessions',
+  'limits.connections',
+  'limits.failedAuthentications',
+];
+
+type Leaves = ReadonlyMap<string, unknown>;
+
+export function changesBetween(before: Config, after: Config): Changes {
+  const [old, now] = [leaves(effectiveView(before)), leaves(effectiveView(after))];
+  const [oldShown, nowShown] = [leaves(masked(effectiveView(before))), leaves(masked(effectiveView(after)))];
+  const keys = [...new Set([...old.keys(), ...now.keys()])].filter(
+    (key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)),
+  );
+  const orderChanged = before.servers.map(({ name }) => name).join() !== after.servers.map(({ name }) => name).join();
+  const lines = keys.map((key) => line(key, old, now, oldShown.get(key), nowShown.get(key)));
+  return {
+    lines: lines.length === 0 && orderChanged ? ['mcpServers: in another order'] : lines,
+    needRestart: keys.filter((key) => AT_START.some((start) => key === start || key.startsWith(`${start}.`))),
+    opening: opening(before, after),
+  };
+}
+
+/** What lets more in: who may come, from where, and how far children are caged. */
+function opening(before: Config, after: Config): string[] {
+  const added = (old: readonly string[], now: readonly string[]): boolean => now.some((entry) => !old.includes(entry));
+  const { listen: was } = before;
+  const { listen: is } = after;
+  return [
+    ...(before.auth.mode !== 'none' && after.auth.mode === 'none' ? ['auth.mode'] : []),
+    ...(was.host === is.host ? [] : ['listen.host']),
+    ...(added(was.hosts, is.hosts) ? ['listen.hosts'] : []),
+    ...(added(was.origins, is.origins) ? ['listen.origins'] : []),
+    ...(added(was.trustProxy, is.trustProxy) ? ['listen.trustProxy'] : []),
+    ...(!was.plainBehindProxy && is.plainBehindProxy ? ['listen.plainBehindProxy'] : []),
+  ];
+}
+
+function line(key: string, old: Leaves, now: Leaves, oldShown: unknown, nowShown: unknown): string {
+  if (!old.has(key)) return `${key}: added ${text(nowShown)}`;
+  if (!now.has(key)) return `${key}: removed`;
+  // Two secrets look alike when they are masked.
+  const same = JSON.stringify(oldShown) === JSON.stringify(nowShown);
+  return same ? `${key}: changed (${text(nowShown)})` : `${key}: ${text(oldShown)} → ${text(nowShown)}`;
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing';
+}
+
+/** Every value that is no object, by its dotted path; an empty object or list stands for itself. */
+function leaves(value: unknown, path = '', into: Map<string, unknown> = new Map()): Map<string, unknown> {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  if (entries.length === 0) {
+    if (value !== undefined) into.set(path, value);
+    return into;
+  }
+  for (const [key, member] of entries) leaves(member, path === '' ? key : `${path}.${key}`, into);
+  return into;
+}

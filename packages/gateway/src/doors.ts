@@ -1,0 +1,206 @@
+/**
+ * The doors of a running gateway: the HTTP listener with all that stands behind its paths, and this process's stdio. Who may
+ * come in is decided by what is given; what is answered, by the rooms.
+ */
+
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import {
+  CONNECTIONS_PER_PRINCIPAL,
+  ConnectionTable,
+  createListener,
+  createShield,
+  createSseDoor,
+  createWebSocketDoor,
+  LISTENER_LIMITS,
+  McpEndpoint,
+  openStdioDoor,
+  SESSION_LIMITS,
+  SessionTable,
+  type Arrival,
+  type Authenticate,
+  type Endpoint,
+  type Listener,
+  type LocalClient,
+  type Place,
+  type Principal,
+  type PublicRoute,
+  type Served,
+  type Shield,
+  type SseDoor,
+  type StdioDoor,
+  type UpgradeEndpoint,
+} from '@sallyport/server';
+import { MAX_JSON_MEMBERS } from '@sallyport/wire';
+import type { Config } from './config/index.ts';
+
+/** Where the legacy transport is found (2024-11-05, "HTTP with SSE"). */
+export const SSE_PATH = '/sse';
+const MESSAGES_PATH = '/messages';
+
+/** The folder of a client on this machine, percent-encoded. */
+const PROJECT_HEADER = 'sallyport-project';
+
+export interface DoorsOptions {
+  readonly config: Config;
+  readonly served: Served;
+  readonly authenticate: Authenticate;
+  /** The canonical name of the place at a path and query; undefined when there is none. */
+  readonly place: (path: string, query: string) => string | undefined;
+  /** What stands at a path that is no MCP path. `isOwn`: asked on this machine, straight to the listener. */
+  readonly admin: (isLocal: (arrival: Arrival) => boolean) => ReadonlyMap<string, Endpoint>;
+  /** Paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
+  readonly routes: Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
+  readonly now: () => number;
+}
+
+export class Doors {
+  readonly sessions: SessionTable;
+  readonly connections: ConnectionTable;
+  readonly #options: DoorsOptions;
+  readonly #shield: Shield;
+  readonly #endpoint: McpEndpoint;
+  readonly #webSocket: UpgradeEndpoint | undefined;
+  readonly #sse: SseDoor | undefined;
+  readonly #admin: ReadonlyMap<string, Endpoint>;
+  readonly #listener: Listener;
+  #stdio: StdioDoor | undefined;
+
+  constructor(options: DoorsOptions) {
+    this.#options = options;
+    const { config, now, served } = options;
+    const { limits, listen } = config;
+    const publicUrl = listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl);
+    this.#shield = createShield({ ...listen, publicUrl });
+    const maxBodyBytes = limits.bodyBytes;
+    const messageLimits = { depth: limits.depth, batch: limits.batch, members: MAX_JSON_MEMBERS };
+    const localOf = (request: IncomingMessage): LocalClient | undefined => this.#localClient(request);
+    this.sessions = new SessionTable(
+      { ...SESSION_LIMITS, max: limits.sessions, ...config.sessions },
+      { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
+      now,
+    );
+    const { sessions } = this;
+    const { resumeMs } = SESSION_LIMITS;
+    this.#endpoint = new McpEndpoint({ served, sessions, maxBodyBytes, messageLimits, resumeMs, localOf });
+    const maxPerPrincipal = CONNECTIONS_PER_PRINCIPAL;
+    const { absoluteMs } = config.sessions;
+    this.connections = new ConnectionTable({ served, messageLimits, maxPerPrincipal, absoluteMs, now, localOf });
+    const { connections } = this;
+    this.#webSocket = listen.websocket
+      ? createWebSocketDoor({ connections, maxMessageBytes: maxBodyBytes })
+      : undefined;
+    this.#sse = listen.sse
+      ? createSseDoor({ connections, messagesPath: MESSAGES_PATH, maxBodyBytes, messageLimits })
+      : undefined;
+    this.#admin = options.admin(({ request }) => this.#isLocal(request));
+    this.#listener = this.#createListener();
+  }
+
+  /** Rejects with the system's error. */
+  listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options.config.listen;
+    return this.#listener.listen(host, port);
+  }
+
+  serveStdio(input: Readable, output: Writable, principal: Principal, folder: string): StdioDoor {
+    const { config, served } = this.#options;
+    const { bodyBytes, depth, batch } = config.limits;
+    this.#stdio = openStdioDoor({
+      input,
+      output,
+      served,
+      principal,
+      folder,
+      maxLineBytes: bodyBytes,
+      messageLimits: { depth, batch, members: MAX_JSON_MEMBERS },
+    });
+    return this.#stdio;
+  }
+
+  /** Credentials may have changed: whoever would not be let in now is cut off. */
+  recheck(): void {
+    this.#listener.recheck();
+  }
+
+  /** Lets nobody in any more. Resolves when all that was under way is answered, or after so many milliseconds. */
+  async drain(graceMs: number): Promise<void> {
+    // No call stands behind these streams: nothing is waited for.
+    this.#endpoint.drain();
+    this.connections.drain();
+    this.#stdio?.drain();
+    await Promise.all([this.#listener.close(graceMs), this.#stdio && within(this.#stdio.done, graceMs)]);
+  }
+
+  /** Cuts what is left. */
+  close(): void {
+    this.sessions.close();
+    this.connections.close();
+    this.#stdio?.close();
+  }
+
+  #createListener(): Listener {
+    const { authenticate, config, now, routes } = this.#options;
+    const { limits, listen } = config;
+    return createListener({
+      shield: this.#shield,
+      authenticate,
+      endpoint: (path, query) => this.#place(path, query),
+      isMcpPath: (path) =>
+        path === listen.path || path.startsWith(`${listen.path}/`) || path === SSE_PATH || path === MESSAGES_PATH,
+      routes,
+      limits: {
+        ...LISTENER_LIMITS,
+        headerBytes: limits.headerBytes,
+        headerTimeoutMs: limits.headerTimeoutMs,
+        bodyTimeoutMs: limits.bodyTimeoutMs,
+        connectionsPerAddress: limits.connections,
+      },
+      onSweep: () => {
+        this.#endpoint.sweep(now());
+        this.sessions.sweep();
+        this.connections.sweep();
+      },
+    });
+  }
+
+  #place(path: string, query: string): Place | undefined {
+    if (path === SSE_PATH || path === MESSAGES_PATH) {
+      const sse = this.#sse;
+      return sse && { name: SSE_PATH, endpoint: path === SSE_PATH ? sse.stream : sse.messages };
+    }
+    const name = this.#options.place(path, query);
+    if (name !== undefined) return { name, endpoint: this.#endpoint, webSocket: this.#webSocket };
+    const admin = this.#admin.get(path);
+    return admin && { name: path, endpoint: admin };
+  }
+
+  /** On this machine, straight to this listener. */
+  #isLocal({ headers, socket }: IncomingMessage): boolean {
+    return this.#shield.isLocal({ peer: socket.remoteAddress, headers });
+  }
+
+  #localClient(request: IncomingMessage): LocalClient | undefined {
+    if (!this.#isLocal(request)) return undefined;
+    const written = request.headers[PROJECT_HEADER];
+    return { folder: typeof written === 'string' ? decoded(written) : undefined };
+  }
+}
+
+/** Text that is no percent-encoding names no folder, and is refused as one where a project is wanted. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+/** Waits for something, and no longer than so many milliseconds. */
+export async function within(what: Promise<unknown>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([what, promise]);
+  clearTimeout(timer);
+}

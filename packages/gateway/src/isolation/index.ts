@@ -1,0 +1,57 @@
+/**
+ * Isolation: which instance of a server a call belongs to, where its clients do not share one: that of its principal, of
+ * its session, or of the project that its client works on. What an instance is, and that it is started, is not known here.
+ */
+
+import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
+import type { Call, Instance, Step, Target } from '../call.ts';
+import { Refused } from '../errors.ts';
+import type { Found } from './project.ts';
+
+export interface IsolationOptions {
+  /** How a server's clients are kept apart. */
+  readonly isolation: (server: string) => 'shared' | 'principal' | 'project' | 'session';
+  /** The project of a call's client. */
+  readonly project: (exchange: Exchange) => Promise<Found>;
+}
+
+/** No client can make this part of a key: JSON text never ends in it. */
+const SEPARATOR = '\n';
+
+/** What the keys of a session's own instances begin with. */
+export function sessionKey(session: Session): string {
+  return ['session', principalKey(session.principal), session.endpoint, session.id, ''].join(SEPARATOR);
+}
+
+/** A principal's, also for whoever has no session: the stateless era has none. */
+function principalInstance({ principal }: Exchange): Instance {
+  const owner = principalKey(principal);
+  return { key: ['principal', owner].join(SEPARATOR), owner };
+}
+
+export function createIsolate(options: IsolationOptions): Step {
+  const isolate = async (call: Call, isolation: 'principal' | 'project' | 'session'): Promise<Answer | undefined> => {
+    const { exchange } = call;
+    if (isolation !== 'project') {
+      const { session } = exchange;
+      const ofSession = isolation === 'session' && session !== undefined;
+      call.instance = ofSession
+        ? { key: sessionKey(session), owner: principalKey(session.principal) }
+        : principalInstance(exchange);
+      return undefined;
+    }
+    const found = await options.project(exchange);
+    if (found.kind === 'ask') return found.answer;
+    if (found.kind === 'none') throw new Refused('refused', found.why);
+    call.exchange = found.exchange;
+    // Two principals do not share a child even where they work on the same folder.
+    const owner = principalKey(exchange.principal);
+    call.instance = { key: ['project', owner, found.root].join(SEPARATOR), owner, root: found.root };
+    return undefined;
+  };
+  return (call, next) => {
+    const isolation = options.isolation((call.target as Target).server);
+    if (isolation === 'shared') return next(call);
+    return isolate(call, isolation).then((answer) => answer ?? next(call));
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * The project of a call: the folder that its client works on. The door knows it (`serve --stdio` was started there, or a
+ * client on this machine said so in a header), or the client is asked for its roots: a session once, a stateless client in a
+ * round of its own (2026-07-28, "Multi round-trip requests"), since nothing may be remembered between its requests.
+ * Folders of other machines mean nothing here: only callers of this machine have a project.
+ */
+
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
+import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { withParams } from './restated.ts';
+
+export type Found =
+  /** `exchange`: the request without what was said to the gateway alone. */
+  | { readonly kind: 'project'; readonly root: string; readonly exchange: Exchange }
+  /** The client has to be asked first. */
+  | { readonly kind: 'ask'; readonly answer: Answer }
+  /** `why` is for everybody. */
+  | { readonly kind: 'none'; readonly why: string };
+
+export interface ProjectOptions {
+  /** Asks a session's client for its roots; undefined when it does not say. */
+  readonly askRoots: (exchange: Exchange) => Promise<JsonObject | undefined>;
+  /** Seals what the client brings back, for this caller and endpoint. */
+  readonly seal: (plain: string, exchange: Exchange) => string;
+  readonly unseal: (sealed: string, exchange: Exchange) => string | undefined;
+}
+
+/** The key of our question among the input requests of a server. */
+const ROOTS = 'sallyport-project';
+
+/** What a stateless client may be asked in the middle of (2026-07-28, "Multi round-trip requests"). */
+const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** What a client brings back of a server's own round, while it was asked for its roots. Longer ones are refused. */
+const MAX_CARRIED = 64 * 1024;
+
+const NO_PROJECT =
+  'This server works on one project at a time, and this client names none. Give the client roots, or start `sallyport serve --stdio` in the folder of the project.';
+const NOT_LOCAL =
+  'This server works on folders of the machine of the gateway: only clients on that machine can use it.';
+
+export class Projects {
+  readonly #options: ProjectOptions;
+  readonly #ofSession: WeakMap<Session, Promise<Found | undefined>> = new WeakMap();
+
+  constructor(options: ProjectOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async find(exchange: Exchange): Promise<Found> {
+    const { local } = exchange;
+    if (local === undefined) return { kind: 'none', why: NOT_LOCAL };
+    if (local.folder !== undefined) return await found(local.folder, exchange);
+    if (exchange.client.capabilities['roots'] === undefined) return { kind: 'none', why: NO_PROJECT };
+    if (exchange.era === 'session') return await this.#askSession(exchange);
+    return WITH_INPUT.has(exchange.message.method)
+      ? await this.#askStateless(exchange)
+      : { kind: 'none', why: NO_PROJECT };
+  }
+
+  /** The client says that its roots are other ones now. */
+  rootsChanged(session: Session): void {
+    this.#ofSession.delete(session);
+  }
+
+  async #askSession(exchange: Exchange): Promise<Found> {
+    const { session } = exchange;
+    if (session === undefined) return { kind: 'none', why: NO_PROJECT };
+    const known = this.#ofSession.get(session) ?? this.#remember(session, exchange);
+    const answer = await known;
+    return answer?.kind === 'project' ? { ...answer, exchange } : (answer ?? { kind: 'none', why: NO_PROJECT });
+  }
+
+  #remember(session: Session, exchange: Exchange): Promise<Found | undefined> {
+    const asked = this.#options.askRoots(exchange).then(async (roots) => {
+      const answer = await fromRoots(roots, exchange);
+      // A client that could not say it now may say it at the next call.
+      if (answer.kind !== 'project') this.#ofSession.delete(session);
+      return answer;
+    });
+    this.#ofSession.set(session, asked);
+    return asked;
+  }
+
+  /**
+   * The roots are among the input that came back, or they are asked for. What the client brought for the server meanwhile
+   * goes with the question and comes back with the answer.
+   */
+  async #askStateless(exchange: Exchange): Promise<Found> {
+    const params = exchange.message.params ?? {};
+    const { inputResponses, requestState } = params;
+    const responses = isObject(inputResponses) ? inputResponses : {};
+    if (!Object.hasOwn(responses, ROOTS)) return this.#ask(exchange, { inputResponses, requestState });
+    const carried = typeof requestState === 'string' ? this.#options.unseal(requestState, exchange) : undefined;
+    if (carried === undefined) return { kind: 'none', why: 'The request state is not one of this gateway.' };
+    const before = JSON.parse(carried) as Carried;
+    return await fromRoots(
+      responses[ROOTS],
+      withParams(exchange, { inputResponses: before.inputResponses, requestState: before.requestState }),
+    );
+  }
+
+  #ask(exchange: Exchange, carried: Carried): Found {
+    const plain = JSON.stringify(carried);
+    if (plain.length > MAX_CARRIED) return { kind: 'none', why: 'The input of this call is too large to be carried.' };
+    const result = {
+      resultType: 'input_required',
+      inputRequests: { [ROOTS]: { method: 'roots/list' } },
+      requestState: this.#options.seal(plain, exchange),
+    };
+    return { kind: 'ask', answer: { kind: 'value', result } };
+  }
+}
+
+interface Carried {
+  readonly inputResponses?: JsonValue | undefined;
+  readonly requestState?: JsonValue | undefined;
+}
+
+/** What a sealed state is good for: this caller's very request. It grants nothing: what is in it came from the caller. */
+export function boundTo({ principal, endpoint, message }: Exchange): string {
+  return JSON.stringify([
+    'project',
+    principalKey(principal),
+    endpoint,
+    message.method,
+    message.params?.['name'] ?? message.params?.['uri'] ?? '',
+  ]);
+}
+
+/** The first root that is a folder of this machine. */
+async function fromRoots(result: unknown, exchange: Exchange): Promise<Found> {
+  const roots = isObject(result) && Array.isArray(result['roots']) ? result['roots'] : [];
+  const first: unknown = roots[0];
+  const uri = isObject(first) ? first['uri'] : undefined;
+  if (typeof uri !== 'string') return { kind: 'none', why: NO_PROJECT };
+  try {
+    return await found(fileURLToPath(uri), exchange);
+  } catch {
+    return { kind: 'none', why: 'The first root of this client is no file URI of this machine.' };
+  }
+}
+
+/** The folder under its one real name: two names of a project would be two children. */
+async function found(path: string, exchange: Exchange): Promise<Found> {
+  if (!isAbsolute(path)) return { kind: 'none', why: 'The project of this client is not an absolute path.' };
+  try {
+    const root = await realpath(path);
+    if ((await stat(root)).isDirectory()) return { kind: 'project', root, exchange };
+  } catch {
+    // Said below.
+  }
+  return { kind: 'none', why: 'The project of this client is no folder of this machine.' };
+}

@@ -1,0 +1,180 @@
+/**
+ * One configured server and its instances: the gateway's own, which all share unless the configuration says otherwise and
+ * which gives the catalogue, and those of single principals, projects or sessions. An instance is an upstream of its own:
+ * a child, or a session with a remote server. Which instance a call belongs to is decided elsewhere.
+ */
+
+import { pathToFileURL } from 'node:url';
+import type {
+  Leg,
+  ServerRequestAnswer,
+  Upstream,
+  UpstreamOptions,
+  UpstreamState,
+  UpstreamStatus,
+} from '@sallyport/client';
+import type { Era, JsonRpcRequest } from '@sallyport/wire';
+import type { Instance } from '../call.ts';
+import { Refused } from '../errors.ts';
+
+export type Isolation = 'shared' | 'principal' | 'project' | 'session';
+
+export interface UpstreamServer {
+  readonly name: string;
+  readonly target: UpstreamOptions['target'];
+  readonly isolation: Isolation;
+  readonly era: 'auto' | Era;
+  readonly idleMs: number;
+  readonly timeout: {
+    readonly connectMs: number;
+    readonly callMs: number;
+    readonly maxMs: number;
+    readonly toolsMs?: number;
+    readonly resourcesMs?: number;
+    readonly promptsMs?: number;
+  };
+}
+
+/** Of one server, besides the gateway's own: each may be a child. */
+const MAX_INSTANCES = 64;
+
+/** How often a server that was replaced is looked at for calls that are still under way. */
+const RETIRE_POLL_MS = 50;
+
+/** In `args` and `cwd`: the project of whoever calls. */
+const ROOT = '{root}';
+
+export interface InstancesOptions {
+  readonly server: UpstreamServer;
+  /** What a server with `{root}` gets while it is only asked for its lists: nothing of anybody. */
+  readonly emptyFolder: string;
+  readonly create: (server: UpstreamServer, instance: Instance | undefined) => Upstream;
+}
+
+/** An upstream's status, over all instances. */
+export interface InstancesStatus extends UpstreamStatus {
+  /** Instances that are up or starting. */
+  readonly instances: number;
+}
+
+export class Instances {
+  readonly server: UpstreamServer;
+  readonly #options: InstancesOptions;
+  readonly #own: Upstream;
+  readonly #others: Map<string, Upstream> = new Map();
+  #retired = false;
+
+  constructor(options: InstancesOptions) {
+    this.#options = options;
+    this.server = options.server;
+    this.#own = options.create(rooted(options.server, options.emptyFolder), undefined);
+  }
+
+  /** The gateway's own instance. */
+  get own(): Upstream {
+    return this.#own;
+  }
+
+  get all(): readonly Upstream[] {
+    return [this.#own, ...this.#others.values()];
+  }
+
+  /** The upstream of an instance, when there is one. */
+  find(instance: Instance | undefined): Upstream | undefined {
+    return instance === undefined ? this.#own : this.#others.get(instance.key);
+  }
+
+  /** The upstream of an instance, made when it is first asked for. Refuses when there are too many that are in use. */
+  open(instance: Instance | undefined): Upstream {
+    const found = this.find(instance);
+    if (found !== undefined || instance === undefined) return found ?? this.#own;
+    if (this.#retired)
+      throw new Refused('unavailable', 'The configuration of this server has just changed: try again.');
+    if (this.#others.size >= MAX_INSTANCES && !this.#makeRoom()) {
+      throw new Refused('unavailable', `More than ${MAX_INSTANCES} separate instances of this server are in use.`, {
+        data: { reason: 'down' },
+      });
+    }
+    const { server, create } = this.#options;
+    const opened = create(rooted(server, instance.root), instance);
+    this.#others.set(instance.key, opened);
+    return opened;
+  }
+
+  /** Ends the instances whose key begins so: their owner has gone. */
+  release(prefix: string): void {
+    for (const [key, upstream] of this.#others) {
+      if (!key.startsWith(prefix)) continue;
+      this.#others.delete(key);
+      void upstream.close();
+    }
+  }
+
+  status(): InstancesStatus {
+    const all = this.all.map((upstream) => upstream.status());
+    const shown = STATES.flatMap((state) => all.filter((status) => status.state === state))[0] as UpstreamStatus;
+    return {
+      ...shown,
+      restarts: all.reduce((sum, { restarts }) => sum + restarts, 0),
+      noiseLines: all.reduce((sum, { noiseLines }) => sum + noiseLines, 0),
+      instances: all.filter(({ state }) => state === 'up' || state === 'starting').length,
+    };
+  }
+
+  /** No new instance begins; each ends when nothing is under way on it, or after so many milliseconds. */
+  async retire(graceMs: number, now: () => number): Promise<void> {
+    this.#retired = true;
+    const endMs = now() + graceMs;
+    const isBusy = (): boolean => this.all.some(({ legs }) => legs.some(({ inFlight }) => inFlight > 0));
+    while (isBusy() && now() < endMs) {
+      await new Promise<void>((resolve) => void setTimeout(resolve, RETIRE_POLL_MS).unref());
+    }
+    await this.close();
+    this.destroy();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((upstream) => upstream.close()));
+  }
+
+  destroy(): void {
+    for (const upstream of this.all) upstream.destroy();
+  }
+
+  /** The one that was asked for longest ago and is not running gives way. */
+  #makeRoom(): boolean {
+    for (const [key, upstream] of this.#others) {
+      const { state } = upstream.status();
+      if (state === 'up' || state === 'starting') continue;
+      this.#others.delete(key);
+      void upstream.close();
+      return true;
+    }
+    return false;
+  }
+}
+
+/** Which state stands for the whole: the liveliest. */
+const STATES: readonly UpstreamState[] = ['up', 'starting', 'failed', 'idle', 'closed'];
+
+/** The server with the caller's project in the places that were left open for it. */
+function rooted(server: UpstreamServer, root: string | undefined): UpstreamServer {
+  const { target } = server;
+  if (root === undefined || target.kind !== 'stdio') return server;
+  const fill = (text: string): string => text.replaceAll(ROOT, () => root);
+  return { ...server, target: { ...target, args: target.args.map(fill), cwd: fill(target.cwd) } };
+}
+
+/** What a server hears that asks something which no single call can have caused. */
+export function answerUnattributed(message: JsonRpcRequest, instance: Instance | undefined): ServerRequestAnswer {
+  if (message.method === 'roots/list') {
+    const root = instance?.root;
+    return { result: { roots: root === undefined ? [] : [{ uri: pathToFileURL(root).href }] } };
+  }
+  return { error: { code: -32603, message: `${message.method} cannot be attributed to one call of one client.` } };
+}
+
+/** Calls under way on a leg from which a question came that may belong to any of them. */
+export function isContested(leg: Leg): boolean {
+  return leg.inFlight > 1;
+}

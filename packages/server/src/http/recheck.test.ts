@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { wireError } from '@sallyport/wire';
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { createFailureLimit } from '../auth/failures.ts';
+import { createKeyAuthenticate } from '../auth/key-authenticate.ts';
+import type { ClientKey } from '../auth/keys.ts';
+import type { Principal } from '../exchange.ts';
+import { call, inSession, openDoor, stateless, type TestDoor } from '../testing/door.ts';
+import type { RawClient } from '../testing/raw-client.ts';
+import type { Authenticate } from './listener.ts';
+
+const doors: TestDoor[] = [];
+
+afterEach(async () => {
+  for (const opened of doors.splice(0)) await opened.close();
+});
+
+/** Who may come in, by the Authorization header; counts how often that was asked. */
+interface Guard {
+  readonly authenticate: Authenticate;
+  readonly allowed: Map<string, Principal>;
+  asked: number;
+}
+
+function guard(): Guard {
+  const allowed = new Map(
+    ['alice', 'bob'].map((subject) => [`Bearer ${subject}`, { issuer: 'test', subject, roles: ['a', 'b'] }]),
+  );
+  const made: Guard = {
+    allowed,
+    asked: 0,
+    authenticate: ({ authorization }) => {
+      made.asked++;
+      return allowed.get(authorization ?? '') ?? { error: wireError('unauthenticated'), headers: {} };
+    },
+  };
+  return made;
+}
+
+async function door(authenticate: Authenticate): Promise<TestDoor> {
+  const opened = await openDoor({
+    connections: {},
+    authenticate,
+    handle: ({ message }) =>
+      message.method === 'hang' ? new Promise(() => {}) : Promise.resolve({ kind: 'value', result: {} }),
+  });
+  doors.push(opened);
+  return opened;
+}
+
+/** Everything that one principal can hold open, and a way to know that it has ended. */
+async function holdAll(opened: TestDoor, key: string): Promise<Promise<unknown>[]> {
+  const authorization = `Bearer ${key}`;
+  const session = { ...inSession(await opened.initialize('2025-11-25', key)), authorization };
+  const [own, reply, sse] = await Promise.all([opened.connect(), opened.connect(), opened.connect()]);
+  own.request('GET', '/mcp', { ...session, accept: 'text/event-stream' });
+  await own.until((text) => text.includes('text/event-stream') || undefined);
+  const before = opened.calls.length;
+  reply.post(call(1, 'hang'), session);
+  await expect.poll(() => opened.calls.length).toBe(before + 1);
+  sse.request('GET', '/sse', { authorization });
+  await sse.untilEvents(1);
+  const socket = new WebSocket(`ws://127.0.0.1:${opened.port}/mcp`, { headers: { authorization } });
+  await once(socket, 'open');
+  socket.on('error', () => {});
+  return [own.closed, reply.closed, sse.closed, once(socket, 'close')];
+}
+
+async function holdStream(opened: TestDoor): Promise<RawClient> {
+  const raw = await opened.connect();
+  raw.request('GET', '/sse');
+  await raw.untilEvents(1);
+  return raw;
+}
+
+describe('a recheck', () => {
+  it('cuts all that is held with a credential that does not hold any more, and nothing else', async () => {
+    const { authenticate, allowed } = guard();
+    const opened = await door(authenticate);
+    const alices = await holdAll(opened, 'alice');
+    const bobs = await holdAll(opened, 'bob');
+    const ended: string[] = [];
+    for (const bob of bobs)
+      bob.then(
+        () => ended.push('bob'),
+        () => {},
+      );
+    opened.listener.recheck();
+    allowed.delete('Bearer alice');
+    expect(opened.connections.size).toBe(4);
+    opened.listener.recheck();
+    await Promise.all(alices);
+    await expect.poll(() => opened.connections.size).toBe(2);
+    expect(opened.calls.map(({ principal, cancelled }) => [principal.subject, cancelled])).toEqual([
+      ['alice', true],
+      ['bob', false],
+    ]);
+    expect(ended).toEqual([]);
+  });
+
+  it.each([
+    ['other roles', { issuer: 'test', subject: 'alice', roles: ['a', 'c'] }, true],
+    ['fewer roles', { issuer: 'test', subject: 'alice', roles: ['a'] }, true],
+    ['another issuer', { issuer: 'other', subject: 'alice', roles: ['a', 'b'] }, true],
+    ['the same', { issuer: 'test', subject: 'alice', roles: ['a', 'b'] }, false],
+  ])('of one who comes as %s', async (_name, now, cut) => {
+    const { authenticate, allowed } = guard();
+    const opened = await door(authenticate);
+    const raw = await holdStream(opened);
+    allowed.set('Bearer alice', now);
+    opened.listener.recheck();
+    if (cut) await raw.closed;
+    await expect.poll(() => opened.connections.size).toBe(cut ? 0 : 1);
+    raw.destroy();
+  });
+
+  it('asks nobody who is not being answered, nor one who needs no credential', async () => {
+    const made = guard();
+    const opened = await door(made.authenticate);
+    const [idle, known, fresh] = await Promise.all([opened.connect(), opened.connect(), opened.connect()]);
+    idle.post(...stateless(1, 'x'));
+    await idle.response();
+    known.request('GET', '/known');
+    await known.response();
+    made.asked = 0;
+    opened.listener.recheck();
+    expect(made.asked).toBe(0);
+    for (const client of [idle, known, fresh]) client.destroy();
+  });
+
+  it('sees a stream behind which another request stands', async () => {
+    const { authenticate, allowed } = guard();
+    const opened = await door(authenticate);
+    const raw = await holdStream(opened);
+    raw.request('GET', '/healthz');
+    const [body, headers] = stateless(1, 'x');
+    raw.post(body, { ...headers, authorization: 'Bearer bob' });
+    await expect.poll(() => opened.calls.length).toBe(1);
+    allowed.delete('Bearer alice');
+    opened.listener.recheck();
+    await raw.closed;
+  });
+
+  it('finds out a revoked key', async () => {
+    const key: ClientKey = { id: 'k', name: 'alice', roles: [], created: 0 };
+    let revoked = false;
+    const opened = await door(
+      createKeyAuthenticate({
+        keys: { verify: () => (revoked ? undefined : key), holds: () => !revoked },
+        failures: createFailureLimit(60, () => 0),
+        issuer: 'local',
+      }),
+    );
+    const raw = await holdStream(opened);
+    opened.listener.recheck();
+    expect(opened.connections.size).toBe(1);
+    revoked = true;
+    opened.listener.recheck();
+    await raw.closed;
+  });
+});
