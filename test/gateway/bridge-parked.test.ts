@@ -30,7 +30,7 @@ beforeAll(async () => {
   const program = { command: process.execPath, args: [EVERYTHING, '--stdio', '--eras', 'session'] };
   at.gateways.set('http', await startGateway({ mcpServers: { e: { url } }, naming: 'plain' }));
   at.gateways.set('stdio', await startGateway({ mcpServers: { e: program }, naming: 'plain' }));
-  for (const { gateway } of at.gateways.values()) await gateway.rooms.catalog.ready();
+  for (const { gateway } of at.gateways.values()) await gateway.rooms.catalog.root.ready();
 });
 
 afterAll(async () => {

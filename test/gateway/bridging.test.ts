@@ -24,7 +24,7 @@ beforeAll(async () => {
     at.gateways.set(`http ${era}`, await startGateway({ mcpServers: { e: { url } }, naming: 'plain' }));
     at.gateways.set(`stdio ${era}`, await startGateway({ mcpServers: { e: program(era) }, naming: 'plain' }));
   }
-  for (const { gateway: each } of at.gateways.values()) await each.rooms.catalog.ready();
+  for (const { gateway: each } of at.gateways.values()) await each.rooms.catalog.root.ready();
 });
 
 afterAll(async () => {
@@ -152,14 +152,6 @@ describe.each(WAYS)('a stateless client on a session server over %s', (way) => {
         count,
       );
     }
-  });
-
-  it('is not asked in the middle of a call: the server is told that this version cannot', async () => {
-    const client = stateless(gateway(way, 'session').url, { elicitation: { form: {} } });
-    const reply = await client.start('tools/call', { name: 'test_elicitation', arguments: { message: 'who?' } });
-    const { message } = await reply.last;
-    expect(JSON.stringify(message)).toContain('not available in this version');
-    expect(reply.messages.items).toHaveLength(1);
   });
 
   it('cancels what it leaves', async () => {

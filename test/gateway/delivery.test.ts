@@ -23,7 +23,7 @@ async function world(options: RawOptions, more: Record<string, unknown> = {}): P
   const http = await serveRaw(options);
   const started = await startGateway({ mcpServers: { up: { url: http.url, era: options.era } }, ...more });
   // From here on a list changes only when a test changes it.
-  await started.gateway.rooms.catalog.ready();
+  await started.gateway.rooms.catalog.root.ready();
   return {
     http,
     started,
@@ -38,7 +38,7 @@ async function overStdio(era: Era): Promise<Started> {
   const started = await startGateway({
     mcpServers: { up: { command: process.execPath, args: [RAW_SERVER, era], era } },
   });
-  await started.gateway.rooms.catalog.ready();
+  await started.gateway.rooms.catalog.root.ready();
   return started;
 }
 
@@ -295,7 +295,7 @@ describe.each(ERAS)('subscriptions to a server of the %s era', (era) => {
     await using started = await startGateway({
       mcpServers: { up: { url: at.http.url, era }, other: { url: other.url, era } },
     });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     const session = await openSession(started.url);
     const stream = await session.listen();
     for (const uri of ['raw://a', 'other://x']) await session.call('resources/subscribe', { uri });

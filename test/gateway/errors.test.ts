@@ -54,7 +54,7 @@ beforeAll(async () => {
       crash: { command: process.execPath, args: [RAW_SERVER] },
     },
   });
-  await at.started.gateway.rooms.catalog.ready();
+  await at.started.gateway.rooms.catalog.root.ready();
 });
 
 afterAll(async () => {

@@ -156,7 +156,7 @@ describe('a server that completes nothing', () => {
   it('is not asked to', async () => {
     await using server = await serveRaw({ era: 'session', resources: [{ name: 'a', uri: 'raw://a' }] });
     await using started = await startGateway({ mcpServers: { up: { url: server.url } } });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     const params = { ref: { type: 'ref/resource', uri: 'raw://a' }, argument: { name: 'x', value: '' } };
     const { result } = await (await openSession(started.url)).call('completion/complete', params);
     expect(result).toEqual({ completion: { values: [], total: 0, hasMore: false } });
@@ -272,7 +272,7 @@ describe('instructions', () => {
     await using a = await serveRaw({ era: 'session', instructions: 'x'.repeat(500) });
     await using b = await serveRaw({ era: 'session', instructions: 'Short.' });
     await using started = await startGateway({ mcpServers: { a: { url: a.url }, b: { url: b.url } } });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     await using opened = await openSdk1(started.url);
     expect(opened.client.getInstructions()).toBe(`a: ${'x'.repeat(199)}…\nb: Short.`);
   });

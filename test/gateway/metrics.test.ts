@@ -67,7 +67,7 @@ async function open(metrics: Record<string, unknown> = { key: KEY }): Promise<Op
     },
     { stateDirectory: folder.path },
   );
-  await started.gateway.rooms.catalog.ready();
+  await started.gateway.rooms.catalog.root.ready();
   return {
     started,
     server,

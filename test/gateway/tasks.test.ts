@@ -25,7 +25,7 @@ describe('a task of a real server', () => {
     await using started = await startGateway({
       mcpServers: { e: { command: process.execPath, args: [EVERYTHING], era: 'session' } },
     });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     const session = await openSession(started.url, { elicitation: {}, tasks: {} });
     const stream = await session.listen();
     const args = { topic: 'python', ambiguous: true };
@@ -104,7 +104,7 @@ describe('tasks of several servers', () => {
     await using a = await serveRaw(taskServer('a'));
     await using b = await serveRaw(taskServer('b'));
     await using started = await startGateway({ mcpServers: { a: { url: a.url }, b: { url: b.url } } });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     const session = await keyed(started, 'none');
     const created: string[] = [];
     for (const server of ['a', 'b', 'a']) {
@@ -128,7 +128,7 @@ describe('tasks of several servers', () => {
   it('have their news told to the session that began them', async () => {
     await using a = await serveRaw(taskServer('a'));
     await using started = await startGateway({ mcpServers: { a: { url: a.url } } });
-    await started.gateway.rooms.catalog.ready();
+    await started.gateway.rooms.catalog.root.ready();
     const session = await keyed(started, 'none');
     for (let n = 0; n < 2; n++) await session.call('tools/call', { name: 'a__work', arguments: {}, task: {} });
     const [mine, other] = [await session.listen(), await (await keyed(started, 'none')).listen()];

@@ -33,6 +33,8 @@ export interface Cause {
   notify(message: JsonRpcNotification): void;
   /** A request of the server (sampling, elicitation, roots), session era only. Rejects never: an error is an answer. */
   ask(message: JsonRpcRequest): Promise<ServerRequestAnswer>;
+  /** The id of the request's cause in the log. */
+  logId?(): string;
   /** The server has put its answer off: it closed the stream and will be asked again for it (2025-11-25). */
   deferred?(): void;
 }

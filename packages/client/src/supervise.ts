@@ -156,6 +156,7 @@ class SupervisedUpstream implements Upstream {
 
   async #start(preferred: Era): Promise<Leg> {
     this.#takeBackRestart?.();
+    this.#options.events.onStart?.(this.#starts > 0);
     this.#starts++;
     const attempt: Attempt = { preferred, running: undefined };
     try {
@@ -212,6 +213,7 @@ class SupervisedUpstream implements Upstream {
     }
     this.#lastError = failure.message;
     this.#backoff.failed();
+    this.#options.events.onFailedStart?.(failure);
     this.#options.events.log('error', failure.message, {
       server: this.name,
       failures: this.#backoff.failures,

@@ -3,6 +3,7 @@
  * back-off, opens a breaker, and stops what has been idle. Types only for now.
  */
 
+import type { Reaper } from '@sallyport/host';
 import type { Era, JsonObject, JsonRpcNotification, JsonRpcRequest } from '@sallyport/wire';
 import type { Leg, ServerRequestAnswer, UpstreamError } from './leg.ts';
 
@@ -58,6 +59,8 @@ export interface UpstreamOptions {
   /** The gateway's environment: proxies, PATH, the allow-list of what a child gets. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => number;
+  /** Ends the children when this process is killed. Without one they go on. */
+  readonly reaper?: Reaper;
 }
 
 export type GuessedTransport = 'http' | 'sse';
@@ -76,6 +79,10 @@ export interface VerdictStore {
 }
 
 export interface UpstreamEvents {
+  /** It is started or reached for, for the first time or again. */
+  onStart?(isAgain: boolean): void;
+  /** That failed, and it counts: not when it only asks for a credential or is closed meanwhile. */
+  onFailedStart?(error: UpstreamError): void;
   /** A leg is up: the catalogue may be read, subscriptions renewed. */
   onUp(leg: Leg): void;
   onDown(error: UpstreamError): void;

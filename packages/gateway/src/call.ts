@@ -3,8 +3,9 @@
  * else. No step is here.
  */
 
+import { randomBytes } from 'node:crypto';
 import type { Answer, Exchange } from '@sallyport/server';
-import type { ParamHeader } from '@sallyport/wire';
+import type { ErrorKey, ParamHeader } from '@sallyport/wire';
 
 /** `arguments` rules of one tool, in the server's own names. */
 export interface ArgumentRules {
@@ -44,6 +45,17 @@ export interface Call {
   target?: Target;
   /** Set by `isolate`; absent: the instance that everybody shares. */
   instance?: Instance;
+  /** Set by `send`: the time spent with the server, its start included. Milliseconds. */
+  upstreamMs?: number;
+  /** Set when it fails: the row of the error table that its client reads. */
+  failure?: ErrorKey;
+  /** Use `logIdOf`. */
+  logId?: string;
+}
+
+/** The id of a call in the log, in its error and in what is logged on its behalf. Made when it is first asked for. */
+export function logIdOf(call: Call): string {
+  return (call.logId ??= randomBytes(6).toString('hex'));
 }
 
 export type Next = (call: Call) => Promise<Answer>;

@@ -18,7 +18,6 @@ import {
   openStdioDoor,
   SESSION_LIMITS,
   SessionTable,
-  type Arrival,
   type Authenticate,
   type Endpoint,
   type Listener,
@@ -32,7 +31,7 @@ import {
   type StdioDoor,
   type UpgradeEndpoint,
 } from '@sallyport/server';
-import { MAX_JSON_MEMBERS } from '@sallyport/wire';
+import { MAX_JSON_MEMBERS, type ErrorKey } from '@sallyport/wire';
 import type { Config } from './config/index.ts';
 
 /** Where the legacy transport is found (2024-11-05, "HTTP with SSE"). */
@@ -48,10 +47,13 @@ export interface DoorsOptions {
   readonly authenticate: Authenticate;
   /** The canonical name of the place at a path and query; undefined when there is none. */
   readonly place: (path: string, query: string) => string | undefined;
-  /** What stands at a path that is no MCP path. `isOwn`: asked on this machine, straight to the listener. */
-  readonly admin: (isLocal: (arrival: Arrival) => boolean) => ReadonlyMap<string, Endpoint>;
+  /** What stands at a path that is no MCP path. `isLocal`: asked on this machine, straight to the listener. */
+  readonly admin: (isLocal: (request: IncomingMessage) => boolean) => ReadonlyMap<string, Endpoint>;
   /** Paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
-  readonly routes: Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
+  readonly routes: (
+    isLocal: (request: IncomingMessage) => boolean,
+  ) => Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
+  readonly onRefused: (reason: ErrorKey) => void;
   readonly now: () => number;
 }
 
@@ -94,8 +96,14 @@ export class Doors {
     this.#sse = listen.sse
       ? createSseDoor({ connections, messagesPath: MESSAGES_PATH, maxBodyBytes, messageLimits })
       : undefined;
-    this.#admin = options.admin(({ request }) => this.#isLocal(request));
+    this.#admin = options.admin((request) => this.#isLocal(request));
     this.#listener = this.#createListener();
+  }
+
+  /** How many are open, by door. */
+  open(): Readonly<Record<'http' | 'ws' | 'sse' | 'stdio', number>> {
+    const { sse, ws } = this.connections.counts();
+    return { http: this.#listener.sockets - ws, ws, sse, stdio: this.#stdio === undefined ? 0 : 1 };
   }
 
   /** Rejects with the system's error. */
@@ -141,7 +149,7 @@ export class Doors {
   }
 
   #createListener(): Listener {
-    const { authenticate, config, now, routes } = this.#options;
+    const { authenticate, config, now, onRefused, routes } = this.#options;
     const { limits, listen } = config;
     return createListener({
       shield: this.#shield,
@@ -149,7 +157,8 @@ export class Doors {
       endpoint: (path, query) => this.#place(path, query),
       isMcpPath: (path) =>
         path === listen.path || path.startsWith(`${listen.path}/`) || path === SSE_PATH || path === MESSAGES_PATH,
-      routes,
+      routes: routes((request) => this.#isLocal(request)),
+      onRefused,
       limits: {
         ...LISTENER_LIMITS,
         headerBytes: limits.headerBytes,

@@ -3,11 +3,10 @@
  * answer, everything else into the log under the id that the answer carries.
  */
 
-import { randomBytes } from 'node:crypto';
 import { UpstreamError, type UpstreamReason } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import { statusOf, wireError, withLogId, type ErrorKey, type JsonObject } from '@sallyport/wire';
-import type { Call } from './call.ts';
+import { logIdOf, type Call } from './call.ts';
 
 /** A step's refusal. `message` and `data` are public; `detail` is for the log. */
 export class Refused extends Error {
@@ -28,9 +27,10 @@ export type LogFailure = (logId: string, call: Call, error: unknown) => void;
 
 /** The answer to a call that failed. */
 export function failureAnswer(error: unknown, call: Call, log: LogFailure): Answer {
-  const logId = randomBytes(6).toString('hex');
+  const logId = logIdOf(call);
   log(logId, call, error);
   const { key, message, data } = publicFailure(error, call);
+  call.failure = key;
   return {
     kind: 'error',
     error: withLogId(wireError(key, message, data).error, logId),

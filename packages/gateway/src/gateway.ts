@@ -9,14 +9,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { ensurePrivateDirectory } from '@sallyport/host';
+import { createReaper, ensurePrivateDirectory, type Reaper } from '@sallyport/host';
 import {
   createFailureLimit,
   createKeyAuthenticate,
   createKeyTable,
   refusePlain,
-  type Arrival,
   type Authenticate,
+  type FailureLimit,
   type KeyTable,
   type Principal,
   type PublicRoute,
@@ -28,12 +28,17 @@ import type { Config } from './config/index.ts';
 import { Reloader, type ReloadOptions, type ReloadRequest, type ReloadResult } from './config/reload.ts';
 import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
-import { Doors, within } from './doors.ts';
+import { Doors, within, type DoorsOptions } from './doors.ts';
+import { addMetricSources } from './metric-sources.ts';
 import { createRooms, type Rooms } from './modules.ts';
 import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Log } from './telemetry/index.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
+import { configuredSecrets, type Redactor } from './telemetry/redact.ts';
+import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -42,6 +47,8 @@ export interface GatewayOptions {
   readonly stateDirectory: string | undefined;
   readonly version: string;
   readonly log: Log;
+  /** The one behind the log: it is told the secrets of every configuration. */
+  readonly redactor?: Pick<Redactor, 'learn'>;
   readonly now: () => number;
   /** The file that the configuration came from, and how to read it again. Absent: it was given otherwise, and stays. */
   readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'>;
@@ -75,7 +82,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       ? createSecretKey(randomBytes(32))
       : await openMasterKey({ directory: stateDirectory, env });
   const store = await openStore(options);
+  learnSecrets(options, config);
+  const metrics = createMetrics();
+  const reaper = createReaper({ log: (text) => log('warn', text) });
   const rooms = createRooms({
+    metrics,
+    reaper,
     config,
     env,
     store,
@@ -92,12 +104,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const keys = localKey === undefined ? undefined : await openKeys(store, master, localKey, now);
   return new RunningGateway({
     options,
+    metrics,
+    reaper,
     store,
     rooms,
     challengeKey: deriveKey(master, 'daemon-challenge'),
     localKey,
     keys,
   });
+}
+
+function learnSecrets({ redactor }: GatewayOptions, { servers, telemetry }: Config): void {
+  redactor?.learn(configuredSecrets(servers, [telemetry.metrics.key]));
 }
 
 function need(stateDirectory: string | undefined): string {
@@ -141,10 +159,14 @@ interface Parts {
   readonly options: GatewayOptions;
   readonly store: Store;
   readonly rooms: Rooms;
+  readonly metrics: Metrics;
+  readonly reaper: Reaper;
   readonly challengeKey: KeyObject;
   readonly localKey: string | undefined;
   readonly keys: KeyTable | undefined;
 }
+
+type IsLocal = (request: IncomingMessage) => boolean;
 
 class RunningGateway implements Gateway {
   readonly localKey: string | undefined;
@@ -153,6 +175,8 @@ class RunningGateway implements Gateway {
   readonly #doors: Doors;
   readonly #reloader: Reloader | undefined;
   readonly #startedMs: number;
+  readonly #failures: FailureLimit;
+  readonly #processSource: ProcessSource;
   #port = 0;
   #refresh: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -162,8 +186,11 @@ class RunningGateway implements Gateway {
     this.#parts = parts;
     this.localKey = parts.localKey;
     this.rooms = parts.rooms;
-    const { config, file, log, now } = parts.options;
-    const { served, catalog } = parts.rooms;
+    const { config, file, log, now, version } = parts.options;
+    const { metrics, rooms } = parts;
+    const { served, catalog } = rooms;
+    this.#failures = createFailureLimit(config.limits.failedAuthentications, now);
+    this.#processSource = addProcessSource(metrics, version);
     this.#startedMs = now();
     this.#doors = new Doors({
       config,
@@ -174,20 +201,18 @@ class RunningGateway implements Gateway {
         return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
       },
       admin: (isLocal) => this.#admin(isLocal),
-      routes: {
-        '/healthz': { handle: constantRoute(200, () => '{"status":"ok"}'), hostExempt: true },
-        '/readyz': { handle: (request, response) => this.#ready(request, response), hostExempt: true },
-        [CHALLENGE_PATH]: { handle: (request, response) => this.#challenge(request, response), hostExempt: false },
-      },
+      routes: (isLocal) => this.#routes(isLocal),
+      onRefused: (reason) => metrics.refused(reason),
       now,
     });
+    addMetricSources(metrics, rooms, () => this.#doors.open());
     this.#reloader =
       file &&
       new Reloader({
         ...file,
         config,
         apply: (next) => this.#apply(next),
-        onResult: () => undefined,
+        onResult: ({ status }) => metrics.reloaded(status),
         log,
         now,
       });
@@ -241,14 +266,17 @@ class RunningGateway implements Gateway {
 
   /** Nothing of what can fail is left when the rooms take it over. */
   async #apply(config: Config): Promise<void> {
+    learnSecrets(this.#parts.options, config);
     this.#doors.sessions.endAt(new Set(this.rooms.replace(config)));
+    this.#parts.metrics.setServers(config.servers.filter(({ enabled }) => enabled).map(({ name }) => name));
     this.#startEager(config);
   }
 
   async #close(): Promise<void> {
-    const { options, keys, store, rooms } = this.#parts;
+    const { options, keys, reaper, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
+    this.#processSource.close();
     const { drainMs } = options.config.limits;
     const reloaded = this.#reloader?.close();
     const idle = rooms.drain();
@@ -259,17 +287,40 @@ class RunningGateway implements Gateway {
     this.#doors.close();
     await within(rooms.close(), drainMs);
     rooms.destroy();
+    await reaper.close();
     await keys?.close();
     await store.close();
   }
 
   #authenticate(): Authenticate {
-    const { keys, options } = this.#parts;
+    const { keys } = this.#parts;
     if (keys === undefined) {
       return ({ local }) => (local ? LOCAL : { error: wireError('unauthenticated', NOT_LOCAL), headers: {} });
     }
-    const failures = createFailureLimit(options.config.limits.failedAuthentications, options.now);
-    return createKeyAuthenticate({ keys, failures, issuer: LOCAL.issuer });
+    return createKeyAuthenticate({ keys, failures: this.#failures, issuer: LOCAL.issuer });
+  }
+
+  #routes(isLocal: IsLocal): ReturnType<DoorsOptions['routes']> {
+    return {
+      '/healthz': { handle: constantRoute(200, () => '{"status":"ok"}'), hostExempt: true },
+      '/readyz': { handle: (request, response) => this.#ready(request, response), hostExempt: true },
+      [CHALLENGE_PATH]: { handle: (request, response) => this.#challenge(request, response), hostExempt: false },
+      ...this.#metricsRoute(isLocal),
+    };
+  }
+
+  #metricsRoute(isLocal: IsLocal): ReturnType<DoorsOptions['routes']> {
+    const { keys, metrics, options } = this.#parts;
+    const { enabled, key } = options.config.telemetry.metrics;
+    if (!enabled) return {};
+    const handle = createMetricsRoute({
+      metrics,
+      key,
+      // Until there are admin keys, the local key on a request from this machine is the admin's.
+      isAdmin: (credential, request) => keys?.verify(credential)?.name === LOCAL.subject && isLocal(request),
+      failures: this.#failures,
+    });
+    return { [METRICS_PATH]: { handle, hostExempt: false } };
   }
 
   /** Also when they could not be read: those that are known expire meanwhile. */
@@ -282,12 +333,12 @@ class RunningGateway implements Gateway {
     this.#doors.recheck();
   }
 
-  #admin(isLocal: (arrival: Arrival) => boolean): ReturnType<typeof createAdminEndpoints> {
+  #admin(isLocal: IsLocal): ReturnType<DoorsOptions['admin']> {
     const { env } = this.#parts.options;
     return createAdminEndpoints({
       env,
       rooms: this.rooms,
-      isOwn: (arrival) => arrival.principal.subject === LOCAL.subject && isLocal(arrival),
+      isOwn: (arrival) => arrival.principal.subject === LOCAL.subject && isLocal(arrival.request),
       system: () => this.#system(),
       reload: (request) => this.reload(request),
     });

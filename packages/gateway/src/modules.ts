@@ -4,12 +4,13 @@
  */
 
 import { createHash, randomBytes, type KeyObject } from 'node:crypto';
+import type { Reaper } from '@sallyport/host';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
 import { LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
 import { createAdmit, Drain } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
-import { TASK_STATUS } from './call.ts';
+import { logIdOf, TASK_STATUS, type Call } from './call.ts';
 import {
   CatalogRoom,
   LIST_KINDS,
@@ -35,6 +36,8 @@ import { createSessionStep } from './subscriptions/session-step.ts';
 import { TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import type { Log } from './telemetry/index.ts';
+import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { ask, causeOf, unasked } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamRoomOptions, type UpstreamServer } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
@@ -54,12 +57,18 @@ export interface RoomOptions {
   /** A folder with nothing in it. */
   readonly emptyFolder: string;
   readonly now: () => number;
+  readonly metrics: Metrics;
+  readonly reaper: Reaper;
 }
 
 export interface Rooms {
   readonly served: Served;
   readonly catalog: CatalogRoom;
   readonly upstreams: UpstreamRoom;
+  /** Those that are open. */
+  readonly sessions: Iterable<Session>;
+  /** Calls that wait for their clients between two rounds. */
+  readonly parkedCalls: number;
   /** The configuration in force. */
   readonly config: Config;
   /** Takes another configuration over: what did not change goes on, calls under way end as they began. */
@@ -113,7 +122,15 @@ class Assembly implements Rooms {
       unseal: (sealed, exchange) => unseal(options.stateKey, sealed, boundTo(exchange))?.toString('utf8'),
     });
     this.#bridge = this.#createBridge();
-    this.served = this.#serve(createPipeline(this.#steps(), this.#logFailure));
+    this.served = this.#serve(createPipeline(this.#steps(), this.#logFailure, this.#measure));
+  }
+
+  get sessions(): Iterable<Session> {
+    return this.#sessions;
+  }
+
+  get parkedCalls(): number {
+    return this.#bridge.parked;
   }
 
   get config(): Config {
@@ -147,9 +164,10 @@ class Assembly implements Rooms {
   }
 
   #upstreamOptions(): UpstreamRoomOptions {
-    const { config, emptyFolder, env, info, log, now, store } = this.#options;
+    const { config, emptyFolder, env, info, log, now, reaper, store } = this.#options;
     return {
       servers: this.#servers.map(upstreamServer),
+      reaper,
       emptyFolder,
       env,
       info,
@@ -158,6 +176,7 @@ class Assembly implements Rooms {
         get: async (key) => (await store.get('verdicts', key))?.value as never,
         put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
       },
+      onEvent: (server, event) => this.#options.metrics.server(server, event),
       onUp: (server, leg, instance) => {
         // The gateway's own instance gives the lists: what it may see is what everybody may.
         if (instance !== undefined) return this.#subscriptions.renew(server);
@@ -236,6 +255,7 @@ class Assembly implements Rooms {
         ready: (server, era, instance) => upstreams.ready(server, era, instance),
         leg: (server, era, instance) => upstreams.leg(server, era, instance),
         timeouts: (server, method) => upstreams.timeouts(server, method),
+        monotonic: () => performance.now(),
         ...this.#bridging(),
       }),
       list: createList({
@@ -316,14 +336,13 @@ class Assembly implements Rooms {
 
   readonly #levelChanged = (): void => this.upstreams.setLevel(mostVerbose(this.#sessions));
 
+  get #measure(): Measure<Call> {
+    const { log, metrics } = this.#options;
+    return createMeasure({ metrics, log, logId: logIdOf, monotonic: () => performance.now() });
+  }
+
   readonly #logFailure: LogFailure = (logId, call, error) => {
-    const { method } = call.exchange.message;
-    const detail = {
-      id: logId,
-      method,
-      target: call.target?.canonicalId,
-      error: describeError(error),
-    };
+    const detail = { ...callFacts(call, logId), error: describeError(error) };
     this.#options.log(call.exchange.cancelled ? 'debug' : 'warn', 'a call failed', detail);
   };
 
@@ -368,11 +387,18 @@ function mostVerbose(sessions: Iterable<Session>): LogLevel | undefined {
 }
 
 function upstreamServer(server: ServerConfig): UpstreamServer {
-  const { target } = server;
-  return {
-    ...server,
-    target: target.kind === 'stdio' ? target : { ...target, url: new URL(target.url) },
-  };
+  const { name, target, isolation, era, idleMs, timeout } = server;
+  // Nothing else: whatever stands here and changes ends the children of the server.
+  return { name, target: placeOf(target), isolation, era, idleMs, timeout };
+}
+
+function placeOf(target: ServerConfig['target']): UpstreamServer['target'] {
+  if (target.kind === 'stdio') return target;
+  const { guessed, headers, kind } = target;
+  const url = new URL(target.url);
+  // Nothing but WebSocket has those schemes; of the others it is tried which one the server speaks.
+  if (kind === 'ws') return { kind, url, headers };
+  return guessed ? { kind: 'http', url, headers, guess: true } : { kind, url, headers };
 }
 
 function catalogSetup(config: Config): Setup {
@@ -392,7 +418,7 @@ function catalogServer(server: ServerConfig): CatalogServer {
   return {
     ...server,
     tools: server.tools,
-    overHttp: target.kind === 'http',
+    overHttp: target.kind === 'http' || (target.kind === 'sse' && target.guessed),
     fingerprint: createHash('sha256').update(JSON.stringify(facts)).digest('hex'),
   };
 }

@@ -6,6 +6,7 @@
 import type { Answer, Exchange } from '@sallyport/server';
 import { compose, type Call, type Next, type Step } from './call.ts';
 import { failureAnswer, Refused, type LogFailure } from './errors.ts';
+import type { Measure } from './telemetry/measure.ts';
 
 /** The steps, by the names that stand in the route. */
 export interface Steps {
@@ -55,7 +56,7 @@ const FOREIGN: Readonly<Record<Exchange['era'], ReadonlySet<string>>> = {
   stateless: new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']),
 };
 
-export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
+export function createPipeline(steps: Steps, log: LogFailure, measure: Measure<Call>): Pipeline {
   const head: readonly Step[] = [
     steps.drain, // before all else: nothing new begins in a gateway that stops
     steps.admit, // rates and concurrency of the principal, before any work is done for it
@@ -82,11 +83,16 @@ export function createPipeline(steps: Steps, log: LogFailure): Pipeline {
   return {
     handle: async (exchange) => {
       const current: Call = { exchange };
+      const beganMs = measure.begin();
+      let answer: Answer;
       try {
-        return await routeOf(exchange)(current);
+        answer = await routeOf(exchange)(current);
       } catch (error) {
-        return failureAnswer(error, current, log);
+        answer = failureAnswer(error, current, log);
       }
+      // Around all: a refusal is counted too, and only here a failure has become what its client reads.
+      measure.ended(current, answer, beganMs);
+      return answer;
     },
   };
 }

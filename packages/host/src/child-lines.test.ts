@@ -113,7 +113,7 @@ describe('lines of a child', () => {
     expect(split(chunks, 100_000).events).toEqual([line, line]);
   });
 
-  it('does not depend on where the stream is cut', () => {
+  it('does not depend on where the stream is cut', { timeout: 30_000 }, () => {
     const piece = fc.oneof(
       fc.constantFrom('{"a":1}', '[', '{', '}', '\n', '\r\n', '\r', ' ', BOM, '\u00ef', '\u00bb', ESC, '\u0007', '\\'),
       fc.constantFrom(`${ESC}]0;t${ESC}\\{1}\n`, `${BOM}{1}\n`),

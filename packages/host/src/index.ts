@@ -1,6 +1,7 @@
 export { startChild, type Child, type ChildExit, type ChildOptions } from './child.ts';
 export { ChildError, type ChildErrorCode } from './child-error.ts';
 export { killAllOnExit } from './child-group.ts';
+export { createReaper, type Reaper, type ReaperOptions } from './reaper.ts';
 export { childEnvironment, type ChildEnvironment } from './environment.ts';
 export { resolveCommand, type CommandContext, type ResolvedCommand } from './command.ts';
 export {

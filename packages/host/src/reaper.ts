@@ -17,7 +17,8 @@ const MAX_DELAY_MS = 60_000;
  * POSIX sh. Reads `+ GROUP START` and `- GROUP` until stdin ends, START being when the group's leader began (`-`: unknown), then
  * sends SIGTERM and 2 s later SIGKILL. A group gets a signal only while it is the one that was registered: a leader that is
  * there must have begun at START; where it is gone, a member must be of the session that the leader made, for a number is not
- * given again while its group has members. A group once seen gone is dropped, for its number may become another's.
+ * given again while its group has members. A group once seen gone is dropped, for its number may become another's. The form
+ * `kill -TERM -GROUP` is the one that dash, bash and the shell of busybox all take.
  */
 const SCRIPT = `
 set -f
@@ -42,7 +43,7 @@ fields() {
 began() { [ "\${21}" = "$1" ]; }
 member() { [ "$4" = "$1" ] && [ "$5" = "$1" ]; }
 ours() {
-  kill -s 0 -- "-$1" 2>/dev/null || return 1
+  kill -0 "-$1" 2>/dev/null || return 1
   [ "$2" = - ] && return 0
   fields "/proc/$1/stat"
   if [ -n "$stat" ]; then
@@ -64,7 +65,7 @@ signal() {
   kept=
   for entry in $watched; do
     ours "\${entry%:*}" "\${entry#*:}" || continue
-    kill -s "$1" -- "-\${entry%:*}" 2>/dev/null
+    kill "-$1" "-\${entry%:*}" 2>/dev/null
     kept="$kept $entry"
   done
   watched=$kept

@@ -23,6 +23,12 @@ export function responseLength(id: RequestId, { before, after, rest }: Answer & 
   return before.length + Buffer.byteLength(JSON.stringify(id)) + after.length + (rest?.bytes ?? 0);
 }
 
+/** The same bytes as a string, one character for each; without `rest`. */
+export function responseLatin1(id: RequestId, { before, after }: Answer & { kind: 'result' }): string {
+  const idText = typeof id === 'number' ? String(id) : Buffer.from(JSON.stringify(id)).toString('latin1');
+  return before.toString('latin1') + idText + after.toString('latin1');
+}
+
 /** The response without its `rest`. */
 export function responseStart(id: RequestId, { before, after }: Answer & { kind: 'result' }): Buffer {
   const idText = JSON.stringify(id);

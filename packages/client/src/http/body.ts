@@ -16,7 +16,7 @@ export interface GatherOptions {
   readonly onOversize: () => void;
   readonly onFail: (error: Error) => void;
   /** Looks at the bytes so far while more are awaited; a reader takes the body over. */
-  readonly early?: (bytes: Buffer) => BodyReader | undefined;
+  readonly early: ((bytes: Buffer) => BodyReader | undefined) | undefined;
 }
 
 /** The head of a response is found in so many bytes, or not at all. */

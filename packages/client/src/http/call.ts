@@ -159,7 +159,7 @@ export class HttpCall implements Pending, HeadReader, Linked<HttpCall> {
       onOversize: tooLarge,
       onFail: (error) => this.fail(error),
       onWhole: (bytes) => this.#finish(bytes, reply),
-      ...(total !== undefined && total > LARGE_BYTES && { early: (bytes) => this.#early(bytes, total) }),
+      early: total !== undefined && total > LARGE_BYTES ? (bytes) => this.#early(bytes, total) : undefined,
     });
   }
 

@@ -117,7 +117,7 @@ describe('finding the era', () => {
     'begins no session after %s',
     async (_name, reason, discovered) => {
       const server = await both(discovered, begins);
-      const { options } = bench(server.url, { connectTimeoutMs: 150 });
+      const { options } = bench(server.url, { connectTimeoutMs: reason === 'timeout' ? 150 : 5000 });
       const error = await failure(probeHttp(options, 'session'));
       expect(error.reason).toBe(reason);
       expect(server.received.all.filter(isMethod('initialize'))).toEqual([]);

@@ -7,6 +7,7 @@ import {
   childEnvironment,
   resolveCommand,
   startChild,
+  type Reaper,
   type ChildEnvironment,
   type ChildExit,
   type ChildOptions,
@@ -36,7 +37,8 @@ export function createStdioConnector({ upstream, target, monotonic }: StdioConne
       if (signal.aborted) throw new Error('The gateway does not use it any more.');
       return command;
     };
-    return openChild({ name: upstream.name, prepare, hooks, events });
+    const { name, reaper } = upstream;
+    return openChild({ name, prepare, hooks, events, ...(reaper !== undefined && { reaper }) });
   };
   return createDuplexConnector({ upstream, open, monotonic });
 }
@@ -49,13 +51,15 @@ export interface ChildChannelOptions {
   readonly prepare: () => Promise<ChildCommand>;
   readonly hooks: ChannelHooks;
   readonly events: LegEvents;
+  readonly reaper?: Reaper;
 }
 
 /** Starts a child. Rejects with `UpstreamError` (`down`) when it cannot be started. */
-export async function openChild({ name, prepare, hooks, events }: ChildChannelOptions): Promise<Channel> {
+export async function openChild({ name, prepare, hooks, events, reaper }: ChildChannelOptions): Promise<Channel> {
   try {
     const child = await startChild({
       ...(await prepare()),
+      ...(reaper !== undefined && { reaper }),
       maxLineBytes: hooks.maxMessageBytes,
       onLine: hooks.onMessage,
       onOversize: hooks.onOversize,

@@ -3,8 +3,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import type { JsonObject } from '@sallyport/wire';
 import { WebSocketServer, type ServerOptions as SocketOptions, type WebSocket } from 'ws';
 import { Inbox } from './inbox.ts';
@@ -102,9 +100,17 @@ export function greeter(
   };
 }
 
-/** The socket as a transport of the official SDK. */
-export function sdkTransport(socket: WebSocket): Transport {
-  const transport: Transport = {
+/** A transport as the official SDK has it. */
+export interface SdkTransport {
+  start(): Promise<void>;
+  send(message: object): Promise<void>;
+  close(): Promise<void>;
+  onmessage?: (message: JsonObject) => void;
+  onclose?: () => void;
+}
+
+export function sdkTransport(socket: WebSocket): SdkTransport {
+  const transport: SdkTransport = {
     start: () => Promise.resolve(),
     send: (message) => {
       socket.send(JSON.stringify(message));
@@ -115,7 +121,7 @@ export function sdkTransport(socket: WebSocket): Transport {
       return Promise.resolve();
     },
   };
-  socket.on('message', (data) => transport.onmessage?.(JSON.parse((data as Buffer).toString()) as JSONRPCMessage));
+  socket.on('message', (data) => transport.onmessage?.(JSON.parse((data as Buffer).toString()) as JsonObject));
   socket.on('close', () => transport.onclose?.());
   return transport;
 }

@@ -23,6 +23,8 @@ export interface Bridge {
    * there go on. Idempotent.
    */
   close(): void;
+  /** How many calls wait for their clients between two rounds. */
+  readonly parked: number;
 }
 
 export function createBridge(options: BridgeOptions): Bridge {
@@ -33,5 +35,8 @@ export function createBridge(options: BridgeOptions): Bridge {
     carry: (call, leg, compose) =>
       leg.era === 'stateless' ? toStateless(options, call, leg, compose) : toSession(side, call, leg, compose),
     close: () => parked.close(),
+    get parked() {
+      return parked.size;
+    },
   };
 }

@@ -37,6 +37,11 @@ export class ParkedCalls<T extends Parked> {
   readonly #options: ParkedOptions;
   readonly #entries: Map<string, Entry<T>> = new Map();
   readonly #seats: Map<string, number> = new Map();
+
+  /** Those that wait now. */
+  get size(): number {
+    return this.#entries.size;
+  }
   #taken = 0;
   #closed = false;
 

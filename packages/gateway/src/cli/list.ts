@@ -30,11 +30,10 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-/** Servers that nobody has asked yet are asked first, so that there is something to say of them. */
-async function readStatus(gateway: Reached): Promise<GatewayStatus> {
+/** What has not come of the servers' lists is waited for first: a server that is up may have said nothing of its tools yet. */
+export async function readStatus(gateway: Pick<Reached, 'status' | 'tools'>): Promise<GatewayStatus> {
   const status = await gateway.status();
-  const isUnknown = status.servers.some(({ enabled, known, state }) => enabled && !known && state !== 'failed');
-  if (!isUnknown) return status;
+  if (!status.servers.some(({ enabled, state }) => enabled && state !== 'failed')) return status;
   await gateway.tools();
   return await gateway.status();
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GatewayStatus, ServerStatus, ToolRecord } from '../status.ts';
 import { expiryOf } from './key.ts';
-import { listText, type ListLayout } from './list.ts';
+import { listText, readStatus, type ListLayout } from './list.ts';
 import { cells } from './text.ts';
 import { toolsText } from './tools.ts';
 import { welcome } from './welcome.ts';
@@ -139,6 +139,37 @@ describe('when a key ends', () => {
   });
 });
 
+describe('what is listed', () => {
+  const reading = async (
+    first: ServerStatus,
+  ): Promise<{ readonly tools: number | undefined; readonly waited: boolean }> => {
+    let waited = false;
+    const { servers } = await readStatus({
+      status: async () => ({
+        servers: [waited ? { ...first, tools: 7 } : first],
+        hidden: [],
+        catalogVersion: '',
+        notes: [],
+      }),
+      tools: async () => {
+        waited = true;
+        return { catalogVersion: '', tools: [] };
+      },
+    });
+    return { tools: servers[0]?.tools, waited };
+  };
+
+  it('is what servers say once they have said it: also of one that is up and has not come to its tools', async () => {
+    expect(await reading(server({ tools: 0 }))).toEqual({ tools: 7, waited: true });
+    expect(await reading(server({ tools: 0, known: false, state: 'idle' }))).toEqual({ tools: 7, waited: true });
+  });
+
+  it('waits for nobody who is off or has failed', async () => {
+    expect(await reading(server({ tools: 0, state: 'failed' }))).toEqual({ tools: 0, waited: false });
+    expect(await reading(server({ tools: 0, state: 'disabled', enabled: false }))).toEqual({ tools: 0, waited: false });
+  });
+});
+
 describe('the welcome', () => {
   const facts = {
     url: 'http://127.0.0.1:7420/mcp',
@@ -161,7 +192,7 @@ describe('the welcome', () => {
     ['auto', 'of your own:'],
     ['confirm', 'of your own, then `sallyport reload`:'],
     ['off', 'of your own, then restart:'],
-  ])('says what a new server needs with reload: %s', (reload, text) => {
-    expect(welcome({ ...facts, reload, key: undefined, terminal: true })).toContain(text);
+  ])('says what a new server needs with reload: %s', (reload, line) => {
+    expect(welcome({ ...facts, reload, key: undefined, terminal: true })).toContain(line);
   });
 });

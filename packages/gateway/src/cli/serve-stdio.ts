@@ -82,7 +82,11 @@ async function join(serving: Serving, log: Log): Promise<Joined | undefined> {
       alone: async (events) => {
         const gateway = await gatewayFor(serving, log);
         own = gateway;
-        return openProcessLink((input, output) => gateway.serveStdio(input, output, context.cwd), MAX_MESSAGE_BYTES, events);
+        return openProcessLink(
+          (input, output) => gateway.serveStdio(input, output, context.cwd),
+          MAX_MESSAGE_BYTES,
+          events,
+        );
       },
       maxLineBytes: config.limits.bodyBytes,
       note: (text) => note(context, `sallyport: ${text}`),

@@ -184,6 +184,7 @@ describe('a detail', () => {
       clientSecret: 'x',
       PASSWORD: 'x',
       tokens: 12,
+      passwd: 1234,
       hasKey: true,
       key: undefined,
     });
@@ -193,6 +194,7 @@ describe('a detail', () => {
       clientSecret: MASK,
       PASSWORD: MASK,
       tokens: 12,
+      passwd: MASK,
       hasKey: true,
       key: undefined,
     });

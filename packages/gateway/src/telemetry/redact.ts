@@ -6,7 +6,7 @@
  * It is a net under the rule that secrets are not logged, not a licence to do so.
  */
 
-import { isSecretName, secretSpans, type TextSpan } from './secret-spans.ts';
+import { isSecretName, isSecretNumberName, secretSpans, type TextSpan } from './secret-spans.ts';
 
 export interface Redactor {
   /** The text without secrets and without what could forge a record; tabs and line breaks stay. */
@@ -137,8 +137,8 @@ interface Budget {
   left: number;
 }
 
-/** A number or a flag under such a name is a count, an id or a setting. */
 function hides(name: string, value: unknown): boolean {
+  if (typeof value === 'number') return isSecretNumberName(name);
   return isSecretName(name) && !isScalar(value);
 }
 

@@ -21,6 +21,11 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
+/** True for one whose numbers are secret too: elsewhere a number is a count or an id. */
+export function isSecretNumberName(name: string): boolean {
+  return SECRET_ALWAYS.test(name);
+}
+
 /** What is found in `text`, in no order, also overlapping. `isCut`: the text goes on behind what is given. */
 export function secretSpans(text: string, isCut: boolean): TextSpan[] {
   const spans: TextSpan[] = [];

@@ -5,7 +5,7 @@
 
 import { pathToFileURL } from 'node:url';
 import type { Cause, ServerRequestAnswer } from '@sallyport/client';
-import type { ClientFacts, Exchange } from '@sallyport/server';
+import { principalKey, type ClientFacts, type Exchange } from '@sallyport/server';
 import {
   ERRORS,
   isObject,
@@ -16,7 +16,7 @@ import {
   type JsonValue,
   type LogLevel,
 } from '@sallyport/wire';
-import { TASK_STATUS, type Call, type Target } from '../call.ts';
+import { logIdOf, TASK_STATUS, type Call, type Target } from '../call.ts';
 import { progressToken } from './request-text.ts';
 
 /** True when the client declared what this request of a server needs (2025-11-25, sampling and elicitation). */
@@ -59,12 +59,16 @@ export interface CauseOptions {
 export function causeOf(call: Call, options: CauseOptions): Cause {
   const { exchange } = call;
   return {
+    get owner() {
+      return exchange.session?.id ?? `${principalKey(exchange.principal)} ${exchange.endpoint}`;
+    },
     notify: (message) => {
       if (message.method === TASK_STATUS) return options.taskStatus((call.target as Target).server, message);
       const shown = forClient(call, message);
       if (shown !== undefined) exchange.notify(withParams(shown, options.shown(call, shown.params)));
     },
     deferred: () => exchange.hold(),
+    logId: () => logIdOf(call),
     ask: async ({ method, params }) =>
       unasked(call, method, params) ?? (await ask(exchange, method, options.shown(call, params), options.humanMs())),
   };

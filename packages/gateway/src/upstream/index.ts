@@ -5,6 +5,7 @@
  */
 
 import { ask, UpstreamError, createUpstream, type Leg, type Upstream, type VerdictStore } from '@sallyport/client';
+import type { Reaper } from '@sallyport/host';
 import { LOG_LEVELS, type Era, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
 import type { Instance } from '../call.ts';
 import {
@@ -29,8 +30,12 @@ export interface UpstreamRoomOptions {
   /** One message of a server. */
   readonly maxMessageBytes: number;
   readonly verdicts: VerdictStore;
+  /** Ends the children when the gateway is killed. */
+  readonly reaper: Reaper;
   /** A server answers: its lists may be read. */
   readonly onUp: (server: string, leg: Leg, instance: Instance | undefined) => void;
+  /** What is counted. */
+  readonly onEvent: (server: string, event: 'start' | 'restart' | 'failed_start' | 'end') => void;
   /** Anything that a server says without having been asked, but log messages. `instance` is the one that says it. */
   readonly onNotification: (server: string, message: JsonRpcNotification, instance: Instance | undefined) => void;
   readonly log: (
@@ -225,6 +230,7 @@ export class UpstreamRoom {
       clientCapabilities: ALL_CAPABILITIES,
       maxMessageBytes: this.#options.maxMessageBytes,
       verdicts: this.#options.verdicts,
+      reaper: this.#options.reaper,
       env: this.#options.env,
       now: this.#options.now,
       events: {
@@ -232,7 +238,12 @@ export class UpstreamRoom {
           if (this.#asked !== undefined) void this.#tellLevel(leg);
           this.#options.onUp(name, leg, instance);
         },
-        onDown: (error) => log('warn', 'a server went away', { server: name, error: error.message }),
+        onStart: (isAgain) => this.#options.onEvent(name, isAgain ? 'restart' : 'start'),
+        onFailedStart: () => this.#options.onEvent(name, 'failed_start'),
+        onDown: (error) => {
+          this.#options.onEvent(name, 'end');
+          log('warn', 'a server went away', { server: name, error: error.message });
+        },
         onNotification: (_leg, message) => this.#notified(name, message, instance),
         onUnattributed: (leg, message) => {
           if (message.method !== 'roots/list' && isContested(leg)) this.#divide(name, message.method);
@@ -255,7 +266,7 @@ export class UpstreamRoom {
   #notified(server: string, message: JsonRpcNotification, instance: Instance | undefined): void {
     if (message.method !== 'notifications/message') return this.#options.onNotification(server, message, instance);
     const { level, logger, data } = message.params ?? {};
-    this.#options.log('info', 'a server logs', { server, level, logger, data: JSON.stringify(data) });
+    this.#options.log('info', 'a server logs', { server, level, logger, data });
   }
 
   async #tellLevel(leg: Leg): Promise<void> {

@@ -43,6 +43,8 @@ export interface SendOptions {
   readonly timeouts: (server: string, method: string) => Timeouts;
   /** Who hears what the server says meanwhile. */
   readonly cause: (call: Call) => Cause;
+  /** Milliseconds, monotonic. */
+  readonly monotonic: () => number;
   /** Carries a call to a leg of the other era. `compose` makes the message with further changes to its parameters. */
   readonly bridge: (call: Call, leg: Leg, compose: (changes: ParamChanges) => Outgoing) => Promise<Answer>;
 }
@@ -113,17 +115,22 @@ export function createSend(options: SendOptions): Step {
     const target = call.target as Target;
     checkHeaders(call, target);
     const { era } = exchange;
-    const leg = options.ready(target.server, era, instance) ?? (await options.leg(target.server, era, instance));
-    // It may have gone while the server was started: then the server never hears of it.
-    if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
-    const { timeoutMs, maxMs } = options.timeouts(target.server, exchange.message.method);
-    const context = { timeoutMs, maxMs, cause: options.cause(call) };
-    if (leg.era !== era) {
-      return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
+    const beganMs = options.monotonic();
+    try {
+      const leg = options.ready(target.server, era, instance) ?? (await options.leg(target.server, era, instance));
+      // It may have gone while the server was started: then the server never hears of it.
+      if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
+      const { timeoutMs, maxMs } = options.timeouts(target.server, exchange.message.method);
+      const context = { timeoutMs, maxMs, cause: options.cause(call) };
+      if (leg.era !== era) {
+        return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
+      }
+      const pending = leg.request(outgoingOf(call, target, context));
+      exchange.onCancel(() => pending.cancel());
+      return clientAnswer(await pending.answer, era);
+    } finally {
+      call.upstreamMs = options.monotonic() - beganMs;
     }
-    const pending = leg.request(outgoingOf(call, target, context));
-    exchange.onCancel(() => pending.cancel());
-    return clientAnswer(await pending.answer, era);
   };
 }
 

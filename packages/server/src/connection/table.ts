@@ -38,9 +38,13 @@ export interface ConnectionSeed {
   readonly stateless: boolean;
 }
 
+interface Held extends Pick<ConnectionSeed, 'channel' | 'transport'> {
+  readonly endMs: number;
+}
+
 export class ConnectionTable {
   /** Open connections, each with its channel and the time of its drain. */
-  readonly #open: Map<Connection, { readonly channel: RemoteChannel; readonly endMs: number }> = new Map();
+  readonly #open: Map<Connection, Held> = new Map();
   readonly #perPrincipal: Map<string, number> = new Map();
   readonly #options: ConnectionTableOptions;
   #draining = false;
@@ -51,6 +55,12 @@ export class ConnectionTable {
 
   get size(): number {
     return this.#open.size;
+  }
+
+  /** How many there are, by what carries them. */
+  counts(): Readonly<Record<'ws' | 'sse', number>> {
+    const ws = [...this.#open.values()].filter(({ transport }) => transport === 'ws').length;
+    return { ws, sse: this.#open.size - ws };
   }
 
   /** Why this principal may not open another connection now. */
@@ -76,7 +86,7 @@ export class ConnectionTable {
         this.#count(owner, -1);
       },
     });
-    this.#open.set(connection, { channel, endMs: now() + absoluteMs });
+    this.#open.set(connection, { channel, transport, endMs: now() + absoluteMs });
     this.#count(owner, 1);
     return connection;
   }

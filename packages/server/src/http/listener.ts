@@ -6,7 +6,7 @@
 
 import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { MAX_HEADER_BYTES, wireError, type WireError } from '@sallyport/wire';
+import { MAX_HEADER_BYTES, wireError, type ErrorKey, type WireError } from '@sallyport/wire';
 import { principalKey, type Principal } from '../exchange.ts';
 import type { Arrival, UpgradeArrival } from './arrival.ts';
 import { answerBrokenRequest, capConnections, refuseUpgrade } from './connections.ts';
@@ -62,6 +62,8 @@ export interface ListenerOptions {
   /** Exact paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
   readonly routes: Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
   readonly limits: ListenerLimits;
+  /** A request ended without having become a call. */
+  readonly onRefused?: (reason: ErrorKey) => void;
   /** Called every `sweepMs`: heartbeats, expiry. */
   readonly onSweep: () => void;
 }
@@ -87,6 +89,8 @@ export interface UpgradeEndpoint {
 export interface Listener {
   /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …). */
   listen(host: string, port: number): Promise<AddressInfo>;
+  /** Sockets that are open. */
+  readonly sockets: number;
   /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. Idempotent. */
   close(graceMs: number): Promise<void>;
   /**
@@ -101,6 +105,9 @@ export function createListener(options: ListenerOptions): Listener {
   const door = new Door(options);
   return {
     listen: (host, port) => door.listen(host, port),
+    get sockets() {
+      return door.sockets;
+    },
     close: (graceMs) => door.close(graceMs),
     recheck: () => door.recheck(),
   };
@@ -162,6 +169,10 @@ class Door {
     });
     capConnections(this.#server, limits.connectionsPerAddress);
     this.#sweep = setInterval(options.onSweep, limits.sweepMs).unref();
+  }
+
+  get sockets(): number {
+    return this.#sockets.size;
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {
@@ -294,13 +305,15 @@ class Door {
     visit.principal = principal;
     const place = endpoint(path, query);
     if (place === undefined) return this.#reject(visit, wireError('no_such_path'), headers);
-    const arrival: Arrival = { request, response, principal, endpoint: place.name, headers };
+    const { onRefused } = this.#options;
+    const arrival: Arrival = { request, response, principal, endpoint: place.name, headers, onRefused };
     if (head === undefined || place.webSocket === undefined) place.endpoint.handle(arrival);
     else place.webSocket.upgrade({ ...arrival, head });
   }
 
   #reject(visit: Visit, error: WireError, headers: Readonly<Record<string, string>> = NO_HEADERS): void {
     const { request, response } = visit;
+    this.#options.onRefused?.(error.key);
     if (this.#options.isMcpPath(targetOf(request)?.path ?? '')) refuse(response, { error, headers });
     else refusePlain(response, error, headers);
   }

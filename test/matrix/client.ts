@@ -1,0 +1,44 @@
+/** What every client of the matrix can do, whatever its revision: the words in which the cells are written. */
+import type { Revision } from './revisions.ts';
+import type { Id, Json, Message, Tape } from './wire.ts';
+
+/** Answers a question of a server. */
+export type AnswerQuestion = (method: string, params: Json | undefined) => Json | Promise<Json>;
+
+export interface RequestOptions {
+  readonly progressToken?: Id;
+  /** Without it every question is a failure. */
+  readonly onQuestion?: AnswerQuestion;
+}
+
+/** A request under way. */
+export interface Asked {
+  /** Of the message that was sent first. */
+  readonly id: Id;
+  /** The last message about it. */
+  readonly answer: Promise<Message>;
+  /** Takes it back in the way of the era; resolves when nothing more can come. */
+  cancel(): Promise<void>;
+}
+
+export interface Subscription {
+  /** The request whose stream carries the updates; undefined for a stream of no request. */
+  readonly via: Id | undefined;
+  end(): Promise<void>;
+}
+
+export interface MatrixClient extends AsyncDisposable {
+  readonly revision: Revision;
+  readonly tape: Tape;
+  /** What the gateway agreed to. */
+  readonly negotiated: string;
+  request(method: string, params?: Json, options?: RequestOptions): Asked;
+  /** Log messages of this level and above are wanted from now on. */
+  setLevel(level: string): Promise<void>;
+  subscribe(uri: string): Promise<Subscription>;
+}
+
+/** A call of a tool of the matrix's servers. */
+export function callTool(client: MatrixClient, name: string, tag: string, options?: RequestOptions): Asked {
+  return client.request('tools/call', { name, arguments: { tag } }, options);
+}

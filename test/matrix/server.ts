@@ -1,0 +1,224 @@
+/**
+ * A server by hand that speaks one revision and nothing else, and keeps what it heard and said. Transports are beside it
+ * (server-http.ts, server-stdio.ts). It is strict: log messages only when a level was set, updates only to who is attached.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { createInbox } from '../support/inbox.ts';
+import type { Inbox } from '../support/inbox.ts';
+import { isQuestionTool, METHODS, questionParams } from './questions.ts';
+import { isStateless } from './revisions.ts';
+import type { Revision } from './revisions.ts';
+import { createTape, metaOf, objectOf } from './wire.ts';
+import type { Id, Json, Message, Tape } from './wire.ts';
+
+/** Where messages about one request go, or those about none. */
+export interface Channel {
+  send(text: string, message: Message): void;
+}
+
+/** How the gateway took a request back. */
+export interface Ended {
+  readonly id: Id;
+  readonly how: 'notification' | 'closed';
+}
+
+/** A call under way. */
+export interface Work {
+  readonly id: Id;
+  readonly tool: string;
+  readonly tag: string;
+  /** As the gateway gave it. */
+  readonly token: unknown;
+  readonly params: Json;
+  /** Says something about it, on its own stream where there is one. */
+  say(message: Message): void;
+  finish(text: string, more?: Json): void;
+}
+
+export const WATCHED = 'matrix://watched';
+export const UNWATCHED = 'matrix://unwatched';
+export const LEVELS = ['debug', 'info', 'error'];
+const LOG_LEVEL = 'io.modelcontextprotocol/logLevel';
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
+
+const TOOLS = ['echo', 'steps', 'note', 'sample', 'elicit', 'where', 'hold'];
+
+/** The lists of a server, by method: the member that holds them, and what is in it. */
+export const LISTS: Readonly<Record<string, readonly [string, readonly Json[]]>> = {
+  'tools/list': [
+    'tools',
+    TOOLS.map((name) => ({
+      name,
+      description: `The tool ${name}.`,
+      inputSchema: { type: 'object', properties: { tag: { type: 'string' } } },
+      annotations: { readOnlyHint: name === 'echo' },
+    })),
+  ],
+  'prompts/list': ['prompts', [{ name: 'greet', arguments: [{ name: 'who', required: true }] }]],
+  'resources/list': [
+    'resources',
+    [
+      { uri: WATCHED, name: 'watched', mimeType: 'text/plain' },
+      { uri: UNWATCHED, name: 'unwatched' },
+    ],
+  ],
+  'resources/templates/list': ['resourceTemplates', [{ uriTemplate: 'matrix://t/{x}', name: 't' }]],
+};
+
+const CAPABILITIES = { tools: {}, prompts: {}, resources: { subscribe: true }, logging: {} };
+const INFO = { name: 'matrix', version: '1' };
+
+export class RevisionServer {
+  readonly revision: Revision;
+  readonly tape: Tape = createTape();
+  /** Calls that were begun. */
+  readonly works: Inbox<Work> = createInbox();
+  readonly ended: Inbox<Ended> = createInbox();
+  /** Session era: streams of no request. Stateless era: open listens, by id. */
+  readonly #listening: Map<Channel, Id | undefined> = new Map();
+  readonly #waiting: Map<Id, (answer: Message) => void> = new Map();
+  #level: string | undefined;
+  #ids = 0;
+
+  constructor(revision: Revision) {
+    this.revision = revision;
+  }
+
+  receive(text: string, channel: Channel, headers: IncomingHttpHeaders = {}): void {
+    const message = this.tape.heard(text, headers);
+    const { id, method, params } = message;
+    if (method === undefined) return void (id !== undefined && this.#waiting.get(id)?.(message));
+    if (id !== undefined) return this.#request({ ...message, id, method }, channel);
+    const requestId = params?.['requestId'];
+    if (method === 'notifications/cancelled') this.takenBack(requestId as Id, 'notification');
+  }
+
+  /** The gateway does not want a request any more: it said so, or closed the request's stream. */
+  takenBack(id: Id, how: Ended['how']): void {
+    for (const [channel, listen] of this.#listening) if (listen === id) this.#listening.delete(channel);
+    this.ended.push({ id, how });
+  }
+
+  attach(channel: Channel): () => void {
+    this.#listening.set(channel, undefined);
+    return () => this.#listening.delete(channel);
+  }
+
+  /** Tells everybody who listens that a resource has changed. */
+  announce(uri: string): void {
+    for (const [channel, listen] of this.#listening) {
+      const meta = listen === undefined ? {} : { _meta: { [SUBSCRIPTION_ID]: listen } };
+      this.#say(channel, { method: 'notifications/resources/updated', params: { uri, ...meta } });
+    }
+  }
+
+  #say(channel: Channel, message: Message): void {
+    channel.send(this.tape.said(message), message);
+  }
+
+  #request({ id, method, params = {} }: Message & { id: Id; method: string }, channel: Channel): void {
+    if (method === 'tools/call') return this.#call(id, params, channel);
+    if (method === 'subscriptions/listen' && isStateless(this.revision)) return this.#listen(id, params, channel);
+    const result = this.#result(method, params);
+    if (result !== undefined) return this.#say(channel, { id, result });
+    this.#say(channel, { id, error: { code: -32601, message: 'Method not found' } });
+  }
+
+  #result(method: string, params: Json): Json | undefined {
+    const list = LISTS[method];
+    if (list !== undefined) return this.#complete({ [list[0]]: list[1] }, true);
+    if (isStateless(this.revision)) {
+      if (method !== 'server/discover') return undefined;
+      const facts = { supportedVersions: [this.revision], capabilities: CAPABILITIES };
+      return this.#complete({ ...facts, _meta: { 'io.modelcontextprotocol/serverInfo': INFO } }, true);
+    }
+    switch (method) {
+      case 'initialize':
+        return { protocolVersion: this.revision, capabilities: CAPABILITIES, serverInfo: INFO };
+      case 'logging/setLevel':
+        this.#level = String(params['level']);
+        return {};
+      case 'ping':
+      case 'resources/subscribe':
+      case 'resources/unsubscribe':
+        return {};
+      default:
+        return undefined;
+    }
+  }
+
+  #complete(result: Json, isCacheable = false): Json {
+    if (!isStateless(this.revision)) return result;
+    return { resultType: 'complete', ...result, ...(isCacheable && { ttlMs: 0, cacheScope: 'private' }) };
+  }
+
+  #listen(id: Id, params: Json, channel: Channel): void {
+    this.#listening.set(channel, id);
+    this.#say(channel, {
+      method: 'notifications/subscriptions/acknowledged',
+      params: { _meta: { [SUBSCRIPTION_ID]: id }, notifications: params['notifications'] },
+    });
+  }
+
+  #call(id: Id, params: Json, channel: Channel): void {
+    const tool = String(params['name']);
+    const tag = String(objectOf(params['arguments'])['tag']);
+    const work: Work = {
+      id,
+      tool,
+      tag,
+      token: objectOf(params['_meta'])['progressToken'],
+      params,
+      say: (message) => this.#say(channel, message),
+      finish: (text, more = {}) =>
+        this.#say(channel, { id, result: this.#complete({ content: [{ type: 'text', text }], ...more }) }),
+    };
+    this.works.push(work);
+    if (isQuestionTool(tool)) return void this.#ask(tool, work);
+    this.#tools[tool]?.(work);
+  }
+
+  readonly #tools: Readonly<Record<string, (work: Work) => void>> = {
+    echo: (work) => work.finish(work.tag, this.revision < '2025-06-18' ? {} : { structuredContent: { tag: work.tag } }),
+    steps: (work) => {
+      for (const progress of [1, 2, 3]) advance(work, progress);
+      work.finish('done');
+    },
+    note: (work) => {
+      const level = isStateless(this.revision) ? metaOf({ params: work.params })[LOG_LEVEL] : this.#level;
+      const wanted = level === undefined ? [] : LEVELS.slice(LEVELS.indexOf(String(level)));
+      for (const each of wanted) {
+        work.say({ method: 'notifications/message', params: { level: each, logger: 'matrix', data: work.tag } });
+      }
+      work.finish('noted');
+    },
+  };
+
+  /** Answers with what it was answered, as JSON text. */
+  async #ask(tool: keyof typeof METHODS, work: Work): Promise<void> {
+    const method = METHODS[tool];
+    const params = questionParams(tool, this.revision, work.tag);
+    const question = { method, ...(params !== undefined && { params }) };
+    if (!isStateless(this.revision)) {
+      const id = `ask-${++this.#ids}`;
+      const reply = new Promise<Message>((resolve) => this.#waiting.set(id, resolve));
+      work.say({ id, ...question });
+      const { result, error } = await reply;
+      return work.finish(JSON.stringify(result ?? error), error === undefined ? {} : { isError: true });
+    }
+    const requestState = `state of ${work.tag}`;
+    const { inputResponses, requestState: state } = work.params as { inputResponses?: unknown; requestState?: unknown };
+    if (inputResponses === undefined) {
+      const result = { resultType: 'input_required', inputRequests: { q: question }, requestState };
+      return work.say({ id: work.id, result });
+    }
+    work.finish(state === requestState ? JSON.stringify(objectOf(inputResponses)['q']) : `not my state: ${state}`);
+  }
+}
+
+/** Reports progress of a call that wants it. */
+export function advance(work: Work, progress: number): void {
+  const { token: progressToken } = work;
+  if (progressToken === undefined) return;
+  work.say({ method: 'notifications/progress', params: { progressToken, progress, total: 3 } });
+}

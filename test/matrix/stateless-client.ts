@@ -1,0 +1,145 @@
+/** A client of 2026-07-28 by hand, over Streamable HTTP: an envelope in each request, input by rounds. */
+import type { AnswerQuestion, Asked, MatrixClient, RequestOptions, Subscription } from './client.ts';
+import { send } from './http.ts';
+import type { Sent } from './http.ts';
+import { clientCapabilities } from './questions.ts';
+import { createTape, objectOf } from './wire.ts';
+import type { Id, Json, Message, Tape } from './wire.ts';
+
+const REVISION = '2026-07-28';
+const PREFIX = 'io.modelcontextprotocol/';
+const NAMED: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'resources/read': 'uri',
+  'prompts/get': 'name',
+};
+const MAX_ROUNDS = 10;
+
+/** One HTTP request under way. */
+interface Round {
+  readonly id: Id;
+  readonly sent: Sent;
+  readonly answer: Promise<Message>;
+}
+
+export class StatelessClient implements MatrixClient {
+  readonly revision = REVISION;
+  readonly tape: Tape = createTape();
+  negotiated = '';
+  readonly #url: string;
+  #level: string | undefined;
+  #ids = 0;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** The gateway must take the envelope, and name the revision among those that it speaks. */
+  async open(): Promise<void> {
+    const { result } = await this.request('server/discover').answer;
+    const supported = result?.['supportedVersions'];
+    if (Array.isArray(supported) && supported.includes(REVISION)) this.negotiated = REVISION;
+  }
+
+  request(method: string, params: Json = {}, options: RequestOptions = {}): Asked {
+    const at = { round: this.#round(method, params, options.progressToken) };
+    const { id } = at.round;
+    const answer = this.#answered(at, method, params, options);
+    answer.catch(() => undefined);
+    const cancel = async (): Promise<void> => {
+      const { sent } = at.round;
+      sent.abort();
+      await sent.ended;
+    };
+    return { id, answer, cancel };
+  }
+
+  async setLevel(level: string): Promise<void> {
+    this.#level = level;
+  }
+
+  async subscribe(uri: string): Promise<Subscription> {
+    const { id, cancel } = this.request('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } });
+    const method = 'notifications/subscriptions/acknowledged';
+    const ack = await this.tape.until(
+      ({ via, message }) => via === id && message.method === method,
+      'the acknowledgement',
+    );
+    const { resourceSubscriptions } = objectOf(ack.message.params?.['notifications']);
+    if (JSON.stringify(resourceSubscriptions) !== JSON.stringify([uri]))
+      throw new Error(`not acknowledged: ${ack.text}`);
+    return { via: id, end: cancel };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is kept between requests.
+  }
+
+  /** Goes on with the input that is asked for until there is a result. */
+  async #answered(
+    at: { round: Round },
+    method: string,
+    params: Json,
+    { progressToken, onQuestion }: RequestOptions,
+  ): Promise<Message> {
+    for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
+      const message = await at.round.answer;
+      const { resultType, inputRequests, requestState } = message.result ?? {};
+      if (resultType !== 'input_required') return message;
+      if (onQuestion === undefined) throw new Error(`nobody answers ${JSON.stringify(inputRequests)}`);
+      const inputResponses = await answers(objectOf(inputRequests), onQuestion);
+      const state = requestState === undefined ? {} : { requestState };
+      at.round = this.#round(method, { ...params, inputResponses, ...state }, progressToken);
+    }
+    throw new Error('the questions do not end');
+  }
+
+  #round(method: string, params: Json, progressToken: Id | undefined): Round {
+    const id = ++this.#ids;
+    const text = this.tape.said({ id, method, params: { ...params, _meta: this.#envelope(progressToken) } });
+    const name = params[NAMED[method] ?? ''];
+    const { promise: answer, resolve, reject } = Promise.withResolvers<Message>();
+    answer.catch(() => undefined);
+    const sent = send({
+      url: this.#url,
+      headers: {
+        'mcp-protocol-version': REVISION,
+        'mcp-method': method,
+        ...(typeof name === 'string' && { 'mcp-name': name }),
+      },
+      body: text,
+      heard: (heard, headers) => {
+        const message = this.tape.heard(heard, headers, id);
+        if (message.id === id && message.method === undefined) resolve(message);
+      },
+    });
+    sent.head.catch(reject);
+    void sent.ended.then(() => reject(new Error(`the response to ${method} ended without an answer`)));
+    return { id, sent, answer };
+  }
+
+  #envelope(progressToken: Id | undefined): Json {
+    return {
+      [`${PREFIX}protocolVersion`]: REVISION,
+      [`${PREFIX}clientInfo`]: { name: `client ${REVISION}`, version: '1' },
+      [`${PREFIX}clientCapabilities`]: clientCapabilities(REVISION),
+      ...(this.#level !== undefined && { [`${PREFIX}logLevel`]: this.#level }),
+      ...(progressToken !== undefined && { progressToken }),
+    };
+  }
+}
+
+async function answers(inputRequests: Json, onQuestion: AnswerQuestion): Promise<Json> {
+  const responses: Json = {};
+  for (const [key, request] of Object.entries(inputRequests)) {
+    const { method, params } = objectOf(request) as { method?: string; params?: Json };
+    responses[key] = await onQuestion(String(method), params);
+  }
+  return responses;
+}
+
+export async function openStateless(url: string): Promise<StatelessClient> {
+  const client = new StatelessClient(url);
+  await client.open();
+  return client;
+}
