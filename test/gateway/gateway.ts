@@ -45,10 +45,10 @@ export async function startGateway(
   configuration: Record<string, unknown>,
   options: StartOptions = {},
 ): Promise<Started> {
-  const text = configurationText(configuration);
+  const written = configurationText(configuration);
   const path = options.file ?? FILE;
-  if (options.file !== undefined) await writeFile(path, text);
-  const bytes = new TextEncoder().encode(text);
+  if (options.file !== undefined) await writeFile(path, written);
+  const bytes = new TextEncoder().encode(written);
   const load = (): ReturnType<typeof loadConfig> =>
     loadConfig({
       file: path,

@@ -37,7 +37,7 @@ const applied = (started: Started): Promise<unknown> =>
 
 const names = async (url: string): Promise<string[]> => {
   const { result } = await stateless(url).call('tools/list');
-  return (result?.['tools'] as { name: string }[]).map(({ name }) => name);
+  return ((result?.['tools'] ?? []) as { name: string }[]).map(({ name }) => name);
 };
 
 const pidOf = async (url: string, server: string): Promise<string> =>
@@ -45,15 +45,15 @@ const pidOf = async (url: string, server: string): Promise<string> =>
 
 describe('reload', () => {
   it('adds and removes servers; an untouched one keeps its child, and sessions hear of it', async () => {
-    await using it = await reloading({ mcpServers: { keep: child(), gone: child() } });
-    const { url } = it.started;
+    await using place = await reloading({ mcpServers: { keep: child(), gone: child() } });
+    const { url } = place.started;
     const before = await pidOf(url, 'keep');
     const gone = Number(await pidOf(url, 'gone'));
     const session = await openSession(url);
     const stream = await session.listen();
     await names(url);
-    await it.write({ mcpServers: { keep: child(), more: child() } });
-    await applied(it.started);
+    await place.write({ mcpServers: { keep: child(), more: child() } });
+    await applied(place.started);
     await stream.messages.until(({ message }) => message.method === 'notifications/tools/list_changed', 'list_changed');
     expect(await names(url)).toContain('more__pid');
     expect(await names(url)).not.toContain('gone__pid');
@@ -64,55 +64,55 @@ describe('reload', () => {
   });
 
   it('lets a call end on the child that it began on, and starts the changed server for the next', async () => {
-    await using it = await reloading({ mcpServers: { up: child() } });
-    const { url } = it.started;
+    await using place = await reloading({ mcpServers: { up: child() } });
+    const { url } = place.started;
     const first = await pidOf(url, 'up');
     const held = stateless(url).call('tools/call', { name: 'up__hold', arguments: { name: 'a' } });
     await expect
       .poll(async () => textOf(await stateless(url).call('tools/call', { name: 'up__held', arguments: {} })))
       .toBe('1');
-    await it.write({ mcpServers: { up: { ...child(), env: { CHANGED: '1' } } } });
-    await applied(it.started);
+    await place.write({ mcpServers: { up: { ...child(), env: { CHANGED: '1' } } } });
+    await applied(place.started);
     expect(await pidOf(url, 'up')).not.toBe(first);
     expect(isAlive(Number(first))).toBe(true);
-    await it.write({ mcpServers: { up: { ...child(), env: { CHANGED: '2' } } } });
-    await it.started.gateway.reload();
+    await place.write({ mcpServers: { up: { ...child(), env: { CHANGED: '2' } } } });
+    await place.started.gateway.reload();
     // The first child is not given up while its call is under way: it is only ended when the grace is over.
     process.kill(Number(first), 'SIGTERM');
     expect((await held).error?.code).toBe(-31001);
   });
 
   it('changes tool filters and time-outs without touching the child', async () => {
-    await using it = await reloading({ mcpServers: { up: child() } });
-    const { url } = it.started;
+    await using place = await reloading({ mcpServers: { up: child() } });
+    const { url } = place.started;
     const pid = await pidOf(url, 'up');
     expect(await names(url)).toContain('up__say');
-    await it.write({ mcpServers: { up: { ...child(), tools: { deny: ['say'] }, timeout: { call: '7s' } } } });
-    await applied(it.started);
+    await place.write({ mcpServers: { up: { ...child(), tools: { deny: ['say'] }, timeout: { call: '7s' } } } });
+    await applied(place.started);
     expect(await names(url)).not.toContain('up__say');
-    expect(it.started.gateway.rooms.upstreams.timeouts('up', 'tools/call').timeoutMs).toBe(7000);
+    expect(place.started.gateway.rooms.upstreams.timeouts('up', 'tools/call').timeoutMs).toBe(7000);
     expect(await pidOf(url, 'up')).toBe(pid);
   });
 
   it('ends sessions at places that are no more, and opens new ones', async () => {
-    await using it = await reloading({
+    await using place = await reloading({
       mcpServers: { up: child() },
       views: { old: { tools: ['up__say'] } },
     });
-    const session = await openSession(`${it.started.url}/v/old`);
+    const session = await openSession(`${place.started.url}/v/old`);
     expect((await session.call('tools/list')).result?.['tools']).toHaveLength(1);
-    await it.write({ mcpServers: { up: child() }, views: { young: { tools: ['up__say', 'up__pid'] } } });
-    await applied(it.started);
+    await place.write({ mcpServers: { up: child() }, views: { young: { tools: ['up__say', 'up__pid'] } } });
+    await applied(place.started);
     const reply = await session.start('tools/list');
     expect(reply.status).toBe(404);
-    const young = await openSession(`${it.started.url}/v/young`);
+    const young = await openSession(`${place.started.url}/v/young`);
     expect((await young.call('tools/list')).result?.['tools']).toHaveLength(2);
   });
 
   it('survives a storm: 200 writes of all kinds, no call fails, the last valid file is in force', async () => {
-    await using it = await reloading({ mcpServers: { keep: child() } });
-    const { url } = it.started;
-    const { file } = it;
+    await using place = await reloading({ mcpServers: { keep: child() } });
+    const { url } = place.started;
+    const { file } = place;
     const pid = await pidOf(url, 'keep');
     const session = await openSession(url);
     const state = { over: false };
@@ -151,7 +151,7 @@ describe('reload', () => {
     expect((await calling).every((calls) => calls > 0)).toBe(true);
     expect(failures).toEqual([]);
     expect(await pidOf(url, 'keep')).toBe(pid);
-    expect(it.started.gateway.rooms.config.servers.map(({ name }) => name)).toEqual(['keep', 'last']);
+    expect(place.started.gateway.rooms.config.servers.map(({ name }) => name)).toEqual(['keep', 'last']);
   });
 });
 

@@ -8,7 +8,7 @@ import { isStateless, knowsModes } from './revisions.ts';
 import type { Feature } from './revisions.ts';
 import { LISTS, UNWATCHED, WATCHED } from './server.ts';
 import type { RevisionServer, Work } from './server.ts';
-import { objectOf, textOf } from './wire.ts';
+import { textOf } from './wire.ts';
 import type { Id, Json, Message, Seen } from './wire.ts';
 
 export interface Bench {
@@ -16,6 +16,8 @@ export interface Bench {
   readonly server: RevisionServer;
   /** Tells this cell's messages from all others. */
   readonly tag: string;
+  /** Nothing lies between, which could keep from the client what it did not ask for. */
+  readonly isDirect: boolean;
 }
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
@@ -128,21 +130,10 @@ function questionsTo(client: MatrixClient, { id }: Asked, method: string): numbe
   return client.tape.incoming().filter((seen) => seen.via === id && isQuestion(seen)).length;
 }
 
-function wants({ server }: Bench, uri: string): (seen: Seen) => boolean {
-  return ({ direction, message: { method, params } }) => {
-    if (direction !== 'in') return false;
-    if (!isStateless(server.revision)) return method === 'resources/subscribe' && params?.['uri'] === uri;
-    const { resourceSubscriptions } = objectOf(params?.['notifications']);
-    return method === 'subscriptions/listen' && JSON.stringify(resourceSubscriptions ?? []).includes(uri);
-  };
-}
-
-async function subscription(bench: Bench): Promise<void> {
-  const { client, server } = bench;
+async function subscription({ client, server, isDirect }: Bench): Promise<void> {
   const subscribed = await client.subscribe(WATCHED);
-  await server.tape.until(wants(bench, WATCHED), 'the subscription at the server');
-  await server.listens();
-  server.announce(UNWATCHED);
+  await server.wanted(WATCHED);
+  if (!isDirect) server.announce(UNWATCHED, WATCHED);
   server.announce(WATCHED);
   const isUpdate = ({ method }: Message): boolean => method === 'notifications/resources/updated';
   await client.tape.until(({ message }) => isUpdate(message), 'the update');

@@ -1,5 +1,5 @@
 /** What a wire shows of its revision, and words on it that belong to the other era. */
-import { isStateless } from './revisions.ts';
+import { isStateless, sendsVersionHeader } from './revisions.ts';
 import type { Revision } from './revisions.ts';
 import type { MatrixClient } from './client.ts';
 import type { RevisionServer } from './server.ts';
@@ -69,7 +69,8 @@ function agreed(items: readonly Seen[]): string {
 function revisionsOf({ message, headers }: Seen, revision: Revision, session: string): string[] {
   const isHttp = headers['host'] !== undefined;
   const header = headers['mcp-protocol-version'];
-  const ofHeader = isHttp ? [String(header ?? 'no header')] : [];
+  const isMissing = header === undefined && sendsVersionHeader(revision);
+  const ofHeader = isHttp && (header !== undefined || isMissing) ? [String(header ?? 'no header')] : [];
   if (!isStateless(revision)) return [session, ...ofHeader];
   if (message.id === undefined) return ofHeader;
   return [String(metaOf(message)[PROTOCOL_VERSION] ?? 'no envelope'), ...ofHeader];

@@ -64,6 +64,10 @@ function replyChannel(response: ServerResponse, { id }: Message): Channel {
       response.write(`data: ${text}\n\n`);
       if (isAnswer) response.end();
     },
+    end: () => {
+      if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end();
+    },
   };
 }
 

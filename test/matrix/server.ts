@@ -14,6 +14,8 @@ import type { Id, Json, Message, Tape } from './wire.ts';
 /** Where messages about one request go, or those about none. */
 export interface Channel {
   send(text: string, message: Message): void;
+  /** Nothing more is said there. */
+  end?(): void;
 }
 
 /** How the gateway took a request back. */
@@ -33,6 +35,11 @@ export interface Work {
   /** Says something about it, on its own stream where there is one. */
   say(message: Message): void;
   finish(text: string, more?: Json): void;
+}
+
+interface Listening {
+  readonly id?: Id;
+  readonly uris?: readonly unknown[];
 }
 
 export const WATCHED = 'matrix://watched';
@@ -74,14 +81,20 @@ export class RevisionServer {
   /** Calls that were begun. */
   readonly works: Inbox<Work> = createInbox();
   readonly ended: Inbox<Ended> = createInbox();
-  /** Session era: streams of no request. Stateless era: open listens, by id. */
-  readonly #listening: Map<Channel, Id | undefined> = new Map();
+  /** Something happened that `wanted` and `unwanted` may wait for. */
+  readonly #turns: Inbox<true> = createInbox();
+  /** Session era: streams of no request. Stateless era: open listens. */
+  readonly #listening: Map<Channel, Listening> = new Map();
+  /** Session era: subscribed URIs. */
+  readonly #subscribed: Set<unknown> = new Set();
+  readonly #calls: Map<Id, Channel> = new Map();
   readonly #waiting: Map<Id, (answer: Message) => void> = new Map();
   #level: string | undefined;
   #ids = 0;
 
   constructor(revision: Revision) {
     this.revision = revision;
+    this.#turns.push(true);
   }
 
   receive(text: string, channel: Channel, headers: IncomingHttpHeaders = {}): void {
@@ -95,21 +108,39 @@ export class RevisionServer {
 
   /** The gateway does not want a request any more: it said so, or closed the request's stream. */
   takenBack(id: Id, how: Ended['how']): void {
-    for (const [channel, listen] of this.#listening) if (listen === id) this.#listening.delete(channel);
+    this.#calls.get(id)?.end?.();
+    for (const [channel, listening] of this.#listening) if (listening.id === id) this.#listening.delete(channel);
     this.ended.push({ id, how });
+    this.#turns.push(true);
   }
 
   attach(channel: Channel): () => void {
-    this.#listening.set(channel, undefined);
+    this.#listening.set(channel, {});
+    this.#turns.push(true);
     return () => this.#listening.delete(channel);
   }
 
-  /** Tells everybody who listens that a resource has changed. */
-  announce(uri: string): void {
-    for (const [channel, listen] of this.#listening) {
-      const meta = listen === undefined ? {} : { _meta: { [SUBSCRIPTION_ID]: listen } };
+  /** Resolves when somebody wants to hear of a resource, and can be told. */
+  async wanted(uri: string): Promise<void> {
+    await this.#turns.until(() => this.#audience(uri).length > 0, `that ${uri} is wanted`);
+  }
+
+  async unwanted(uri: string): Promise<void> {
+    await this.#turns.until(() => this.#audience(uri).length === 0, `that ${uri} is not wanted any more`);
+  }
+
+  /** Says that a resource has changed to those who want to hear of `wanted`. */
+  announce(uri: string, wanted: string = uri): void {
+    for (const [channel, { id }] of this.#audience(wanted)) {
+      const meta = id === undefined ? {} : { _meta: { [SUBSCRIPTION_ID]: id } };
       this.#say(channel, { method: 'notifications/resources/updated', params: { uri, ...meta } });
     }
+  }
+
+  #audience(uri: string): [Channel, Listening][] {
+    const hears = ({ uris }: Listening): boolean =>
+      isStateless(this.revision) ? uris?.includes(uri) === true : this.#subscribed.has(uri);
+    return [...this.#listening].filter(([, listening]) => hears(listening));
   }
 
   #say(channel: Channel, message: Message): void {
@@ -138,9 +169,15 @@ export class RevisionServer {
       case 'logging/setLevel':
         this.#level = String(params['level']);
         return {};
-      case 'ping':
       case 'resources/subscribe':
+        this.#subscribed.add(params['uri']);
+        this.#turns.push(true);
+        return {};
       case 'resources/unsubscribe':
+        this.#subscribed.delete(params['uri']);
+        this.#turns.push(true);
+        return {};
+      case 'ping':
         return {};
       default:
         return undefined;
@@ -153,7 +190,9 @@ export class RevisionServer {
   }
 
   #listen(id: Id, params: Json, channel: Channel): void {
-    this.#listening.set(channel, id);
+    const { resourceSubscriptions: uris } = objectOf(params['notifications']);
+    this.#listening.set(channel, { id, uris: Array.isArray(uris) ? uris : [] });
+    this.#turns.push(true);
     this.#say(channel, {
       method: 'notifications/subscriptions/acknowledged',
       params: { _meta: { [SUBSCRIPTION_ID]: id }, notifications: params['notifications'] },
@@ -173,6 +212,8 @@ export class RevisionServer {
       finish: (text, more = {}) =>
         this.#say(channel, { id, result: this.#complete({ content: [{ type: 'text', text }], ...more }) }),
     };
+    if (!TOOLS.includes(tool)) return work.say({ id, error: { code: -32602, message: `Unknown tool: ${tool}` } });
+    this.#calls.set(id, channel);
     this.works.push(work);
     if (isQuestionTool(tool)) return void this.#ask(tool, work);
     this.#tools[tool]?.(work);

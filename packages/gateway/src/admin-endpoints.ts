@@ -6,8 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import { checkBodyHeaders, readBody, refusePlain, type Endpoint } from '@sallyport/server';
 import { ERRORS, isObject, wireError, type JsonObject } from '@sallyport/wire';
-import type { ConfigStatus, ReloadRequest, ReloadResult } from './config/reload.ts';
-import type { RoomOptions, Rooms } from './modules.ts';
+import type { RoomOptions, Rooms } from './rooms.ts';
 import { gatewayStatus, toolReport } from './status.ts';
 
 export const STATUS_PATH = '/api/v1/servers';
@@ -23,22 +22,10 @@ export interface AdminEndpointOptions extends Pick<RoomOptions, 'env'> {
   readonly rooms: Rooms;
   /** Whether a request was made on this machine with the local key. */
   readonly isOwn: (arrival: Parameters<Endpoint['handle']>[0]) => boolean;
-  readonly system: () => SystemStatus;
-  readonly reload: (request: ReloadRequest) => Promise<ReloadResult>;
-}
-
-/** The gateway as a process. */
-export interface SystemStatus {
-  readonly version: string;
-  readonly pid: number;
-  /** Milliseconds since 1970. */
-  readonly startedMs: number;
-  /** Of the MCP endpoint. */
-  readonly url: string;
-  /** Absent where the configuration was given on the command line. */
-  readonly config?: ConfigStatus;
-  /** Sessions over HTTP, and connections of the other doors. */
-  readonly sessions: { readonly http: number; readonly connections: number };
+  /** The gateway as a process. */
+  readonly system: () => object;
+  /** `confirm`: the hash of what was seen and is wanted. */
+  readonly reload: (confirm: string | undefined) => Promise<object>;
 }
 
 type Arrival = Parameters<Endpoint['handle']>[0];
@@ -60,13 +47,13 @@ export function createAdminEndpoints(options: AdminEndpointOptions): ReadonlyMap
     [STATUS_PATH, reading(status)],
     [TOOLS_PATH, reading(() => rooms.catalog.root.ready().then(() => toolReport(rooms)))],
     [SYSTEM_PATH, reading(() => ({ ...system(), ...status() }))],
-    [RELOAD_PATH, forOwn('POST', (arrival) => withBody(arrival, (body) => reload(reloadRequest(body))))],
+    [
+      RELOAD_PATH,
+      forOwn('POST', (arrival) =>
+        withBody(arrival, ({ confirm }) => reload(typeof confirm === 'string' ? confirm : undefined)),
+      ),
+    ],
   ]);
-}
-
-function reloadRequest(body: JsonObject): ReloadRequest {
-  const { confirm } = body;
-  return typeof confirm === 'string' ? { confirm } : {};
 }
 
 function answer(response: ServerResponse, value: () => unknown): void {

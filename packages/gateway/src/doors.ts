@@ -32,17 +32,16 @@ import {
   type UpgradeEndpoint,
 } from '@sallyport/server';
 import { MAX_JSON_MEMBERS, type ErrorKey } from '@sallyport/wire';
-import type { Config } from './config/index.ts';
+import { SSE_PATH, type RoomOptions } from './rooms.ts';
 
-/** Where the legacy transport is found (2024-11-05, "HTTP with SSE"). */
-export const SSE_PATH = '/sse';
+/** Where the legacy transport takes messages. */
 const MESSAGES_PATH = '/messages';
 
 /** The folder of a client on this machine, percent-encoded. */
 const PROJECT_HEADER = 'sallyport-project';
 
 export interface DoorsOptions {
-  readonly config: Config;
+  readonly config: RoomOptions['config'];
   readonly served: Served;
   readonly authenticate: Authenticate;
   /** The canonical name of the place at a path and query; undefined when there is none. */

@@ -67,3 +67,10 @@ function publicFailure(error: unknown, call: Call): PublicFailure {
   const data = { ...(server !== undefined && { server }), ...(reason !== undefined && { reason }) };
   return { key, message: `${who} ${text}`, data };
 }
+
+/** A failure as the log has it. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const detail = 'detail' in error && typeof error.detail === 'string' ? ` (${error.detail})` : '';
+  return `${error.name}: ${error.message}${detail}`;
+}

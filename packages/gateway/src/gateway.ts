@@ -1,19 +1,13 @@
 /**
- * A running gateway: provision, start, drain, stop. It is the only holder of state; what it is made of stands in
- * modules.ts, and what happens to a call in pipeline.ts.
+ * A running gateway: start, swap, drain, stop. It is the only holder of state; what it stands on is opened in provision.ts,
+ * what it is made of stands in modules.ts, and what happens to a call in pipeline.ts.
  */
 
-import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { createReaper, ensurePrivateDirectory, type Reaper } from '@sallyport/host';
 import {
   createFailureLimit,
   createKeyAuthenticate,
-  createKeyTable,
   refusePlain,
   type Authenticate,
   type FailureLimit,
@@ -23,35 +17,38 @@ import {
   type StdioDoor,
 } from '@sallyport/server';
 import { wireError } from '@sallyport/wire';
-import { createAdminEndpoints, sendJson, type SystemStatus } from './admin-endpoints.ts';
+import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
 import type { Config } from './config/index.ts';
-import { Reloader, type ReloadOptions, type ReloadRequest, type ReloadResult } from './config/reload.ts';
-import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
+import { Reloader, type ConfigStatus, type ReloadRequest, type ReloadResult } from './config/reload.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
 import { Doors, within, type DoorsOptions } from './doors.ts';
 import { addMetricSources } from './metric-sources.ts';
-import { createRooms, type Rooms } from './modules.ts';
-import { createKeyStorage } from './store/key-storage.ts';
-import type { Store } from './store/index.ts';
-import { createMemoryStore } from './store/memory.ts';
-import type { Log } from './telemetry/index.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Rooms } from './rooms.ts';
+import { learnSecrets, provision, type GatewayOptions, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
-import { configuredSecrets, type Redactor } from './telemetry/redact.ts';
 import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
 
-export interface GatewayOptions {
-  readonly config: Config;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where state is kept. Undefined: nowhere, which goes with the memory store and no authentication alone. */
-  readonly stateDirectory: string | undefined;
+export type { GatewayOptions } from './provision.ts';
+
+/** The gateway as a process. */
+export interface SystemStatus {
   readonly version: string;
-  readonly log: Log;
-  /** The one behind the log: it is told the secrets of every configuration. */
-  readonly redactor?: Pick<Redactor, 'learn'>;
-  readonly now: () => number;
-  /** The file that the configuration came from, and how to read it again. Absent: it was given otherwise, and stays. */
-  readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'>;
+  readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly startedMs: number;
+  /** Of the MCP endpoint. */
+  readonly url: string;
+  /** Absent where the configuration was given on the command line. */
+  readonly config?: ConfigStatus;
+  /** Sessions over HTTP, and connections of the other doors. */
+  readonly sessions: { readonly http: number; readonly connections: number };
+}
+
+/** Where the HTTP door is. */
+export interface Listening {
+  readonly port: number;
+  /** Of the MCP endpoint, for a client on this machine. */
+  readonly url: string;
 }
 
 export interface Gateway {
@@ -59,7 +56,7 @@ export interface Gateway {
   readonly localKey: string | undefined;
   readonly rooms: Rooms;
   /** Opens the HTTP door. Resolves with the address that it got. */
-  listen(): Promise<AddressInfo>;
+  listen(): Promise<Listening>;
   /** Serves one client over this process's stdio, which works in a folder. */
   serveStdio(input: Readable, output: Writable, folder: string): StdioDoor;
   /** Reads the configuration again and takes it over. Never rejects. */
@@ -76,94 +73,7 @@ const KEY_REFRESH_MS = 500;
 
 /** Provisions everything and starts nothing but what must be known first. Rejects with an error for a person. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, env, stateDirectory, log, now } = options;
-  const master =
-    stateDirectory === undefined
-      ? createSecretKey(randomBytes(32))
-      : await openMasterKey({ directory: stateDirectory, env });
-  const store = await openStore(options);
-  learnSecrets(options, config);
-  const metrics = createMetrics();
-  const reaper = createReaper({ log: (text) => log('warn', text) });
-  const rooms = createRooms({
-    metrics,
-    reaper,
-    config,
-    env,
-    store,
-    log,
-    now,
-    info: { name: 'sallyport', title: 'Sallyport', version: options.version },
-    cursorKey: deriveKey(master, 'cursor'),
-    handleKey: deriveKey(master, 'handle'),
-    stateKey: deriveKey(master, 'request-state'),
-    emptyFolder: await emptyFolder(stateDirectory),
-  });
-  await rooms.catalog.open();
-  const localKey = config.auth.mode === 'key' ? await openLocalKey({ directory: need(stateDirectory) }) : undefined;
-  const keys = localKey === undefined ? undefined : await openKeys(store, master, localKey, now);
-  return new RunningGateway({
-    options,
-    metrics,
-    reaper,
-    store,
-    rooms,
-    challengeKey: deriveKey(master, 'daemon-challenge'),
-    localKey,
-    keys,
-  });
-}
-
-function learnSecrets({ redactor }: GatewayOptions, { servers, telemetry }: Config): void {
-  redactor?.learn(configuredSecrets(servers, [telemetry.metrics.key]));
-}
-
-function need(stateDirectory: string | undefined): string {
-  if (stateDirectory === undefined) throw new Error('Keys need a state directory.');
-  return stateDirectory;
-}
-
-/** In the state; without one nothing is kept, and a folder that is not there is as empty. */
-async function emptyFolder(stateDirectory: string | undefined): Promise<string> {
-  if (stateDirectory === undefined) return join(tmpdir(), 'sallyport-empty');
-  const folder = join(stateDirectory, 'empty');
-  await ensurePrivateDirectory(folder);
-  return folder;
-}
-
-async function openStore({ config, stateDirectory, now }: GatewayOptions): Promise<Store> {
-  if (config.store === 'memory') return createMemoryStore({ now });
-  const { openSqliteStore } = await import('./store/sqlite.ts');
-  return await openSqliteStore({ path: join(need(stateDirectory), 'state.db'), now });
-}
-
-/** The keys of clients over a store; the local key is one of them. */
-export async function openKeys(
-  store: Store,
-  master: KeyObject,
-  localKey: string,
-  now: () => number,
-): Promise<KeyTable> {
-  const table = createKeyTable({
-    storage: createKeyStorage(store),
-    hmacKey: deriveKey(master, 'client-key'),
-    now,
-    random: randomBytes,
-    localKey,
-  });
-  await table.refresh();
-  return table;
-}
-
-interface Parts {
-  readonly options: GatewayOptions;
-  readonly store: Store;
-  readonly rooms: Rooms;
-  readonly metrics: Metrics;
-  readonly reaper: Reaper;
-  readonly challengeKey: KeyObject;
-  readonly localKey: string | undefined;
-  readonly keys: KeyTable | undefined;
+  return new RunningGateway(await provision(options));
 }
 
 type IsLocal = (request: IncomingMessage) => boolean;
@@ -218,14 +128,14 @@ class RunningGateway implements Gateway {
       });
   }
 
-  async listen(): Promise<AddressInfo> {
-    const address = await this.#doors.listen();
-    this.#port = address.port;
+  async listen(): Promise<Listening> {
+    const { port } = await this.#doors.listen();
+    this.#port = port;
     const { keys, options } = this.#parts;
     if (keys !== undefined) this.#refresh = setInterval(() => void this.#refreshKeys(keys), KEY_REFRESH_MS).unref();
     this.#startEager(options.config);
     await this.#reloader?.start();
-    return address;
+    return { port, url: this.#url };
   }
 
   serveStdio(input: Readable, output: Writable, folder: string): StdioDoor {
@@ -333,6 +243,11 @@ class RunningGateway implements Gateway {
     this.#doors.recheck();
   }
 
+  get #url(): string {
+    const { host, path } = this.#parts.options.config.listen;
+    return `http://${reachableHost(host)}:${this.#port}${path}`;
+  }
+
   #admin(isLocal: IsLocal): ReturnType<DoorsOptions['admin']> {
     const { env } = this.#parts.options;
     return createAdminEndpoints({
@@ -340,19 +255,18 @@ class RunningGateway implements Gateway {
       rooms: this.rooms,
       isOwn: (arrival) => arrival.principal.subject === LOCAL.subject && isLocal(arrival.request),
       system: () => this.#system(),
-      reload: (request) => this.reload(request),
+      reload: (confirm) => this.reload(confirm === undefined ? {} : { confirm }),
     });
   }
 
   #system(): SystemStatus {
-    const { config, version } = this.#parts.options;
+    const { version } = this.#parts.options;
     const { connections, sessions } = this.#doors;
-    const { host, path } = config.listen;
     return {
       version,
       pid: process.pid,
       startedMs: this.#startedMs,
-      url: gatewayUrl(host, this.#port, path),
+      url: this.#url,
       ...(this.#reloader && { config: this.#reloader.status() }),
       sessions: { http: sessions.size, connections: connections.size },
     };
@@ -372,11 +286,11 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** Where a client of this machine finds it: an address that means all of them is none that can be called. */
-export function gatewayUrl(host: string, port: number, path: string): string {
-  const reachable =
-    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
-  return `http://${reachable}:${port}${path}`;
+/** An address that means all of them is none that can be called. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';

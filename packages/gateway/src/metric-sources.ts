@@ -3,7 +3,7 @@
  * recorded where it happens.
  */
 
-import type { RoomOptions, Rooms } from './modules.ts';
+import type { RoomOptions, Rooms } from './rooms.ts';
 
 type Metrics = RoomOptions['metrics'];
 type Config = RoomOptions['config'];

@@ -3,82 +3,35 @@
  * needs of the others. Nothing is started here.
  */
 
-import { createHash, randomBytes, type KeyObject } from 'node:crypto';
-import type { Reaper } from '@sallyport/host';
+import { randomBytes } from 'node:crypto';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
-import { LOG_LEVELS, type JsonObject, type LogLevel } from '@sallyport/wire';
 import { createAdmit, Drain } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
 import { logIdOf, TASK_STATUS, type Call } from './call.ts';
-import {
-  CatalogRoom,
-  LIST_KINDS,
-  type CatalogOptions,
-  type CatalogServer,
-  type CatalogView,
-  type Setup,
-  type ListKind,
-} from './catalog/index.ts';
+import { CatalogRoom, LIST_KINDS, type CatalogOptions, type CatalogView, type ListKind } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
 import { createResolve } from './catalog/resolve.ts';
 import { kindsChangedBy } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { seal, unseal } from './credentials/index.ts';
-import type { LogFailure } from './errors.ts';
+import { describeError, type LogFailure } from './errors.ts';
 import { createIsolate, sessionKey } from './isolation/index.ts';
 import { boundTo, Projects } from './isolation/project.ts';
 import { createPipeline, type Pipeline, type Steps } from './pipeline.ts';
-import type { Store, StoreValue } from './store/index.ts';
+import { SSE_PATH, type RoomOptions, type Rooms } from './rooms.ts';
+import { catalogSetup, enabledServers, upstreamServer } from './servers.ts';
+import type { StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
 import { createSessionStep } from './subscriptions/session-step.ts';
 import { TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
-import type { Log } from './telemetry/index.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import type { Metrics } from './telemetry/metrics.ts';
 import { ask, causeOf, unasked } from './upstream/cause.ts';
-import { UpstreamRoom, type UpstreamRoomOptions, type UpstreamServer } from './upstream/index.ts';
+import { UpstreamRoom, type UpstreamRoomOptions } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
 import { createSend, statusFor, type SendOptions } from './upstream/send.ts';
-
-export interface RoomOptions {
-  readonly config: Config;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly store: Store;
-  readonly log: Log;
-  /** Name and version of this gateway. */
-  readonly info: JsonObject;
-  readonly cursorKey: KeyObject;
-  readonly handleKey: KeyObject;
-  /** What clients bring back in `requestState`. */
-  readonly stateKey: KeyObject;
-  /** A folder with nothing in it. */
-  readonly emptyFolder: string;
-  readonly now: () => number;
-  readonly metrics: Metrics;
-  readonly reaper: Reaper;
-}
-
-export interface Rooms {
-  readonly served: Served;
-  readonly catalog: CatalogRoom;
-  readonly upstreams: UpstreamRoom;
-  /** Those that are open. */
-  readonly sessions: Iterable<Session>;
-  /** Calls that wait for their clients between two rounds. */
-  readonly parkedCalls: number;
-  /** The configuration in force. */
-  readonly config: Config;
-  /** Takes another configuration over: what did not change goes on, calls under way end as they began. */
-  replace(config: Config): readonly string[];
-  /** From now on new calls are refused; resolves when none is under way. */
-  drain(): Promise<void>;
-  /** Ends what is open in order. */
-  close(): Promise<void>;
-  destroy(): void;
-}
 
 export function createRooms(options: RoomOptions): Rooms {
   return new Assembly(options);
@@ -201,7 +154,7 @@ class Assembly implements Rooms {
     const { config, info, log, now, store } = this.#options;
     return {
       setup: catalogSetup(config),
-      roots: [config.listen.path, '/sse', 'stdio'],
+      roots: [config.listen.path, SSE_PATH, 'stdio'],
       watched: () => this.#subscriptions.endpoints(),
       info,
       deadlineMs: () => this.#config.limits.listDeadlineMs,
@@ -334,7 +287,7 @@ class Assembly implements Rooms {
     };
   }
 
-  readonly #levelChanged = (): void => this.upstreams.setLevel(mostVerbose(this.#sessions));
+  readonly #levelChanged = (): void => this.upstreams.setLevels([...this.#sessions].map(({ logLevel }) => logLevel));
 
   get #measure(): Measure<Call> {
     const { log, metrics } = this.#options;
@@ -357,12 +310,6 @@ function bearer({ principal, endpoint }: Exchange): string {
   return `${principalKey(principal)} ${endpoint}`;
 }
 
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const detail = 'detail' in error && typeof error.detail === 'string' ? ` (${error.detail})` : '';
-  return `${error.name}: ${error.message}${detail}`;
-}
-
 const ROOTS_CHANGED = 'notifications/roots/list_changed';
 
 /** Of a client alone, or about a request that the server does not know by this number. */
@@ -371,54 +318,6 @@ const NOT_FOR_SERVERS: ReadonlySet<string> = new Set([ROOTS_CHANGED, 'notificati
 /** A program answers this, not a person. */
 const ROOTS_TIMEOUT_MS = 10_000;
 
-function enabledServers(config: Config): readonly ServerConfig[] {
-  return config.servers.filter((server) => server.enabled);
-}
-
 function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
   return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));
-}
-
-function mostVerbose(sessions: Iterable<Session>): LogLevel | undefined {
-  const levels = [...sessions].flatMap(({ logLevel }) =>
-    logLevel === undefined ? [] : [LOG_LEVELS.indexOf(logLevel)],
-  );
-  return levels.length === 0 ? undefined : LOG_LEVELS[Math.min(...levels)];
-}
-
-function upstreamServer(server: ServerConfig): UpstreamServer {
-  const { name, target, isolation, era, idleMs, timeout } = server;
-  // Nothing else: whatever stands here and changes ends the children of the server.
-  return { name, target: placeOf(target), isolation, era, idleMs, timeout };
-}
-
-function placeOf(target: ServerConfig['target']): UpstreamServer['target'] {
-  if (target.kind === 'stdio') return target;
-  const { guessed, headers, kind } = target;
-  const url = new URL(target.url);
-  // Nothing but WebSocket has those schemes; of the others it is tried which one the server speaks.
-  if (kind === 'ws') return { kind, url, headers };
-  return guessed ? { kind: 'http', url, headers, guess: true } : { kind, url, headers };
-}
-
-function catalogSetup(config: Config): Setup {
-  return {
-    servers: enabledServers(config).map(catalogServer),
-    naming: config.naming,
-    views: config.views,
-  };
-}
-
-function catalogServer(server: ServerConfig): CatalogServer {
-  const { target } = server;
-  const facts =
-    target.kind !== 'stdio'
-      ? [target.url]
-      : [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()];
-  return {
-    ...server,
-    tools: server.tools,
-    overHttp: target.kind === 'http' || (target.kind === 'sse' && target.guessed),
-    fingerprint: createHash('sha256').update(JSON.stringify(facts)).digest('hex'),
-  };
 }

@@ -5,7 +5,7 @@
 
 import { childEnvironment } from '@sallyport/host';
 import type { JsonObject } from '@sallyport/wire';
-import type { RoomOptions, Rooms } from './modules.ts';
+import type { RoomOptions, Rooms } from './rooms.ts';
 
 type Config = RoomOptions['config'];
 type ServerConfig = Config['servers'][number];

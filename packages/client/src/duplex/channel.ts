@@ -36,6 +36,8 @@ export interface ChannelHooks {
   readonly onOversize: (edges: Oversize) => void;
   /** A request was not taken: there will be no answer. */
   readonly onUnsent: (requestId: number, error: UpstreamError) => void;
+  /** The id in the log of the one call that is under way: what is said meanwhile is most likely about it. */
+  readonly logId: () => string | undefined;
   /** Once, last, however it ended; `requested`: by `close` or `destroy`. */
   readonly onDown: (error: UpstreamError, requested: boolean) => void;
 }

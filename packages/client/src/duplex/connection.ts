@@ -86,6 +86,7 @@ export class Connection {
       onOversize: (edges) => this.#onOversize(edges),
       onUnsent: (id, error) => this.#onUnsent(id, error),
       onDown: (error) => this.#onDown(error),
+      logId: () => this.#calls.onlyCause()?.cause.logId?.(),
     });
   }
 

@@ -63,7 +63,10 @@ export async function openChild({ name, prepare, hooks, events, reaper }: ChildC
       maxLineBytes: hooks.maxMessageBytes,
       onLine: hooks.onMessage,
       onOversize: hooks.onOversize,
-      onStderr: (text) => events.log('info', text, { server: name, stream: 'stderr' }),
+      onStderr: (text) => {
+        const id = hooks.logId();
+        events.log('info', text, { server: name, stream: 'stderr', ...(id !== undefined && { id }) });
+      },
       onExit: (exit) => hooks.onDown(exitError(name, exit), exit.requested),
     });
     return {

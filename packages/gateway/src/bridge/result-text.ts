@@ -1,4 +1,4 @@
-/** Changing a result without building it: the response's text, with members put at the front of its result. */
+/** Changing a result without building it: the response's text, with members put at the front of its result or left out. */
 
 import { UpstreamError, type ResultAnswer } from '@sallyport/client';
 import type { Exchange } from '@sallyport/server';
@@ -7,6 +7,8 @@ import {
   isObject,
   members,
   mergeObjects,
+  META_PREFIX,
+  withoutEnvelope,
   type Edit,
   type JsonObject,
   type JsonRpcResult,
@@ -55,6 +57,41 @@ function insertion(text: string, at: number, value: JsonObject): Edit[] {
   if (lacking.length === 0) return [];
   const list = JSON.stringify(Object.fromEntries(lacking)).slice(1, -1);
   return [{ start: at + 1, end: at + 1, text: there.size === 0 ? list : `${list},` }];
+}
+
+/** What 2026-07-28 says of a complete result. Any other type is a word between the server and the client. */
+const COMPLETE = '"complete"';
+/** What it says of the results that may be kept (2026-07-28, "Caching"). */
+const CACHING: ReadonlySet<string> = new Set(['ttlMs', 'cacheScope']);
+
+/**
+ * The response cut at its id again, without what only the stateless era says of every result. Whether its caching is said
+ * too depends on the method: elsewhere such a member is the server's own.
+ */
+export function withoutEra(text: string, isCacheable: boolean): ResultAnswer {
+  const kept = entriesOf(text).flatMap(([name, given]) => {
+    const value = name === '_meta' ? ownMeta(given) : given;
+    const isOfEra = (name === 'resultType' && value === COMPLETE) || (isCacheable && CACHING.has(name));
+    return value === undefined || isOfEra ? [] : [`${JSON.stringify(name)}:${value}`];
+  });
+  return cut(`{${kept.join(',')}}`);
+}
+
+/** The members of the result, as they were written where that is one thing to every parser. */
+function entriesOf(text: string): (readonly [string, string])[] {
+  const result = members(text, 0)?.get('result');
+  const inner = result && members(text, result.start);
+  if (inner !== undefined) return [...inner].map(([name, { start, end }]) => [name, text.slice(start, end)]);
+  const parsed = JSON.parse(text) as JsonRpcResult;
+  return Object.entries(parsed.result).map(([name, value]) => [name, JSON.stringify(value)]);
+}
+
+/** `_meta` without the envelope's keys; undefined when nothing is left of it. */
+function ownMeta(text: string): string | undefined {
+  const meta: unknown = JSON.parse(text);
+  if (!isObject(meta) || !Object.keys(meta).some((name) => name.startsWith(META_PREFIX))) return text;
+  const own = withoutEnvelope(meta);
+  return Object.keys(own).length === 0 ? undefined : JSON.stringify(own);
 }
 
 function rebuilt(text: string, front: JsonObject): ResultAnswer {

@@ -9,7 +9,6 @@ import {
   type Cause,
   type Leg,
   type Outgoing,
-  type ResultAnswer,
   type ServerRequestAnswer,
   type UpstreamAnswer,
 } from '@sallyport/client';
@@ -32,7 +31,7 @@ import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { MAX_QUESTIONS, MAX_ROUNDS, sessionQuestion } from './input.ts';
 import type { BridgeOptions, Changes, Compose } from './options.ts';
-import { resultText, withFront } from './result-text.ts';
+import { resultText, withoutEra } from './result-text.ts';
 
 type Options = Pick<BridgeOptions, 'metaText' | 'ask' | 'unasked' | 'randomId'>;
 
@@ -59,10 +58,9 @@ export async function toStateless(options: Options, call: Call, leg: Leg, compos
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const answer = await send(call, leg, withCause(compose({ ...own, ...input })));
     if (answer.kind === 'error') return sessionError(answer.error, call);
-    if (answer.rest === undefined && !hasResultType(answer)) return answer;
     const text = await resultText(answer, exchange);
     const required = inputRequired(text);
-    if (required === undefined) return withFront(text, {});
+    if (required === undefined) return withoutEra(text, exchange.message.method === 'resources/read');
     input = await fetchInput(options, call, required);
     if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went between two rounds of input.');
   }
@@ -126,11 +124,6 @@ const INPUT_REQUIRED = 'input_required';
 const TASK = 'task';
 /** Kinds of results that a session-era client does not know, as JSON writes them. */
 const FOREIGN_TYPES: readonly string[] = [`"${INPUT_REQUIRED}"`, `"${TASK}"`];
-
-/** Only a result that has such a word somewhere is looked into; all others pass as they came. */
-function hasResultType({ before, after }: ResultAnswer): boolean {
-  return FOREIGN_TYPES.some((type) => before.includes(type) || after.includes(type));
-}
 
 /** What a result asks for; undefined for a complete one. */
 function inputRequired(text: string): InputRequired | undefined {

@@ -14,6 +14,7 @@ import { STATUS_PATH, TOOLS_PATH } from '../admin-endpoints.ts';
 import type { Config } from '../config/index.ts';
 import { openLocalKey } from '../credentials/index.ts';
 import type { GatewayStatus, ToolReport } from '../status.ts';
+import { createRedactor } from '../telemetry/redact.ts';
 import { createLog, type LogLevel } from '../telemetry/index.ts';
 import { loadToRun } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
@@ -105,12 +106,15 @@ async function startForOnce(
     import('@sallyport/host'),
   ]);
   const { config } = await loadToRun(context, globals);
+  const redactor = createRedactor();
   const gateway = await createGateway({
     config: forThisMachine(config),
     stateDirectory: await context.files.stateDirectory(),
     env: context.env,
     version: context.version,
+    redactor,
     log: await createLog({
+      redactor,
       level: globals.logLevel as LogLevel,
       format: 'pretty',
       stream: process.stderr,

@@ -9,7 +9,7 @@ import { ConfigError, nearest } from '../config/problems.ts';
 import { parseDuration } from '../config/scalars.ts';
 import type { Config } from '../config/types.ts';
 import { openLocalKey, openMasterKey } from '../credentials/index.ts';
-import { openKeys } from '../gateway.ts';
+import { openKeys } from '../provision.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { loadToLook } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';

@@ -1,6 +1,7 @@
 /** `serve` over HTTP: opens the listener, says where it is, and ends in order. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { isLoopbackHost } from '@sallyport/server';
 import type { Config } from '../config/index.ts';
 import { announceDaemon, thisProcess } from '../daemon.ts';
 import { boundedLog, logBehind, LOG_MAX_BYTES, logPaths } from './daemon-log.ts';
@@ -25,8 +26,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
   const forgetHangup = onHangup({ reload: () => gateway.reload(), onGone: () => stop.ask(), log });
   let takeBack: (() => Promise<void>) | undefined;
   try {
-    const { port } = await gateway.listen();
-    const url = `http://${reachableHost(config.listen.host)}:${port}${config.listen.path}`;
+    const { url } = await gateway.listen();
     takeBack = await announceDaemon(state, {
       ...thisProcess(),
       id: randomBytes(6).toString('hex'),
@@ -65,7 +65,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
 
 /** A plain listener that others reach would carry keys in the clear. */
 function refuseOpenListener({ listen, auth }: Config): void {
-  if (isLoopback(listen.host)) return;
+  if (isLoopbackHost(listen.host)) return;
   if (auth.mode === 'none') {
     throw new CliError(
       `listen.host ${listen.host} with auth none would let anybody in: only loopback goes without keys`,
@@ -79,17 +79,6 @@ function refuseOpenListener({ listen, auth }: Config): void {
       exitCodes.configuration,
     );
   }
-}
-
-/** As it stands in a URL of this machine: all addresses is none that can be called. */
-function reachableHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function listenProblem(error: unknown, { listen }: Config): unknown {

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { configForServer, type Config } from '../config/index.ts';
 import type { DetailedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
+import { createRedactor } from '../telemetry/redact.ts';
 import { loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf } from './daemon-start.ts';
@@ -34,7 +35,8 @@ export function register(program: Command, context: CliContext): void {
       const globals = globalsOf(command, context);
       const loaded = await configurationOf(words, options, command, context, globals);
       const config = withListen(loaded.config, options);
-      const serving = { context, globals, config, ...fileOf(loaded, options, context, globals) };
+      const redactor = createRedactor();
+      const serving = { context, globals, config, redactor, ...fileOf(loaded, options, context, globals) };
       if (options.stdio) await (await import('./serve-stdio.ts')).serveStdio(serving);
       else await (await import('./serve-http.ts')).serveHttp(serving);
     });

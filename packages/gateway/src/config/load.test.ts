@@ -176,8 +176,8 @@ describe('loadConfig', () => {
   });
 
   it('leaves the place of the project open in the working folder', async () => {
-    const server = { command: 'x', cwd: '{root}/sub', isolation: 'project' };
-    const text = JSON.stringify({ mcpServers: { a: server } });
+    const inProject = { command: 'x', cwd: '{root}/sub', isolation: 'project' };
+    const text = JSON.stringify({ mcpServers: { a: inProject } });
     const { config } = await loadConfig(options({ '/c.json': text }, { file: '/c.json' }));
     expect(config.servers[0]).toMatchObject({ isolation: 'project', target: { cwd: '{root}/sub' } });
   });

@@ -45,7 +45,7 @@ interface Running {
   readonly reloader: Reloader;
   readonly applied: Config[];
   /** The next result that fits. */
-  result(status: ReloadResult['status']): Promise<ReloadResult>;
+  readonly result: (status: ReloadResult['status']) => Promise<ReloadResult>;
 }
 
 async function running(written: string, apply?: (config: Config) => Promise<void>): Promise<Running> {
@@ -241,7 +241,7 @@ describe('what changes', () => {
   const config = (server: object, more: object = {}): Config => {
     const { entry } = checkConfig({ mcpServers: { s: server }, ...more });
     if (entry === undefined) throw new Error('invalid');
-    return { ...configForServer('s', { command: 'x', args: [] }, '/'), ...entry, servers: [] } as Config;
+    return { ...configForServer('s', { command: 'x', args: [] }, '/'), ...entry, servers: [] };
   };
 
   it('is told without secrets', async () => {

@@ -4,13 +4,15 @@
  */
 
 import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
-import type { Call, Instance, Step, Target } from '../call.ts';
+import type { Call, Instance, Next, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { Found } from './project.ts';
 
+type Isolation = 'shared' | 'principal' | 'project' | 'session';
+
 export interface IsolationOptions {
   /** How a server's clients are kept apart. */
-  readonly isolation: (server: string) => 'shared' | 'principal' | 'project' | 'session';
+  readonly isolation: (server: string) => Isolation;
   /** The project of a call's client. */
   readonly project: (exchange: Exchange) => Promise<Found>;
 }
@@ -30,7 +32,7 @@ function principalInstance({ principal }: Exchange): Instance {
 }
 
 export function createIsolate(options: IsolationOptions): Step {
-  const isolate = async (call: Call, isolation: 'principal' | 'project' | 'session'): Promise<Answer | undefined> => {
+  const isolate = async (call: Call, isolation: Exclude<Isolation, 'shared'>): Promise<Answer | undefined> => {
     const { exchange } = call;
     if (isolation !== 'project') {
       const { session } = exchange;
@@ -49,9 +51,11 @@ export function createIsolate(options: IsolationOptions): Step {
     call.instance = { key: ['project', owner, found.root].join(SEPARATOR), owner, root: found.root };
     return undefined;
   };
+  const apart = async (call: Call, isolation: Exclude<Isolation, 'shared'>, next: Next): Promise<Answer> =>
+    (await isolate(call, isolation)) ?? (await next(call));
   return (call, next) => {
     const isolation = options.isolation((call.target as Target).server);
-    if (isolation === 'shared') return next(call);
-    return isolate(call, isolation).then((answer) => answer ?? next(call));
+    // Nothing is waited for where there is nothing to do.
+    return isolation === 'shared' ? next(call) : apart(call, isolation, next);
   };
 }

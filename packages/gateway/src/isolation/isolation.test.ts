@@ -179,11 +179,11 @@ describe('isolation', () => {
   });
 
   it('asks again when there was no answer', async () => {
-    let roots: JsonObject | undefined;
-    const { run } = setUp('project', () => roots);
+    const said: { roots?: JsonObject } = {};
+    const { run } = setUp('project', () => said.roots);
     const mine = session('1');
     await expect(run(exchange({ session: mine }))).rejects.toThrow('names none');
-    roots = rootsAt('one');
+    said.roots = rootsAt('one');
     expect((await run(exchange({ session: mine }))).instance?.root).toBe(join(folder, 'one'));
   });
 

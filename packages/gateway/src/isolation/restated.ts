@@ -5,9 +5,9 @@ import type { JsonObject, JsonRpcNotification, JsonRpcRequest, JsonValue } from 
 
 /** The exchange with these members of `params`; undefined takes one out. */
 export function withParams(exchange: Exchange, changes: Readonly<Record<string, JsonValue | undefined>>): Exchange {
-  const params = Object.fromEntries(
+  const params: JsonObject = Object.fromEntries(
     Object.entries({ ...exchange.message.params, ...changes }).filter(([, value]) => value !== undefined),
-  ) as JsonObject;
+  );
   return new Restated(exchange, { ...exchange.message, params });
 }
 

@@ -140,15 +140,15 @@ export class SubscriptionsRoom {
   }
 
   /**
-   * A server reports that one of its resources has changed, or a part of one. With an owner (`principalKey`) it is an instance
-   * of its own that reports, and nobody else hears of it.
+   * A server reports that one of its resources has changed, or a part of one. With a hearer (`principalKey`) it is the instance
+   * of that principal that reports, and nobody else hears of it.
    */
-  updated(server: string, message: JsonRpcNotification, owner?: string): void {
+  updated(server: string, message: JsonRpcNotification, hearer?: string): void {
     const { uri, ...params } = message.params ?? {};
     if (typeof uri !== 'string') return;
     const concerns = (wishes: Wishes): boolean =>
       [...wishes].some(([wanted, owner]) => owner === server && covers(wanted, uri));
-    const mayHear = (principal: Principal): boolean => owner === undefined || principalKey(principal) === owner;
+    const mayHear = (principal: Principal): boolean => hearer === undefined || principalKey(principal) === hearer;
     const { _meta: given, ...others } = params;
     const meta = withoutEnvelope(isObject(given) ? given : {});
     const shown: JsonObject = { ...others, uri, ...(Object.keys(meta).length > 0 && { _meta: meta }) };

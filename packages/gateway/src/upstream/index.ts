@@ -157,8 +157,9 @@ export class UpstreamRoom {
     if (legs.length === 0 && uris.length > 0) instances?.own.leg('stateless').catch(() => undefined);
   }
 
-  /** The most verbose level that a session asked for; undefined: none did. */
-  setLevel(level: LogLevel | undefined): void {
+  /** What each session asked for; undefined: nothing. Servers are told the most verbose. */
+  setLevels(levels: readonly (LogLevel | undefined)[]): void {
+    const level = mostVerbose(levels);
     if (level === this.#level) return;
     this.#level = level;
     for (const leg of this.#allLegs()) void this.#tellLevel(leg);
@@ -174,8 +175,7 @@ export class UpstreamRoom {
   }
 
   get #asked(): LogLevel | undefined {
-    const asked = [this.#level, this.#floor].flatMap((level) => (level === undefined ? [] : LOG_LEVELS.indexOf(level)));
-    return asked.length === 0 ? undefined : LOG_LEVELS[Math.min(...asked)];
+    return mostVerbose([this.#level, this.#floor]);
   }
 
   /** The gateway's own with a server: those that the catalogue is read from. */
@@ -275,6 +275,11 @@ export class UpstreamRoom {
       (error: unknown) => this.#options.log('debug', 'a server did not take the log level', { error: String(error) }),
     );
   }
+}
+
+function mostVerbose(levels: readonly (LogLevel | undefined)[]): LogLevel | undefined {
+  const asked = levels.flatMap((level) => (level === undefined ? [] : LOG_LEVELS.indexOf(level)));
+  return asked.length === 0 ? undefined : LOG_LEVELS[Math.min(...asked)];
 }
 
 function timeoutsOf(servers: readonly UpstreamServer[]): ReadonlyMap<string, UpstreamServer['timeout']> {

@@ -1,0 +1,34 @@
+/**
+ * The era matrix: clients of five revisions on servers of five revisions, over HTTP, through one gateway for each pair. A
+ * cell counts when the client was spoken to in its revision and the server in its own. Which cells cannot be, and why, is
+ * in revisions.ts.
+ */
+import { describe, expect, it } from 'vitest';
+import { FEATURES, OUTSIDE, PAIRS, REVISIONS } from './revisions.ts';
+import { serveHttp } from './server-http.ts';
+import { createTally, describePair, direct, throughGateway } from './tally.ts';
+
+describe('without a gateway, to prove the client and the server of these tests', () => {
+  const tally = createTally();
+  for (const revision of REVISIONS) {
+    const pair = { client: revision, server: revision };
+    describePair(pair, tally, () => direct(pair, serveHttp));
+  }
+
+  it('counts every cell', () => {
+    expect(tally.counted).toHaveLength(REVISIONS.length * FEATURES.length - tally.excluded.length);
+    expect(tally.excluded).toHaveLength(2);
+  });
+});
+
+describe('through the gateway', () => {
+  const tally = createTally();
+  for (const pair of PAIRS) describePair(pair, tally, () => throughGateway(pair, serveHttp));
+
+  it('counts every cell but the excluded ones', () => {
+    const outside = Object.entries(OUTSIDE).map(([what, why]) => `${what}: ${why}`);
+    process.stdout.write(['Excluded from the era matrix:', ...tally.excluded, ...outside, ''].join('\n'));
+    expect(tally.excluded).toHaveLength(16);
+    expect(new Set(tally.counted).size).toBe(5 * 5 * 9 - 16);
+  });
+});
