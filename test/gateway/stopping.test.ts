@@ -1,7 +1,7 @@
 /** Stopping: what is under way ends, nothing new begins, nobody is left behind. */
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryHome } from '../support/home.ts';
@@ -104,3 +104,45 @@ describe('closing', () => {
     expect(tooLate.signal.aborted).toBe(false);
   });
 });
+
+describe('SIGKILL', () => {
+  it('leaves no child behind, and the next gateway is ready at once with what was known', async () => {
+    await using home = await temporaryHome();
+    const port = await freePort();
+    const file = join(home.path, 'sallyport.json');
+    // Deaf to the end of its input and to SIGTERM, with a child of its own that is no better.
+    const deaf = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`;
+    const preload =
+      `import { spawn } from 'node:child_process';` +
+      `spawn(process.execPath, ['-e', ${JSON.stringify(deaf)}], { stdio: 'ignore' }); ${deaf}`;
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(preload)}`, RAW_SERVER, 'session'];
+    const up = { command: process.execPath, args, era: 'session' };
+    await writeFile(file, JSON.stringify({ mcpServers: { up }, listen: { port } }), { mode: 0o600 });
+    const serve = (): ReturnType<typeof start> =>
+      start(process.execPath, [PROGRAM, 'serve', '--config', file], { cwd: home.path, env: home.env });
+    const first = serve();
+    await untilListening(port, new AbortController().signal);
+    const key = (await readFile(join(home.path, '.local/state/sallyport/local.key'), 'utf8')).trim();
+    const headers = { authorization: `Bearer ${key}` };
+    const client = stateless(`http://127.0.0.1:${port}/mcp`, {}, headers);
+    const pid = Number(textOf(await client.call('tools/call', { name: 'up__pid', arguments: {} })));
+    const grandchild = await childOf(pid);
+    process.kill(first.pid, 'SIGKILL');
+    await first.exit;
+    await using second = serve();
+    await untilListening(port, new AbortController().signal);
+    expect(second.pid).not.toBe(first.pid);
+    // Served from what was kept, before the server is up again.
+    const { result } = await client.call('tools/list');
+    expect(JSON.stringify(result)).toContain('up__pid');
+    await expect.poll(() => isAlive(pid) || isAlive(grandchild), { timeout: 10_000 }).toBe(false);
+    const again = Number(textOf(await client.call('tools/call', { name: 'up__pid', arguments: {} })));
+    expect(again).not.toBe(pid);
+  });
+});
+
+/** The child of a process, by what the system says. */
+async function childOf(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return Number(children.trim().split(' ')[0]);
+}

@@ -10,6 +10,7 @@ const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion';
 
 /** Text that has no business in a session of any revision. */
 const STATELESS_WORDS = [
+  'server/discover',
   '"resultType"',
   '"ttlMs"',
   '"cacheScope"',
@@ -90,19 +91,25 @@ export function leaksToClient(revision: Revision, incoming: readonly Seen[]): st
   });
 }
 
-/** What of the other era came to a server. The first question of all may ask which era it speaks. */
+/**
+ * What of the other era came to a server, but for the one question by which the gateway finds out what it speaks:
+ * `server/discover` for a server of the session era, `initialize` for a stateless one.
+ */
 export function leaksToServer(revision: Revision, incoming: readonly Seen[]): string[] {
-  return incoming.flatMap((seen) => {
-    if (!isStateless(revision)) return seen.message.method === 'server/discover' ? [] : statelessWords(seen);
-    const { message, headers, text } = seen;
-    const isHttp = headers['host'] !== undefined;
-    return [
-      ...(headers['mcp-session-id'] === undefined ? [] : [`session id with ${text}`]),
-      ...(message.method === undefined ? [`a response: ${text}`] : []),
-      ...(isHttp && message.method === 'notifications/cancelled' ? [`a cancellation: ${text}`] : []),
-      ...sessionMethod(message),
-    ];
-  });
+  const probe = isStateless(revision) ? 'initialize' : 'server/discover';
+  const first = incoming.find(({ message }) => message.method === probe);
+  const others = incoming.filter((seen) => seen !== first);
+  return others.flatMap((seen) => (isStateless(revision) ? toStatelessServer(seen) : statelessWords(seen)));
+}
+
+function toStatelessServer({ message, headers, text }: Seen): string[] {
+  const isHttp = headers['host'] !== undefined;
+  return [
+    ...(headers['mcp-session-id'] === undefined ? [] : [`session id with ${text}`]),
+    ...(message.method === undefined ? [`a response: ${text}`] : []),
+    ...(isHttp && message.method === 'notifications/cancelled' ? [`a cancellation: ${text}`] : []),
+    ...sessionMethod(message),
+  ];
 }
 
 function statelessWords({ text }: Seen): string[] {

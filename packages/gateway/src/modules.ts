@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
 import { createAdmit, Drain } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
+import { sessionAnswer, sessionQuestion } from './bridge/input.ts';
 import { resultText } from './bridge/result-text.ts';
 import { logIdOf, TASK_STATUS, type Call } from './call.ts';
 import { CatalogRoom, LIST_KINDS, type CatalogOptions, type CatalogView, type ListKind } from './catalog/index.ts';
@@ -28,7 +29,7 @@ import { createSessionStep } from './subscriptions/session-step.ts';
 import { TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import { ask, causeOf, unasked } from './upstream/cause.ts';
+import { ask, causeOf, unasked, type CauseOptions } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamRoomOptions } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
 import { createSend, statusFor, type SendOptions } from './upstream/send.ts';
@@ -226,13 +227,15 @@ class Assembly implements Rooms {
 
   /** Who gets what a server says meanwhile, in one era and across eras. */
   #bridging(): Pick<SendOptions, 'cause' | 'bridge'> {
-    const causeOptions = {
+    const causeOptions: CauseOptions = {
       humanMs: () => this.#config.limits.humanMs,
       shown: this.#tasks.shown.bind(this.#tasks),
+      questionIn: (revision, method, params) => sessionQuestion(method, params, revision, randomId),
+      answerIn: (revision, method, answer) => sessionAnswer(method, answer, revision),
       taskStatus: this.#tasks.status.bind(this.#tasks),
     };
     return {
-      cause: (call) => causeOf(call, causeOptions),
+      cause: (call, leg) => causeOf(call, leg.revision, causeOptions),
       bridge: (call, leg, compose) => this.#bridge.carry(call, leg, compose),
     };
   }
@@ -248,7 +251,7 @@ class Assembly implements Rooms {
       seal: (plain, bound) => seal(stateKey, plain, bound),
       unseal: (sealed, bound) => unseal(stateKey, sealed, bound)?.toString('utf8'),
       requestStateMs: this.#config.limits.requestStateMs,
-      randomId: () => randomBytes(16).toString('base64url'),
+      randomId,
       now,
     });
   }
@@ -320,4 +323,9 @@ const ROOTS_TIMEOUT_MS = 10_000;
 
 function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
   return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));
+}
+
+/** Nobody guesses it. */
+function randomId(): string {
+  return randomBytes(16).toString('base64url');
 }

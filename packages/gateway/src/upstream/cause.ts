@@ -15,6 +15,7 @@ import {
   type JsonRpcNotification,
   type JsonValue,
   type LogLevel,
+  type Revision,
 } from '@sallyport/wire';
 import { logIdOf, TASK_STATUS, type Call, type Target } from '../call.ts';
 import { progressToken } from './request-text.ts';
@@ -52,11 +53,15 @@ export interface CauseOptions {
   readonly humanMs: () => number;
   /** Parameters as the client of the call may see them. */
   readonly shown: (call: Call, params: JsonObject | undefined) => JsonObject | undefined;
+  /** A question in the words of the client's revision, and its answer in those of the server's. */
+  readonly questionIn: (revision: Revision, method: string, params: JsonObject | undefined) => JsonObject | undefined;
+  readonly answerIn: (revision: Revision, method: string, answer: JsonObject) => JsonObject;
   /** News of a task, which need not be one of this call's client. */
   readonly taskStatus: (server: string, message: JsonRpcNotification) => void;
 }
 
-export function causeOf(call: Call, options: CauseOptions): Cause {
+/** `revision` is what the server speaks. */
+export function causeOf(call: Call, revision: Revision, options: CauseOptions): Cause {
   const { exchange } = call;
   return {
     get owner() {
@@ -69,8 +74,13 @@ export function causeOf(call: Call, options: CauseOptions): Cause {
     },
     deferred: () => exchange.hold(),
     logId: () => logIdOf(call),
-    ask: async ({ method, params }) =>
-      unasked(call, method, params) ?? (await ask(exchange, method, options.shown(call, params), options.humanMs())),
+    ask: async ({ method, params }) => {
+      const own = unasked(call, method, params);
+      if (own !== undefined) return own;
+      const question = options.questionIn(exchange.revision, method, options.shown(call, params));
+      const reply = await ask(exchange, method, question, options.humanMs());
+      return 'error' in reply ? reply : { result: options.answerIn(revision, method, reply.result) };
+    },
   };
 }
 

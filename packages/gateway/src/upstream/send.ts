@@ -42,7 +42,7 @@ export interface SendOptions {
   readonly leg: (server: string, era: Era, instance: Instance | undefined) => Promise<Leg>;
   readonly timeouts: (server: string, method: string) => Timeouts;
   /** Who hears what the server says meanwhile. */
-  readonly cause: (call: Call) => Cause;
+  readonly cause: (call: Call, leg: Leg) => Cause;
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
   /** Carries a call to a leg of the other era. `compose` makes the message with further changes to its parameters. */
@@ -121,7 +121,7 @@ export function createSend(options: SendOptions): Step {
       // It may have gone while the server was started: then the server never hears of it.
       if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went before its server was up.');
       const { timeoutMs, maxMs } = options.timeouts(target.server, exchange.message.method);
-      const context = { timeoutMs, maxMs, cause: options.cause(call) };
+      const context = { timeoutMs, maxMs, cause: options.cause(call, leg) };
       if (leg.era !== era) {
         return await options.bridge(call, leg, (changes) => outgoingOf(call, target, context, changes));
       }
