@@ -66,7 +66,7 @@ function scaleOptions({ smoke, rounds }: BenchOptions): ScaleOptions {
         sessions: 1000,
         firstSessions: 200,
         rounds,
-        settleMs: 1500,
+        settleMs: 5000,
       };
 }
 

@@ -4,18 +4,19 @@
  *   node scripts/clients.ts [--url URL --key KEY] [--only NAME] [--cache FOLDER] [--gateway PROGRAM]
  *
  * Without --url it starts a gateway in front of this repository's everything server; over stdio each client
- * starts one itself. The clients come from the npm registry into the cache folder (about 1 GB) and stay there.
+ * starts one itself, and to join, a program that finds a running one. The clients come from the npm registry into the cache folder (about 1 GB) and stay there.
  * Prints what each client said and a table; exits with 0 when every client that could be installed connected.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startDemo, stdioCommand, writeDemo } from './clients/demo.ts';
+import { startDemo, startJoinable, stdioCommand, writeDemo } from './clients/demo.ts';
 import { install, prepareCache } from './clients/install.ts';
 import { AI_CLIENTS } from './clients/probes.ts';
 import type { AiClient, Verdict, Way } from './clients/probes.ts';
 import { GATEWAY } from './conformance/gateway.ts';
 import { temporaryHome } from '../test/support/home.ts';
+import type { TemporaryHome } from '../test/support/home.ts';
 import { run, start } from '../test/support/process.ts';
 
 const COMMAND_MS = 90_000;
@@ -29,6 +30,7 @@ interface Row {
 }
 
 interface Target {
+  /** Of its MCP endpoint over HTTP. */
   readonly url: string;
   readonly key: string;
   /** The gateway's program, which the clients start over stdio. */
@@ -48,12 +50,36 @@ function show(output: string): void {
 /** One client over one transport, in a home that is gone afterwards. */
 async function probe(client: AiClient, path: string, way: Way, target: Target): Promise<Verdict> {
   await using home = await temporaryHome();
+  say(`\n== ${client.title} over ${way}`);
+  if (way !== 'join') return await probeIn(home, { client, path, way, target, file: await writeDemo(home, 0) });
+  const gateway = await startJoinable(target.program, home);
+  try {
+    const verdict = await probeIn(home, { client, path, way, target, file: gateway.file });
+    // A client that could not join is connected too: to a gateway of its own.
+    if (verdict.connected) await gateway.untilCalled();
+    return verdict;
+  } finally {
+    await gateway.stop();
+  }
+}
+
+interface Probe {
+  readonly client: AiClient;
+  /** Of its program. */
+  readonly path: string;
+  readonly way: Way;
+  readonly target: Target;
+  /** The configuration for what it starts over stdio. */
+  readonly file: string;
+}
+
+async function probeIn(home: TemporaryHome, { client, path, way, target, file }: Probe): Promise<Verdict> {
   const hidden = (text: string): string => text.replaceAll(target.key, '[key]').replaceAll(home.path, '~');
   const announce = (args: readonly string[]): void => say(`$ ${client.program} ${hidden(args.join(' '))}`);
-  say(`\n== ${client.title} over ${way}`);
   const { connected, said } = await client.probe(way, {
-    ...target,
-    stdio: stdioCommand(target.program, await writeDemo(home, 0)),
+    url: urlFor(way, target.url),
+    key: target.key,
+    stdio: stdioCommand(target.program, file),
     run: async (args, env) => {
       announce(args);
       const options = { cwd: home.path, env: { ...home.env, ...env }, timeoutMs: COMMAND_MS };
@@ -69,12 +95,19 @@ async function probe(client: AiClient, path: string, way: Way, target: Target): 
   return { connected, said: hidden(said) };
 }
 
+function urlFor(way: Way, endpoint: string): string {
+  const url = new URL(endpoint);
+  if (way === 'sse') url.pathname = '/sse';
+  if (way === 'ws') url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
 async function rowsOf(client: AiClient, cache: string, target: Target): Promise<Row[]> {
   const { title } = client;
   const rows: Row[] = [];
   try {
     const path = await install(cache, client.packageName, client.program);
-    for (const way of ['http', 'stdio'] as const) {
+    for (const way of client.ways) {
       const { connected, said } = await probe(client, path, way, target).catch(failed);
       rows.push({ title, way, verdict: connected ? 'connected' : 'not connected', said });
     }

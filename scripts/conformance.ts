@@ -1,12 +1,13 @@
 /**
  * Runs the official MCP conformance suite both ways, for both revisions: `npm run conformance`.
  *
- *   node scripts/conformance.ts [--only server|client|direct] [--revision 2025-11-25|2026-07-28]
+ *   node scripts/conformance.ts [--only direct|server|across|client] [--revision 2025-11-25|2026-07-28]
  *                               [--scenario REGEXP] [--jobs N] [--gateway PROGRAM]
  *
- * direct: the suite against this repository's everything server · server: the same through the gateway ·
- * client: a plain client through the gateway against the suite's mock servers. Prints a line for each and the
- * failing scenarios below it; exits with 0 when no scored scenario that was run failed, with 2 on wrong usage.
+ * direct: the suite against this repository's everything server · server: the same through the gateway · across: the
+ * same where the server speaks only the other era · client: a plain client through the gateway against the suite's mock
+ * servers. Prints a line for each and the failing scenarios below it; exits with 0 when no scored scenario that was run
+ * failed, with 2 on wrong usage.
  */
 import { parseArgs } from 'node:util';
 import { GATEWAY } from './conformance/gateway.ts';
@@ -15,7 +16,12 @@ import type { Mode, Report } from './conformance/modes.ts';
 import { REVISIONS } from './conformance/suite.ts';
 import type { Outcome, Revision } from './conformance/suite.ts';
 
-const LABELS: Readonly<Record<Mode, string>> = { direct: 'server direct', server: 'server', client: 'client' };
+const LABELS: Readonly<Record<Mode, string>> = {
+  direct: 'server direct',
+  server: 'server',
+  across: 'server across eras',
+  client: 'client',
+};
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -37,11 +43,13 @@ function describe(mode: Mode, revision: Revision, report: Report): string[] {
   const head = [
     `${revision} ${LABELS[mode]}: ${report.scored.length - failed.length} passed, ${failed.length} failed`,
     ...(report.notRun.length > 0 ? [`${report.notRun.length} not run`] : []),
+    ...(mode === 'across' ? [`${report.leftOut.length} left out`] : []),
   ].join(', ');
   return [
     `${head} (not scored: ${unscored - missed.length} of ${unscored} passed; ${seconds} s)`,
     ...details('failed', failed),
     ...details('warned', warned),
+    ...report.leftOut.map(({ scenario, reason }) => `  left out: ${scenario}: ${reason}`),
     ...(missed.length > 0 ? [`  not scored, failed: ${missed.join(', ')}`] : []),
     ...(report.notRun.length > 0
       ? [`  not run, because this version has no credentials for upstreams: ${report.notRun.join(', ')}`]

@@ -8,15 +8,17 @@ import type { Gateway } from '../conformance/gateway.ts';
 import { ROOT } from '../conformance/suite.ts';
 
 const KEY_MS = 20_000;
+const CALL_MS = 10_000;
 
 export interface Demo extends Gateway {
   readonly key: string;
 }
 
 /** Writes a configuration with one stdio server into the home and returns its path. */
-export function writeDemo(home: TemporaryHome, port: number): Promise<string> {
+export function writeDemo(home: TemporaryHome, port: number, level = 'info'): Promise<string> {
   const everything = { command: process.execPath, args: [join(ROOT, 'test/everything/server.ts'), '--stdio'] };
-  return writeConfiguration(home.path, { mcpServers: { everything }, listen: { port } });
+  const telemetry = { log: { level } };
+  return writeConfiguration(home.path, { mcpServers: { everything }, listen: { port }, telemetry });
 }
 
 /** The command that serves the configuration over stdio. */
@@ -37,4 +39,25 @@ export async function startDemo(program: string, home: TemporaryHome): Promise<D
   const key = created.stdout.trim();
   if (created.code !== 0 || key === '') throw new Error(`no key could be made: ${created.stderr.trim()}`);
   return { key, ...(await serveGateway(file, port, { program, folder, env, ownGroup: true })) };
+}
+
+/** A gateway that clients of one home may join. */
+export interface Joinable {
+  /** The configuration that it serves. */
+  readonly file: string;
+  /** Resolves once it has answered a client; rejects when it does not come to that. */
+  untilCalled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a gateway in the home, where `serve --stdio` with its configuration finds it. */
+export async function startJoinable(program: string, home: TemporaryHome): Promise<Joinable> {
+  const port = await freePort();
+  const file = await writeDemo(home, port, 'debug');
+  const { running } = await serveGateway(file, port, { program, folder: home.path, env: home.env, ownGroup: true });
+  return {
+    file,
+    untilCalled: async () => void (await running.untilLine(/"msg":"a call ended"/, CALL_MS)),
+    stop: async () => void (await running.stop()),
+  };
 }

@@ -10,10 +10,12 @@ const NAME = 'sallyport';
 const KEY_VARIABLE = 'SALLYPORT_KEY';
 const CODEX_MS = 30_000;
 
-export type Way = 'http' | 'stdio';
+/** `join` is stdio to a program that passes everything on to a gateway that runs already. */
+export type Way = 'http' | 'sse' | 'ws' | 'stdio' | 'join';
 
 /** What a probe works with: an empty home, the gateway, and the client's program. */
 export interface Surroundings {
+  /** Where the gateway serves the transport in question. */
   readonly url: string;
   readonly key: string;
   /** The command that serves the gateway over stdio. */
@@ -34,10 +36,13 @@ export interface AiClient {
   readonly title: string;
   readonly packageName: string;
   readonly program: string;
+  /** The transports that it knows. */
+  readonly ways: readonly Way[];
   readonly probe: (way: Way, at: Surroundings) => Promise<Verdict>;
 }
 
 const bearer = (key: string): string => `Authorization: Bearer ${key}`;
+const startsProgram = (way: Way): boolean => way === 'stdio' || way === 'join';
 
 function lastLine({ stdout, stderr, code, timedOut }: Finished): string {
   const line = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? '';
@@ -62,12 +67,12 @@ const inspector: AiClient = {
   title: 'MCP Inspector CLI',
   packageName: '@modelcontextprotocol/inspector',
   program: 'mcp-inspector',
+  ways: ['http', 'sse', 'stdio', 'join'],
   probe: async (way, at) => {
-    const target =
-      way === 'http'
-        ? [at.url, '--transport', 'http', '--header', bearer(at.key), '--method', 'tools/list']
-        : // What follows `--` is not taken for the Inspector's own options.
-          ['--method', 'tools/list', '--', ...at.stdio];
+    const target = startsProgram(way)
+      ? // What follows `--` is not taken for the Inspector's own options.
+        ['--method', 'tools/list', '--', ...at.stdio]
+      : [at.url, '--transport', way, '--header', bearer(at.key), '--method', 'tools/list'];
     const finished = await at.run(['--cli', ...target]);
     if (finished.code !== 0) return { connected: false, said: lastLine(finished) };
     const count = toolsOf(JSON.parse(finished.stdout));
@@ -75,14 +80,21 @@ const inspector: AiClient = {
   },
 };
 
+function claudeAdd(way: Way, { url, key, stdio }: Surroundings): readonly string[] {
+  if (startsProgram(way)) return ['mcp', 'add', NAME, '--', ...stdio];
+  // Of WebSocket its `mcp add` knows nothing, but its configuration does.
+  const socket = { type: 'ws', url, headers: { Authorization: `Bearer ${key}` } };
+  if (way === 'ws') return ['mcp', 'add-json', NAME, JSON.stringify(socket)];
+  return ['mcp', 'add', '--transport', way, NAME, url, '--header', bearer(key)];
+}
+
 const claude: AiClient = {
   title: 'Claude Code',
   packageName: '@anthropic-ai/claude-code',
   program: 'claude',
+  ways: ['http', 'sse', 'ws', 'stdio', 'join'],
   probe: async (way, at) => {
-    const server =
-      way === 'http' ? ['--transport', 'http', NAME, at.url, '--header', bearer(at.key)] : [NAME, '--', ...at.stdio];
-    const added = await at.run(['mcp', 'add', ...server]);
+    const added = await at.run(claudeAdd(way, at));
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     return judgeList(await at.run(['mcp', 'list']));
   },
@@ -107,9 +119,10 @@ const codex: AiClient = {
   title: 'Codex CLI',
   packageName: '@openai/codex',
   program: 'codex',
+  ways: ['http', 'stdio', 'join'],
   probe: async (way, at) => {
     const env = { [KEY_VARIABLE]: at.key };
-    const server = way === 'http' ? ['--url', at.url, '--bearer-token-env-var', KEY_VARIABLE] : ['--', ...at.stdio];
+    const server = startsProgram(way) ? ['--', ...at.stdio] : ['--url', at.url, '--bearer-token-env-var', KEY_VARIABLE];
     const added = await at.run(['mcp', 'add', NAME, ...server], env);
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     const listed = await at.run(['mcp', 'list'], env);
@@ -122,13 +135,14 @@ const gemini: AiClient = {
   title: 'Gemini CLI',
   packageName: '@google/gemini-cli',
   program: 'gemini',
+  // Its `mcp list` calls nothing, so a gateway that it joined would have nothing to tell of it.
+  ways: ['http', 'sse', 'stdio'],
   probe: async (way, at) => {
     const [command, ...args] = at.stdio;
-    const server =
-      way === 'http'
-        ? ['--transport', 'http', '--header', bearer(at.key), NAME, at.url]
-        : // What follows `--` is not taken for Gemini's own options.
-          [NAME, command, '--', ...args];
+    const server = startsProgram(way)
+      ? // What follows `--` is not taken for Gemini's own options.
+        [NAME, command, '--', ...args]
+      : ['--transport', way, '--header', bearer(at.key), NAME, at.url];
     const added = await at.run(['mcp', 'add', '--scope', 'user', ...server]);
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     // In a folder that nobody has trusted yet it connects to nothing.

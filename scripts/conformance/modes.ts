@@ -1,14 +1,19 @@
-/** The three ways in which the suite is run: against the everything server, through a gateway to it, and as a client. */
+/**
+ * The ways in which the suite is run: against the everything server, through a gateway to it, the same with a server of
+ * the other era alone, and as a client.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryHome } from '../../test/support/home.ts';
 import type { TemporaryHome } from '../../test/support/home.ts';
 import { start } from '../../test/support/process.ts';
+import { LACKING, OTHER_ERA, leaveOut, requireOnly } from './across.ts';
+import type { Lacking } from './across.ts';
 import { startGateway } from './gateway.ts';
 import { ROOT, outcomes, requirementsOf, runSuite } from './suite.ts';
 import type { Leg, Outcome, Requirements, Revision } from './suite.ts';
 
-export const MODES = ['direct', 'server', 'client'] as const;
+export const MODES = ['direct', 'server', 'across', 'client'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface RunOptions {
@@ -24,8 +29,10 @@ export interface RunOptions {
 export interface Report {
   readonly scored: readonly Outcome[];
   readonly unscored: readonly Outcome[];
-  /** Scored scenarios that were left out on purpose. */
+  /** Scored scenarios that were not run, because they need what this version does not have. */
   readonly notRun: readonly string[];
+  /** Scored scenarios that were run and cannot pass. */
+  readonly leftOut: readonly Lacking[];
   readonly elapsedMs: number;
 }
 
@@ -34,7 +41,7 @@ const ONE_SCENARIO_MS = 45_000;
 const SUITE_CLIENT_MS = 30_000;
 
 /** Client scenarios that need credentials for the upstream, which this version does not have. */
-const LEFT_OUT = /^auth\//;
+const NOT_RUN = /^auth\//;
 
 interface Plan extends Requirements {
   readonly notRun: readonly string[];
@@ -43,11 +50,11 @@ interface Plan extends Requirements {
 async function planOf(options: RunOptions, leg: Leg, env: TemporaryHome['env']): Promise<Plan> {
   const all = await requirementsOf(options.revision, leg, env);
   const wanted = (name: string): boolean => options.wanted.test(name);
-  const leftOut = (name: string): boolean => leg === 'client' && LEFT_OUT.test(name);
+  const isNotRun = (name: string): boolean => leg === 'client' && NOT_RUN.test(name);
   return {
-    scored: all.scored.filter((name) => wanted(name) && !leftOut(name)),
-    unscored: all.unscored.filter((name) => wanted(name) && !leftOut(name)),
-    notRun: all.scored.filter((name) => wanted(name) && leftOut(name)),
+    scored: all.scored.filter((name) => wanted(name) && !isNotRun(name)),
+    unscored: all.unscored.filter((name) => wanted(name) && !isNotRun(name)),
+    notRun: all.scored.filter((name) => wanted(name) && isNotRun(name)),
   };
 }
 
@@ -58,8 +65,11 @@ async function withServer(
   use: (url: string) => Promise<void>,
 ): Promise<void> {
   const { path: folder, env } = home;
-  await using everything = start(process.execPath, [join(ROOT, 'test/everything/server.ts'), '--port', '0'], { env });
+  const only = options.mode === 'across' ? OTHER_ERA[options.revision] : undefined;
+  const program = join(ROOT, 'test/everything/server.ts');
+  await using everything = start(process.execPath, [program, '--port', '0', '--eras', only ?? 'both'], { env });
   const [upstream] = await everything.untilLine(/http:\S+/);
+  if (only !== undefined) await requireOnly(only, upstream);
   if (options.mode === 'direct') {
     await use(upstream);
     return;
@@ -114,8 +124,13 @@ export async function runMode(options: RunOptions): Promise<Report> {
   const startedMs = performance.now();
   if (leg === 'client') await runClientLeg(options, plan, home, results);
   else await runServerLeg(options, plan, home, results);
+  const scored = await outcomes(results, leg, plan.scored);
+  const table = options.mode === 'across' ? LACKING[options.revision] : [];
   return {
-    scored: await outcomes(results, leg, plan.scored),
+    ...leaveOut(
+      table.filter(({ scenario }) => options.wanted.test(scenario)),
+      scored,
+    ),
     unscored: await outcomes(results, leg, plan.unscored),
     notRun: plan.notRun,
     elapsedMs: performance.now() - startedMs,

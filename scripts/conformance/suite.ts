@@ -58,6 +58,8 @@ export async function requirementsOf(
 export interface Outcome {
   readonly scenario: string;
   readonly passed: boolean;
+  /** The ids of the checks that failed. */
+  readonly failures: readonly string[];
   /** One line for each check that failed or warned, or why there is none. */
   readonly remarks: readonly string[];
 }
@@ -74,16 +76,21 @@ const ONE_LINE_CHARS = 240;
 const LAST_LINES = 5;
 
 function outcomeOf(scenario: string, checks: readonly Check[] | undefined): Outcome {
-  if (checks === undefined) return { scenario, passed: false, remarks: ['the suite left no result'] };
+  if (checks === undefined) return { scenario, passed: false, failures: [], remarks: ['the suite left no result'] };
   const remarks = checks
     .filter(({ status }) => status === 'FAILURE' || status === 'WARNING')
     .map(({ id, status, errorMessage, description }) =>
       `${status} ${id}: ${errorMessage ?? description ?? ''}`.replaceAll(/\s+/g, ' ').slice(0, ONE_LINE_CHARS),
     );
-  const failed = checks.some(({ status }) => status === 'FAILURE');
+  const failures = checks.filter(({ status }) => status === 'FAILURE').map(({ id }) => id);
   // A scenario none of whose checks succeeded has shown nothing: a dead server gets warnings alone in some.
   const shown = checks.some(({ status }) => status === 'SUCCESS');
-  return { scenario, passed: shown && !failed, remarks: shown ? remarks : [...remarks, 'no check succeeded'] };
+  return {
+    scenario,
+    passed: shown && failures.length === 0,
+    failures,
+    remarks: shown ? remarks : [...remarks, 'no check succeeded'],
+  };
 }
 
 /** The outcomes of the scenarios whose results are below `folder`, one for each name asked for. */

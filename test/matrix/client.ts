@@ -1,4 +1,5 @@
 /** What every client of the matrix can do, whatever its revision: the words in which the cells are written. */
+import type { Carrier } from './carrier.ts';
 import type { Revision } from './revisions.ts';
 import type { Id, Json, Message, Tape } from './wire.ts';
 
@@ -15,6 +16,8 @@ export interface RequestOptions {
 export interface Asked {
   /** Of the message that was sent first. */
   readonly id: Id;
+  /** Where the tape was when it was sent. */
+  readonly from: number;
   /** The last message about it. */
   readonly answer: Promise<Message>;
   /** Takes it back in the way of the era; resolves when nothing more can come. */
@@ -22,14 +25,15 @@ export interface Asked {
 }
 
 export interface Subscription {
-  /** The request whose stream carries the updates; undefined for a stream of no request. */
-  readonly via: Id | undefined;
+  /** The request that listens; undefined in the session era. */
+  readonly id: Id | undefined;
   end(): Promise<void>;
 }
 
 export interface MatrixClient extends AsyncDisposable {
   readonly revision: Revision;
   readonly tape: Tape;
+  readonly carrier: Carrier;
   /** What the gateway agreed to. */
   readonly negotiated: string;
   request(method: string, params?: Json, options?: RequestOptions): Asked;

@@ -6,7 +6,7 @@ import { answerTo, METHODS, questionParams } from './questions.ts';
 import type { QuestionTool } from './questions.ts';
 import { isStateless, knowsModes } from './revisions.ts';
 import type { Feature } from './revisions.ts';
-import { LISTS, UNWATCHED, WATCHED } from './server.ts';
+import { LISTS, messagesFor, UNWATCHED, WATCHED } from './server.ts';
 import type { RevisionServer, Work } from './server.ts';
 import { textOf } from './wire.ts';
 import type { Id, Json, Message, Seen } from './wire.ts';
@@ -30,13 +30,26 @@ function worksOf({ server, tag }: Bench): Work[] {
   return server.works.items.filter((work) => work.tag === tag);
 }
 
-/** Notifications that came on the stream of a request. */
-function noticesOf({ tape }: MatrixClient, { id }: Asked, method: string): Json[] {
-  return tape
-    .incoming()
-    .filter(({ via, message }) => via === id && message.method === method)
+/** True for what came about a request: on its own stream where there is one. */
+function isAbout({ carrier }: MatrixClient, { id }: Asked): (seen: Seen) => boolean {
+  return ({ via }) => carrier.isDuplex || via === id;
+}
+
+/** Notifications about a request. */
+function noticesOf(client: MatrixClient, asked: Asked, method: string): Json[] {
+  return client.tape
+    .incoming(asked.from)
+    .filter(isAbout(client, asked))
+    .filter(({ message }) => message.method === method)
     .map(({ message }) => message.params ?? {});
 }
+
+function eraMembers({ result }: Message): unknown[] {
+  return [result?.['resultType'], result?.['ttlMs'], result?.['cacheScope']];
+}
+
+const CACHEABLE = ['complete', expect.any(Number), expect.stringMatching(/^(private|public)$/)];
+const NOT_CACHEABLE = [undefined, undefined, undefined];
 
 async function call(bench: Bench): Promise<void> {
   const { client, server, tag } = bench;
@@ -47,6 +60,14 @@ async function call(bench: Bench): Promise<void> {
   if (client.revision >= '2025-06-18' && server.revision >= '2025-06-18') {
     expect(answer.result?.['structuredContent']).toEqual({ tag });
   }
+  const read = await client.request('resources/read', { uri: WATCHED }).answer;
+  expect(read.result?.['contents']).toEqual([{ uri: WATCHED, text: WATCHED }]);
+  expect(eraMembers(read)).toEqual(isStateless(client.revision) ? CACHEABLE : NOT_CACHEABLE);
+  const missing = { uri: 'matrix://t/missing' };
+  const { error } = await client.request('resources/read', missing).answer;
+  expect(error).toMatchObject({ code: isStateless(client.revision) ? -32602 : -32002, data: missing });
+  const prompt = { name: 'greet', arguments: { who: tag } };
+  expect((await client.request('prompts/get', prompt).answer).result?.['messages']).toEqual(messagesFor(prompt));
   const refused = await callTool(client, 'no_such_tool', tag).answer;
   expect(refused.error?.code).toBe(-32602);
   expect(worksOf(bench)).toHaveLength(1);
@@ -54,14 +75,9 @@ async function call(bench: Bench): Promise<void> {
 
 async function list({ client, server }: Bench): Promise<void> {
   for (const [method, [member, entries]] of Object.entries(LISTS)) {
-    const { result } = await client.request(method).answer;
-    expect(result?.[member]).toEqual(entries);
-    const { resultType, ttlMs, cacheScope } = result ?? {};
-    expect([resultType, ttlMs, cacheScope]).toEqual(
-      isStateless(client.revision)
-        ? ['complete', expect.any(Number), expect.stringMatching(/^(private|public)$/)]
-        : [undefined, undefined, undefined],
-    );
+    const answer = await client.request(method).answer;
+    expect(answer.result?.[member]).toEqual(entries);
+    expect(eraMembers(answer)).toEqual(isStateless(client.revision) ? CACHEABLE : NOT_CACHEABLE);
     expect(server.tape.incoming().some(({ message }) => message.method === method)).toBe(true);
   }
 }
@@ -121,13 +137,13 @@ async function question(bench: Bench, tool: QuestionTool): Promise<void> {
   expect(questionsTo(client, asked, method)).toBe(1);
 }
 
-/** Times that a client was asked on the stream of its request, or in the result of one. */
-function questionsTo(client: MatrixClient, { id }: Asked, method: string): number {
-  const isQuestion = ({ via, message }: Seen): boolean =>
+/** Times that a client was asked about a request, or in the result of one. */
+function questionsTo(client: MatrixClient, asked: Asked, method: string): number {
+  const isQuestion = ({ message }: Seen): boolean =>
     isStateless(client.revision)
       ? JSON.stringify(message.result?.['inputRequests'] ?? {}).includes(`"${method}"`)
       : message.method === method;
-  return client.tape.incoming().filter((seen) => seen.via === id && isQuestion(seen)).length;
+  return client.tape.incoming(asked.from).filter(isAbout(client, asked)).filter(isQuestion).length;
 }
 
 async function subscription({ client, server, isDirect }: Bench): Promise<void> {
@@ -139,9 +155,10 @@ async function subscription({ client, server, isDirect }: Bench): Promise<void> 
   await client.tape.until(({ message }) => isUpdate(message), 'the update');
   const updates = client.tape.incoming().filter(({ message }) => isUpdate(message));
   const expected = isStateless(client.revision)
-    ? { uri: WATCHED, _meta: { [SUBSCRIPTION_ID]: subscribed.via } }
+    ? { uri: WATCHED, _meta: { [SUBSCRIPTION_ID]: subscribed.id } }
     : { uri: WATCHED };
-  expect(updates.map(({ via, message }) => [via, message.params])).toEqual([[subscribed.via, expected]]);
+  const via = client.carrier.isDuplex ? undefined : subscribed.id;
+  expect(updates.map((seen) => [seen.via, seen.message.params])).toEqual([[via, expected]]);
   await subscribed.end();
   await server.unwanted(WATCHED);
 }

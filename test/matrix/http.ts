@@ -22,38 +22,52 @@ export interface Send {
   readonly body?: string;
   /** A message of the response, as text. */
   readonly heard: (text: string, headers: IncomingHttpHeaders) => void;
+  /** An event of another name than `message`. */
+  readonly named?: (name: string, data: string) => void;
 }
 
-/** The data of the events that are complete, and what is left of the text. */
-function eventsOf(text: string): { readonly data: string[]; readonly rest: string } {
+interface ServerSentEvent {
+  readonly name: string;
+  readonly data: string;
+}
+
+function field(lines: readonly string[], name: string): string {
+  return lines.flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : [])).join('\n');
+}
+
+/** The events that are complete and say something, and what is left of the text. */
+function eventsOf(text: string): { readonly events: ServerSentEvent[]; readonly rest: string } {
   const parts = text.split('\n\n');
   const rest = parts.pop() ?? '';
-  const data = parts.map((part) =>
-    part
-      .split('\n')
-      .flatMap((line) => (line.startsWith('data: ') ? [line.slice(6)] : []))
-      .join('\n'),
-  );
-  return { data: data.filter((each) => each !== ''), rest };
+  const events = parts.map((part) => {
+    const lines = part.split('\n');
+    return { name: field(lines, 'event'), data: field(lines, 'data') };
+  });
+  return { events: events.filter(({ data }) => data !== ''), rest };
 }
 
-function read(response: IncomingMessage, heard: Send['heard']): void {
+function read(response: IncomingMessage, { heard, named }: Send): void {
   const isStream = response.headers['content-type'] === 'text/event-stream';
   let text = '';
   response.setEncoding('utf8');
   response.on('data', (chunk: string) => {
     text += chunk;
     if (!isStream) return;
-    const { data, rest } = eventsOf(text);
+    const { events, rest } = eventsOf(text);
     text = rest;
-    for (const each of data) heard(each, response.headers);
+    for (const { name, data } of events) {
+      if (name === '' || name === 'message') heard(data, response.headers);
+      else named?.(name, data);
+    }
   });
   response.on('end', () => {
     if (!isStream && text !== '') heard(text, response.headers);
   });
 }
 
-export function send({ url, method = 'POST', headers, body, heard }: Send): Sent {
+/** Sends at once. */
+export function send(options: Send): Sent {
+  const { url, method = 'POST', headers, body } = options;
   const head = Promise.withResolvers<Head>();
   const ended = Promise.withResolvers<void>();
   head.promise.catch(() => undefined);
@@ -64,7 +78,7 @@ export function send({ url, method = 'POST', headers, body, heard }: Send): Sent
   outgoing.on('close', () => ended.resolve());
   outgoing.on('response', (response) => {
     response.on('error', () => undefined);
-    read(response, heard);
+    read(response, options);
     head.resolve({ status: response.statusCode ?? 0, headers: response.headers });
   });
   outgoing.end(body);

@@ -3,7 +3,7 @@ import { isStateless, sendsVersionHeader } from './revisions.ts';
 import type { Revision } from './revisions.ts';
 import type { MatrixClient } from './client.ts';
 import type { RevisionServer } from './server.ts';
-import { metaOf } from './wire.ts';
+import { metaOf, textFor } from './wire.ts';
 import type { Message, Seen } from './wire.ts';
 
 const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion';
@@ -64,7 +64,7 @@ function agreed(items: readonly Seen[]): string {
   const answers = items.flatMap(({ direction, message }) =>
     direction === 'out' && message.result?.['protocolVersion'] !== undefined ? [message.result['protocolVersion']] : [],
   );
-  return answers.length === 0 ? 'no session' : String(answers.at(-1));
+  return answers.length === 0 ? 'no session' : textFor(answers.at(-1));
 }
 
 function revisionsOf({ message, headers }: Seen, revision: Revision, session: string): string[] {
@@ -74,7 +74,7 @@ function revisionsOf({ message, headers }: Seen, revision: Revision, session: st
   const ofHeader = isHttp && (header !== undefined || isMissing) ? [String(header ?? 'no header')] : [];
   if (!isStateless(revision)) return [session, ...ofHeader];
   if (message.id === undefined) return ofHeader;
-  return [String(metaOf(message)[PROTOCOL_VERSION] ?? 'no envelope'), ...ofHeader];
+  return [textFor(metaOf(message)[PROTOCOL_VERSION] ?? 'no envelope'), ...ofHeader];
 }
 
 /** What of the other era came to a client. */
@@ -92,12 +92,12 @@ export function leaksToClient(revision: Revision, incoming: readonly Seen[]): st
 }
 
 /**
- * What of the other era came to a server, but for the one question by which the gateway finds out what it speaks:
- * `server/discover` for a server of the session era, `initialize` for a stateless one.
+ * What of the other era came to a server. With `mayProbe`, but for the one question by which the gateway finds out what
+ * it speaks: `server/discover` for a server of the session era, `initialize` for a stateless one.
  */
-export function leaksToServer(revision: Revision, incoming: readonly Seen[]): string[] {
+export function leaksToServer(revision: Revision, incoming: readonly Seen[], mayProbe: boolean): string[] {
   const probe = isStateless(revision) ? 'initialize' : 'server/discover';
-  const first = incoming.find(({ message }) => message.method === probe);
+  const first = mayProbe ? incoming.find(({ message }) => message.method === probe) : undefined;
   const others = incoming.filter((seen) => seen !== first);
   return others.flatMap((seen) => (isStateless(revision) ? toStatelessServer(seen) : statelessWords(seen)));
 }
@@ -117,5 +117,5 @@ function statelessWords({ text }: Seen): string[] {
 }
 
 function sessionMethod({ method }: Message): string[] {
-  return method !== undefined && SESSION_METHODS.has(method) ? [`${method}`] : [];
+  return method !== undefined && SESSION_METHODS.has(method) ? [method] : [];
 }

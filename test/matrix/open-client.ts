@@ -1,4 +1,5 @@
-/** A client of any revision, over Streamable HTTP. */
+/** A client of any revision, on anything that carries messages. */
+import type { OpenCarrier } from './carrier.ts';
 import type { MatrixClient } from './client.ts';
 import { isStateless } from './revisions.ts';
 import type { Revision } from './revisions.ts';
@@ -6,6 +7,6 @@ import { openSession } from './session-client.ts';
 import { openStateless } from './stateless-client.ts';
 
 /** It speaks `revision` and nothing else; what the gateway agreed to is in `negotiated`. */
-export function openClient(url: string, revision: Revision): Promise<MatrixClient> {
-  return isStateless(revision) ? openStateless(url) : openSession(url, revision);
+export function openClient(open: OpenCarrier, revision: Revision): Promise<MatrixClient> {
+  return isStateless(revision) ? openStateless(open) : openSession(open, revision);
 }

@@ -3,12 +3,14 @@ import { knowsModes } from './revisions.ts';
 import type { Revision } from './revisions.ts';
 import type { Json } from './wire.ts';
 
-export type QuestionTool = 'sample' | 'elicit' | 'where';
+/** `ponder` asks what `sample` does, and goes on afterwards. */
+export type QuestionTool = 'sample' | 'elicit' | 'where' | 'ponder';
 
 export const METHODS: Readonly<Record<QuestionTool, string>> = {
   sample: 'sampling/createMessage',
   elicit: 'elicitation/create',
   where: 'roots/list',
+  ponder: 'sampling/createMessage',
 };
 
 export function isQuestionTool(name: string): name is QuestionTool {
@@ -18,7 +20,7 @@ export function isQuestionTool(name: string): name is QuestionTool {
 /** Undefined: the question has no parameters. `tag` tells one call's question from another's. */
 export function questionParams(tool: QuestionTool, revision: Revision, tag: string): Json | undefined {
   if (tool === 'where') return undefined;
-  if (tool === 'sample') {
+  if (tool !== 'elicit') {
     return { messages: [{ role: 'user', content: { type: 'text', text: tag } }], maxTokens: 10 };
   }
   const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };

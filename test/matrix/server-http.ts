@@ -10,7 +10,7 @@ import type { Revision } from './revisions.ts';
 import { RevisionServer } from './server.ts';
 import type { Channel } from './server.ts';
 import { metaOf } from './wire.ts';
-import type { Message } from './wire.ts';
+import type { Id, Message } from './wire.ts';
 
 export interface Serving extends AsyncDisposable {
   readonly server: RevisionServer;
@@ -40,10 +40,10 @@ function statelessProblem(message: Message, headers: IncomingHttpHeaders): [numb
 function sessionProblem(
   revision: Revision,
   sessions: ReadonlySet<string>,
-  message: Message | undefined,
+  message: Message,
   headers: IncomingHttpHeaders,
 ): [number, string] | undefined {
-  if (message?.method === 'initialize') return undefined;
+  if (message.method === 'initialize') return undefined;
   const version = headers['mcp-protocol-version'];
   const isOther = version !== undefined && version !== revision;
   if (isOther && sendsVersionHeader(revision)) return [-32000, `Bad Request: version ${String(version)}`];
@@ -58,7 +58,8 @@ function replyChannel(response: ServerResponse, { id }: Message): Channel {
       if (response.writableEnded || response.destroyed) return;
       const isAnswer = message.method === undefined && message.id === id;
       if (isAnswer && !response.headersSent) {
-        return void response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+        response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+        return;
       }
       if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(`data: ${text}\n\n`);
@@ -90,31 +91,34 @@ function takePost(server: RevisionServer, request: IncomingMessage, response: Se
   if (!isRequest) response.writeHead(202).end();
 }
 
+function refuse(response: ServerResponse, id: Id | undefined, [code, message]: [number, string]): void {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: id ?? null, error: { code, message } });
+  response.writeHead(400, { 'content-type': 'application/json' }).end(body);
+}
+
+function newSession(sessions: Set<string>): string {
+  const id = `session-${sessions.size + 1}`;
+  sessions.add(id);
+  return id;
+}
+
 export async function serveHttp(revision: Revision): Promise<Serving> {
   const server = new RevisionServer(revision);
   const sessions = new Set<string>();
-  const refuse = (response: ServerResponse, id: Message['id'], [code, message]: [number, string]): void => {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: id ?? null, error: { code, message } });
-    response.writeHead(400, { 'content-type': 'application/json' }).end(body);
-  };
   const handle = (request: IncomingMessage, response: ServerResponse, text: string): void => {
     const isPost = request.method === 'POST';
     if (isStateless(revision) && !isPost) return void response.writeHead(405).end();
-    const message = isPost ? (JSON.parse(text) as Message) : undefined;
+    const message = isPost ? (JSON.parse(text) as Message) : {};
     const problem = isStateless(revision)
-      ? statelessProblem(message as Message, request.headers)
+      ? statelessProblem(message, request.headers)
       : sessionProblem(revision, sessions, message, request.headers);
     if (problem !== undefined) {
       if (isPost) server.tape.heard(text, request.headers);
-      return refuse(response, message?.id, problem);
+      return refuse(response, message.id, problem);
     }
     if (request.method === 'GET') return openStream(server, response);
     if (request.method === 'DELETE') return void response.writeHead(200).end();
-    if (message?.method === 'initialize' && !isStateless(revision)) {
-      const id = `session-${sessions.size + 1}`;
-      sessions.add(id);
-      response.setHeader('mcp-session-id', id);
-    }
+    if (message.method === 'initialize') response.setHeader('mcp-session-id', newSession(sessions));
     takePost(server, request, response, text);
   };
   const http = createServer((request, response) => {

@@ -6,9 +6,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createInbox } from '../support/inbox.ts';
 import type { Inbox } from '../support/inbox.ts';
 import { isQuestionTool, METHODS, questionParams } from './questions.ts';
+import type { QuestionTool } from './questions.ts';
 import { isStateless } from './revisions.ts';
 import type { Revision } from './revisions.ts';
-import { createTape, metaOf, objectOf } from './wire.ts';
+import { createTape, metaOf, objectOf, textFor } from './wire.ts';
 import type { Id, Json, Message, Tape } from './wire.ts';
 
 /** Where messages about one request go, or those about none. */
@@ -48,7 +49,7 @@ export const LEVELS = ['debug', 'info', 'error'];
 const LOG_LEVEL = 'io.modelcontextprotocol/logLevel';
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
-const TOOLS = ['echo', 'steps', 'note', 'sample', 'elicit', 'where', 'hold'];
+const TOOLS = ['echo', 'steps', 'note', 'sample', 'elicit', 'where', 'ponder', 'hold'];
 
 /** The lists of a server, by method: the member that holds them, and what is in it. */
 export const LISTS: Readonly<Record<string, readonly [string, readonly Json[]]>> = {
@@ -81,6 +82,8 @@ export class RevisionServer {
   /** Calls that were begun. */
   readonly works: Inbox<Work> = createInbox();
   readonly ended: Inbox<Ended> = createInbox();
+  /** Calls of `ponder` that have their answer; a test finishes them. */
+  readonly answered: Inbox<Work> = createInbox();
   /** Something happened that `wanted` and `unwanted` may wait for. */
   readonly #turns: Inbox<true> = createInbox();
   /** Session era: streams of no request. Stateless era: open listens. */
@@ -149,6 +152,7 @@ export class RevisionServer {
 
   #request({ id, method, params = {} }: Message & { id: Id; method: string }, channel: Channel): void {
     if (method === 'tools/call') return this.#call(id, params, channel);
+    if (method === 'resources/read') return this.#read(id, params, channel);
     if (method === 'subscriptions/listen' && isStateless(this.revision)) return this.#listen(id, params, channel);
     const result = this.#result(method, params);
     if (result !== undefined) return this.#say(channel, { id, result });
@@ -158,10 +162,10 @@ export class RevisionServer {
   #result(method: string, params: Json): Json | undefined {
     const list = LISTS[method];
     if (list !== undefined) return this.#complete({ [list[0]]: list[1] }, true);
+    if (method === 'prompts/get') return this.#complete({ messages: messagesFor(params) });
     if (isStateless(this.revision)) {
       if (method !== 'server/discover') return undefined;
-      const facts = { supportedVersions: [this.revision], capabilities: CAPABILITIES };
-      return this.#complete({ ...facts, _meta: { 'io.modelcontextprotocol/serverInfo': INFO } }, true);
+      return this.#complete({ supportedVersions: [this.revision], capabilities: CAPABILITIES }, true);
     }
     switch (method) {
       case 'initialize':
@@ -184,9 +188,18 @@ export class RevisionServer {
     }
   }
 
+  #read(id: Id, params: Json, channel: Channel): void {
+    const uri = textFor(params['uri']);
+    if (uri === WATCHED)
+      return this.#say(channel, { id, result: this.#complete({ contents: [{ uri, text: uri }] }, true) });
+    const code = isStateless(this.revision) ? -32602 : -32002;
+    this.#say(channel, { id, error: { code, message: 'Resource not found', data: { uri } } });
+  }
+
   #complete(result: Json, isCacheable = false): Json {
     if (!isStateless(this.revision)) return result;
-    return { resultType: 'complete', ...result, ...(isCacheable && { ttlMs: 0, cacheScope: 'private' }) };
+    const caching = isCacheable ? { ttlMs: 0, cacheScope: 'private' } : {};
+    return { resultType: 'complete', ...result, ...caching, _meta: { 'io.modelcontextprotocol/serverInfo': INFO } };
   }
 
   #listen(id: Id, params: Json, channel: Channel): void {
@@ -227,7 +240,7 @@ export class RevisionServer {
     },
     note: (work) => {
       const level = isStateless(this.revision) ? metaOf({ params: work.params })[LOG_LEVEL] : this.#level;
-      const wanted = level === undefined ? [] : LEVELS.slice(LEVELS.indexOf(String(level)));
+      const wanted = level === undefined ? [] : LEVELS.slice(LEVELS.indexOf(textFor(level)));
       for (const each of wanted) {
         work.say({ method: 'notifications/message', params: { level: each, logger: 'matrix', data: work.tag } });
       }
@@ -236,25 +249,36 @@ export class RevisionServer {
   };
 
   /** Answers with what it was answered, as JSON text. */
-  async #ask(tool: keyof typeof METHODS, work: Work): Promise<void> {
-    const method = METHODS[tool];
+  async #ask(tool: QuestionTool, work: Work): Promise<void> {
     const params = questionParams(tool, this.revision, work.tag);
-    const question = { method, ...(params !== undefined && { params }) };
+    const question = { method: METHODS[tool], ...(params !== undefined && { params }) };
     if (!isStateless(this.revision)) {
       const id = `ask-${++this.#ids}`;
       const reply = new Promise<Message>((resolve) => this.#waiting.set(id, resolve));
       work.say({ id, ...question });
       const { result, error } = await reply;
-      return work.finish(JSON.stringify(result ?? error), error === undefined ? {} : { isError: true });
+      return this.#goOn(work, JSON.stringify(result ?? error), error === undefined ? {} : { isError: true });
     }
+    const { inputResponses, requestState: state } = work.params;
     const requestState = `state of ${work.tag}`;
-    const { inputResponses, requestState: state } = work.params as { inputResponses?: unknown; requestState?: unknown };
     if (inputResponses === undefined) {
       const result = { resultType: 'input_required', inputRequests: { q: question }, requestState };
       return work.say({ id: work.id, result });
     }
-    work.finish(state === requestState ? JSON.stringify(objectOf(inputResponses)['q']) : `not my state: ${state}`);
+    const answer = JSON.stringify(objectOf(inputResponses)['q']);
+    this.#goOn(work, state === requestState ? answer : `not my state: ${JSON.stringify(state)}`);
   }
+
+  #goOn(work: Work, answer: string, more: Json = {}): void {
+    if (work.tool === 'ponder') this.answered.push(work);
+    else work.finish(answer, more);
+  }
+}
+
+/** What the prompt `greet` says. */
+export function messagesFor({ arguments: given }: Json): Json[] {
+  const text = `Hello ${textFor(objectOf(given)['who'])}`;
+  return [{ role: 'user', content: { type: 'text', text } }];
 }
 
 /** Reports progress of a call that wants it. */

@@ -1,7 +1,7 @@
-/** A client of the session era by hand, over Streamable HTTP (2025-11-25, lifecycle and transports). */
+/** A client of the session era by hand (2025-11-25, lifecycle and transports). */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Carrier, OpenCarrier } from './carrier.ts';
 import type { AnswerQuestion, Asked, MatrixClient, RequestOptions, Subscription } from './client.ts';
-import { send } from './http.ts';
 import type { Head, Sent } from './http.ts';
 import { clientCapabilities } from './questions.ts';
 import { sendsVersionHeader } from './revisions.ts';
@@ -14,35 +14,41 @@ interface Pending {
   readonly onQuestion: AnswerQuestion | undefined;
 }
 
+export const BATCH = 'batch';
+
 export class SessionClient implements MatrixClient {
   readonly revision: Revision;
   readonly tape: Tape = createTape();
   negotiated = '';
-  readonly #url: string;
   readonly #pending: Map<Id, Pending> = new Map();
+  #carrier: Carrier | undefined;
   #headers: Record<string, string> = {};
-  #own: Sent | undefined;
   #ids = 0;
 
-  constructor(url: string, revision: Revision) {
-    this.#url = url;
+  constructor(revision: Revision) {
     this.revision = revision;
   }
 
+  get carrier(): Carrier {
+    if (this.#carrier === undefined) throw new Error('The client is not open yet.');
+    return this.#carrier;
+  }
+
   /** Begins the session. */
-  async open(): Promise<void> {
+  async open(openCarrier: OpenCarrier): Promise<void> {
+    this.#carrier = await openCarrier((text, headers, via) => this.#heard(text, headers, via));
     const params = {
       protocolVersion: this.revision,
       capabilities: clientCapabilities(this.revision),
       clientInfo: { name: `client ${this.revision}`, version: '1' },
     };
-    const message = { id: 0, method: 'initialize', params };
     const { promise, resolve } = Promise.withResolvers<Message>();
     this.#pending.set(0, { resolve, onQuestion: undefined });
-    const { headers } = await this.#send(this.tape.said(message), 0).head;
+    const { headers } = await this.#send(this.tape.said({ id: 0, method: 'initialize', params }), 0).head;
     this.negotiated = String((await promise).result?.['protocolVersion']);
+    const session = headers['mcp-session-id'];
     this.#headers = {
-      'mcp-session-id': String(headers['mcp-session-id']),
+      ...(typeof session === 'string' && { 'mcp-session-id': session }),
       ...(sendsVersionHeader(this.revision) && { 'mcp-protocol-version': this.revision }),
     };
     await this.tell({ method: 'notifications/initialized' });
@@ -50,6 +56,7 @@ export class SessionClient implements MatrixClient {
 
   request(method: string, params: Json = {}, options: RequestOptions = {}): Asked {
     const id = ++this.#ids;
+    const from = this.tape.items.length;
     const { progressToken } = options;
     const meta = progressToken === undefined ? {} : { _meta: { progressToken } };
     const text = this.tape.said({ id, method, params: { ...params, ...meta } });
@@ -58,12 +65,13 @@ export class SessionClient implements MatrixClient {
     this.#pending.set(id, { resolve, onQuestion: options.onQuestion });
     const { head, ended } = this.#send(text, id);
     head.catch(reject);
-    void ended.then(() => reject(new Error(`the response to ${method} ended without an answer`)));
+    void ended.then(() => reject(new Error(`nothing more comes, and no answer to ${method}`)));
     const cancel = async (): Promise<void> => {
+      this.#pending.delete(id);
       await this.tell({ method: 'notifications/cancelled', params: { requestId: id, reason: 'not wanted' } });
-      await ended;
+      if (!this.carrier.isDuplex) await ended;
     };
-    return { id, answer, cancel };
+    return { id, from, answer, cancel };
   }
 
   async setLevel(level: string): Promise<void> {
@@ -72,16 +80,18 @@ export class SessionClient implements MatrixClient {
   }
 
   async subscribe(uri: string): Promise<Subscription> {
-    await this.#openStream();
+    await this.carrier.listen(this.#headers);
     const { error } = await this.request('resources/subscribe', { uri }).answer;
     if (error !== undefined) throw new Error(error.message);
     const end = async (): Promise<void> => void (await this.request('resources/unsubscribe', { uri }).answer);
-    return { via: undefined, end };
+    return { id: undefined, end };
   }
 
-  /** Sends messages that are answered together; resolves when the response has ended. */
-  async batch(messages: readonly Message[]): Promise<Head> {
-    const { head, ended } = this.#send(`[${messages.map((each) => this.tape.said(each)).join(',')}]`, undefined);
+  /** Sends messages together; resolves when the response has ended. What comes in it is on the tape as via `BATCH`. */
+  async batch(messages: readonly Message[], onQuestion?: AnswerQuestion): Promise<Head> {
+    const text = `[${messages.map((each) => this.tape.said(each)).join(',')}]`;
+    this.#pending.set(BATCH, { resolve: () => undefined, onQuestion });
+    const { head, ended } = this.#send(text, BATCH);
     await ended;
     return await head;
   }
@@ -93,42 +103,30 @@ export class SessionClient implements MatrixClient {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#own?.abort();
-    await send({ url: this.#url, method: 'DELETE', headers: this.#headers, heard: () => undefined }).ended;
+    await this.carrier.end(this.#headers);
   }
 
-  /** The stream of what belongs to no request. */
-  async #openStream(): Promise<void> {
-    this.#own ??= send({
-      url: this.#url,
-      method: 'GET',
-      headers: this.#headers,
-      heard: (text, headers) => this.#heard(text, headers, undefined),
-    });
-    const { status } = await this.#own.head;
-    if (status !== 200) throw new Error(`HTTP ${status} for the session's stream`);
-  }
-
-  #send(body: string, via: Id | undefined): Sent {
-    return send({
-      url: this.#url,
-      headers: this.#headers,
-      body,
-      heard: (text, headers) => this.#heard(text, headers, via),
-    });
+  #send(text: string, via: Id | undefined): Sent {
+    return this.carrier.send(text, this.#headers, via);
   }
 
   #heard(text: string, headers: IncomingHttpHeaders, via: Id | undefined): void {
-    const message = this.tape.heard(text, headers, via);
+    const message: Message | Message[] = this.tape.heard(text, headers, via);
     for (const each of Array.isArray(message) ? (message as Message[]) : [message]) this.#take(each, via);
   }
 
-  #take(message: Message, via: Id | undefined): void {
-    const { id, method, params } = message;
+  #take({ id, method, params, ...rest }: Message, via: Id | undefined): void {
     if (id === undefined) return;
-    if (method === undefined) return this.#pending.get(id)?.resolve(message);
-    const { onQuestion } = this.#pending.get(via ?? '') ?? {};
-    void this.#answer(id, method, params, onQuestion);
+    if (method === undefined) {
+      this.#pending.get(id)?.resolve({ id, ...rest });
+      this.#pending.delete(id);
+    } else void this.#answer(id, method, params, this.#causeOf(via)?.onQuestion);
+  }
+
+  /** On one line the only call under way must be meant. */
+  #causeOf(via: Id | undefined): Pending | undefined {
+    const [only] = this.#pending.values();
+    return this.carrier.isDuplex ? only : this.#pending.get(via ?? '');
   }
 
   async #answer(
@@ -137,15 +135,13 @@ export class SessionClient implements MatrixClient {
     params: Json | undefined,
     onQuestion: AnswerQuestion | undefined,
   ): Promise<void> {
-    if (onQuestion === undefined) {
-      return await this.tell({ id, error: { code: -32601, message: `nobody answers ${method}` } });
-    }
-    await this.tell({ id, result: await onQuestion(method, params) });
+    if (onQuestion !== undefined) return await this.tell({ id, result: await onQuestion(method, params) });
+    await this.tell({ id, error: { code: -32601, message: `nobody answers ${method}` } });
   }
 }
 
-export async function openSession(url: string, revision: Revision): Promise<SessionClient> {
-  const client = new SessionClient(url, revision);
-  await client.open();
+export async function openSession(open: OpenCarrier, revision: Revision): Promise<SessionClient> {
+  const client = new SessionClient(revision);
+  await client.open(open);
   return client;
 }

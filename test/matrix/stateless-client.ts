@@ -1,10 +1,10 @@
-/** A client of 2026-07-28 by hand, over Streamable HTTP: an envelope in each request, input by rounds. */
+/** A client of 2026-07-28 by hand: an envelope in each request, input by rounds. */
+import type { Carrier, OpenCarrier } from './carrier.ts';
 import type { AnswerQuestion, Asked, MatrixClient, RequestOptions, Subscription } from './client.ts';
-import { send } from './http.ts';
 import type { Sent } from './http.ts';
 import { clientCapabilities } from './questions.ts';
-import { createTape, objectOf } from './wire.ts';
-import type { Id, Json, Message, Tape } from './wire.ts';
+import { createTape, metaOf, objectOf } from './wire.ts';
+import type { Id, Json, Message, Seen, Tape } from './wire.ts';
 
 const REVISION = '2026-07-28';
 const PREFIX = 'io.modelcontextprotocol/';
@@ -13,6 +13,7 @@ const NAMED: Readonly<Record<string, string>> = {
   'resources/read': 'uri',
   'prompts/get': 'name',
 };
+const SUBSCRIPTION_ID = `${PREFIX}subscriptionId`;
 const MAX_ROUNDS = 10;
 
 /** One HTTP request under way. */
@@ -26,32 +27,45 @@ export class StatelessClient implements MatrixClient {
   readonly revision = REVISION;
   readonly tape: Tape = createTape();
   negotiated = '';
-  readonly #url: string;
+  readonly #pending: Map<Id, (answer: Message) => void> = new Map();
+  #carrier: Carrier | undefined;
   #level: string | undefined;
-  #ids = 0;
+  /** The first request is 0, as in a session. */
+  #ids = -1;
 
-  constructor(url: string) {
-    this.#url = url;
+  get carrier(): Carrier {
+    if (this.#carrier === undefined) throw new Error('The client is not open yet.');
+    return this.#carrier;
   }
 
   /** The gateway must take the envelope, and name the revision among those that it speaks. */
-  async open(): Promise<void> {
+  async open(openCarrier: OpenCarrier): Promise<void> {
+    this.#carrier = await openCarrier((text, headers, via) => {
+      const message = this.tape.heard(text, headers, via);
+      if (message.id !== undefined && message.method === undefined) this.#pending.get(message.id)?.(message);
+    });
     const { result } = await this.request('server/discover').answer;
     const supported = result?.['supportedVersions'];
     if (Array.isArray(supported) && supported.includes(REVISION)) this.negotiated = REVISION;
   }
 
   request(method: string, params: Json = {}, options: RequestOptions = {}): Asked {
+    const from = this.tape.items.length;
     const at = { round: this.#round(method, params, options.progressToken) };
     const { id } = at.round;
     const answer = this.#answered(at, method, params, options);
     answer.catch(() => undefined);
     const cancel = async (): Promise<void> => {
-      const { sent } = at.round;
+      const { id: requestId, sent } = at.round;
+      this.#pending.delete(requestId);
+      if (this.carrier.isDuplex) {
+        const text = this.tape.said({ method: 'notifications/cancelled', params: { requestId } });
+        return void (await this.carrier.send(text, {}, undefined).head);
+      }
       sent.abort();
       await sent.ended;
     };
-    return { id, answer, cancel };
+    return { id, from, answer, cancel };
   }
 
   async setLevel(level: string): Promise<void> {
@@ -59,20 +73,19 @@ export class StatelessClient implements MatrixClient {
   }
 
   async subscribe(uri: string): Promise<Subscription> {
-    const { id, cancel } = this.request('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } });
-    const method = 'notifications/subscriptions/acknowledged';
-    const ack = await this.tape.until(
-      ({ via, message }) => via === id && message.method === method,
-      'the acknowledgement',
-    );
+    const listen = this.request('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } });
+    const { id } = listen;
+    const isAck = ({ message }: Seen): boolean =>
+      message.method === 'notifications/subscriptions/acknowledged' && metaOf(message)[SUBSCRIPTION_ID] === id;
+    const ack = await this.tape.until(isAck, 'the acknowledgement');
     const { resourceSubscriptions } = objectOf(ack.message.params?.['notifications']);
     if (JSON.stringify(resourceSubscriptions) !== JSON.stringify([uri]))
       throw new Error(`not acknowledged: ${ack.text}`);
-    return { via: id, end: cancel };
+    return { id, end: () => listen.cancel() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is kept between requests.
+    await this.carrier.end({});
   }
 
   /** Goes on with the input that is asked for until there is a result. */
@@ -100,21 +113,15 @@ export class StatelessClient implements MatrixClient {
     const name = params[NAMED[method] ?? ''];
     const { promise: answer, resolve, reject } = Promise.withResolvers<Message>();
     answer.catch(() => undefined);
-    const sent = send({
-      url: this.#url,
-      headers: {
-        'mcp-protocol-version': REVISION,
-        'mcp-method': method,
-        ...(typeof name === 'string' && { 'mcp-name': name }),
-      },
-      body: text,
-      heard: (heard, headers) => {
-        const message = this.tape.heard(heard, headers, id);
-        if (message.id === id && message.method === undefined) resolve(message);
-      },
-    });
+    this.#pending.set(id, resolve);
+    const headers = {
+      'mcp-protocol-version': REVISION,
+      'mcp-method': method,
+      ...(typeof name === 'string' && { 'mcp-name': name }),
+    };
+    const sent = this.carrier.send(text, headers, id);
     sent.head.catch(reject);
-    void sent.ended.then(() => reject(new Error(`the response to ${method} ended without an answer`)));
+    void sent.ended.then(() => reject(new Error(`nothing more comes, and no answer to ${method}`)));
     return { id, sent, answer };
   }
 
@@ -138,8 +145,8 @@ async function answers(inputRequests: Json, onQuestion: AnswerQuestion): Promise
   return responses;
 }
 
-export async function openStateless(url: string): Promise<StatelessClient> {
-  const client = new StatelessClient(url);
-  await client.open();
+export async function openStateless(open: OpenCarrier): Promise<StatelessClient> {
+  const client = new StatelessClient();
+  await client.open(open);
   return client;
 }

@@ -37,7 +37,7 @@ export function createTape(): Tape {
   const inbox = createInbox<Seen>();
   return {
     ...inbox,
-    heard: (text, headers = {}, via = undefined) => {
+    heard: (text, headers = {}, via) => {
       const message = JSON.parse(text) as Message;
       inbox.push({ direction: 'in', text, message, headers, via });
       return message;
@@ -57,6 +57,11 @@ export function objectOf(value: unknown): Json {
 
 export function metaOf({ params }: Message): Json {
   return objectOf(params?.['_meta']);
+}
+
+/** A value of a message in words. */
+export function textFor(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }
 
 /** The text of a result's only content block. */

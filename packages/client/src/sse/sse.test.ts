@@ -262,7 +262,7 @@ describe('the stream', () => {
     const { setTimer } = timers;
     const opening = openStream(
       { url: server.url, headers: {}, env: {}, dispatcher, connectTimeoutMs: 77, setTimer },
-      { maxMessageBytes: 1, onMessage: noop, onOversize: noop, onUnsent: noop, onDown: noop },
+      { maxMessageBytes: 1, onMessage: noop, onOversize: noop, onUnsent: noop, onDown: noop, logId: () => undefined },
       { events: nobody, signal: end.signal },
     );
     (await server.streams.next()).on('close', () => gone.push(true));

@@ -122,7 +122,14 @@ describe('opening', () => {
 
     const silent = await servers.serve({ socketOptions: { verifyClient: () => undefined } });
     const { setTimer, set } = manualTimers();
-    const hooks = { maxMessageBytes: 1, onMessage: noop, onOversize: noop, onUnsent: noop, onDown: noop };
+    const hooks = {
+      maxMessageBytes: 1,
+      onMessage: noop,
+      onOversize: noop,
+      onUnsent: noop,
+      onDown: noop,
+      logId: () => undefined,
+    };
     const { signal } = new AbortController();
     const options = { target: targetOf(silent), env: {}, connectTimeoutMs: 7, setTimer };
     const opening = openSocket(options, hooks, { signal, events: nobody });
@@ -321,6 +328,7 @@ describe('the end', () => {
         onOversize: noop,
         onUnsent: noop,
         onDown: down.resolve,
+        logId: () => undefined,
       },
       { signal: new AbortController().signal, events: nobody },
     );

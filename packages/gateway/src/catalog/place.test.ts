@@ -114,7 +114,9 @@ describe('canonical names', () => {
   it('are their own canonical names, and do not depend on order, doubles or spelling', () => {
     assert(
       property(narrowing, constantFrom('/mcp', '/mcp/s/a', '/mcp/v/reading'), (given, path) => {
-        const query = new URLSearchParams(Object.entries(given).map(([key, list]) => [key, list.join(',')]));
+        const query = new URLSearchParams(
+          Object.entries(given).map(([key, list]): [string, string] => [key, list.join(',')]),
+        );
         const placed = place(path, query.toString(), places);
         pre(typeof placed === 'object' && 'name' in placed);
         const [again, other] = [placed.name, new URLSearchParams()];

@@ -143,7 +143,8 @@ function indented(title: string, text: string, width: number): string[] {
 type Row = readonly [title: string, text: string];
 
 function detailOf(server: ServerStatus, hidden: GatewayStatus['hidden']): readonly Row[] {
-  const { description, pid, revision, restarts, noiseLines, templates, tags, environment } = server;
+  const { description, pid, isolation, instances, revision, restarts, noiseLines, templates, tags, environment } =
+    server;
   const named = (from: string): string =>
     environment
       .filter((one) => one.from === from)
@@ -152,6 +153,7 @@ function detailOf(server: ServerStatus, hidden: GatewayStatus['hidden']): readon
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['description', description === undefined ? undefined : oneLine(description)],
     ['process', pid === undefined ? undefined : `pid ${pid}, ${count(restarts, 'restart')}`],
+    ['isolation', isolation === 'shared' ? undefined : `${isolation}: ${count(instances, 'instance')} running`],
     ['revision', revision],
     ['templates', templates === 0 ? undefined : String(templates)],
     ['tags', tags.length === 0 ? undefined : tags.map(oneLine).join(' ')],

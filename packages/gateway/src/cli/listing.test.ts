@@ -13,6 +13,8 @@ const server = (more: Partial<ServerStatus>): ServerStatus => ({
   state: 'up',
   eras: ['session'],
   known: true,
+  isolation: 'shared',
+  instances: 1,
   sandbox: 'none',
   tools: 3,
   prompts: 0,
@@ -87,6 +89,12 @@ describe('the list of servers', () => {
       '               TOKEN (configuration)',
       '  hidden       one two (denied)',
     ]);
+  });
+
+  it('says of a server that its clients do not share how they are kept apart', () => {
+    const apart = server({ pid: 7, isolation: 'project', instances: 3 });
+    expect(text([apart], { detail: true })).toContain('\n  isolation    project: 3 instances running');
+    expect(text([server({ pid: 7 })], { detail: true })).not.toContain('isolation');
   });
 
   it('is coloured on request alone', () => {
@@ -173,19 +181,18 @@ describe('what is listed', () => {
 describe('the welcome', () => {
   const facts = {
     url: 'http://127.0.0.1:7420/mcp',
-    keyFile: '/state/local.key',
     servers: [],
     configPath: "/it's/c.yaml",
     reload: 'auto',
   };
 
-  it('shows the key to a person and never to a log', () => {
-    expect(welcome({ ...facts, key: 'sp_local_CANARY', terminal: false })).not.toContain('CANARY');
-    const shown = welcome({ ...facts, key: 'sp_local_CANARY', terminal: true });
+  it('has a whole line for each client, with the key', () => {
+    const shown = welcome({ ...facts, key: 'sp_local_CANARY' });
+    expect(shown).toContain('  key      sp_local_CANARY');
     for (const client of ['claude mcp add', 'codex mcp add', 'gemini mcp add', 'code --add-mcp', 'mcp.json'])
       expect(shown).toContain(client);
     expect(shown).toContain(String.raw`--config '/it'\''s/c.yaml'`);
-    expect(welcome({ ...facts, key: undefined, terminal: true })).not.toMatch(/Authorization|SALLYPORT_KEY/);
+    expect(welcome({ ...facts, key: undefined })).not.toMatch(/Authorization|SALLYPORT_KEY/);
   });
 
   it.each([
@@ -193,6 +200,6 @@ describe('the welcome', () => {
     ['confirm', 'of your own, then `sallyport reload`:'],
     ['off', 'of your own, then restart:'],
   ])('says what a new server needs with reload: %s', (reload, line) => {
-    expect(welcome({ ...facts, reload, key: undefined, terminal: true })).toContain(line);
+    expect(welcome({ ...facts, reload, key: undefined })).toContain(line);
   });
 });

@@ -1,15 +1,16 @@
 /** `serve` over HTTP: opens the listener, says where it is, and ends in order. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { isLoopbackHost } from '@sallyport/server';
 import type { Config } from '../config/index.ts';
 import { announceDaemon, thisProcess } from '../daemon.ts';
+import type { Log } from '../telemetry/index.ts';
 import { boundedLog, logBehind, LOG_MAX_BYTES, logPaths } from './daemon-log.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { note } from './output.ts';
 import { gatewayFor, openLog, type Serving } from './serve-gateway.ts';
 import { onHangup, untilSignal } from './signals.ts';
-import { welcome } from './welcome.ts';
+import { count } from './text.ts';
+import { enabledNames, welcome } from './welcome.ts';
 
 const STDERR = 2;
 
@@ -39,18 +40,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
       cwd: serving.cwd,
       reload: config.reload,
     });
-    note(
-      context,
-      welcome({
-        url,
-        key: gateway.localKey,
-        keyFile: join(state, 'local.key'),
-        terminal: process.stderr.isTTY,
-        servers: config.servers,
-        configPath: file?.path,
-        reload: config.reload,
-      }),
-    );
+    sayReady(serving, log, { url, key: gateway.localKey, state });
     await stop.asked;
     log('info', 'stopping: calls under way may end', { within: `${config.limits.drainMs / 1000} s` });
   } catch (error) {
@@ -61,6 +51,23 @@ export async function serveHttp(serving: Serving): Promise<void> {
     forgetHangup();
     stop.forget();
   }
+}
+
+interface Ready {
+  readonly url: string;
+  readonly key: string | undefined;
+  /** The folder where the key lies. */
+  readonly state: string;
+}
+
+/** To a person with the key; else as a record of the log, which programs read. */
+function sayReady({ config, context, file }: Serving, log: Log, { url, key, state }: Ready): void {
+  const { servers, reload } = config;
+  const configPath = file?.path;
+  if (process.stderr.isTTY) return note(context, welcome({ url, key, servers, configPath, reload }));
+  const names = enabledNames(servers);
+  const detail = { servers: names.join(', '), ...(configPath !== undefined && { file: configPath }), state };
+  log('info', `Sallyport is ready at ${url} with ${count(names.length, 'server')}`, detail);
 }
 
 /** A plain listener that others reach would carry keys in the clear. */
@@ -85,7 +92,7 @@ function listenProblem(error: unknown, { listen }: Config): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
     return new CliError(
-      `port ${listen.port} is taken on ${listen.host}: perhaps by another gateway (\`sallyport list\` tells). Choose one with --port`,
+      `port ${listen.port} is taken on ${listen.host}: perhaps by a gateway in the background (\`sallyport status\` tells). Choose another with --port`,
       exitCodes.failed,
     );
   }

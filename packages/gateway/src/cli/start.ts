@@ -6,7 +6,7 @@ import { loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf, startDaemon, type ListenOptions } from './daemon-start.ts';
 import { printResult } from './output.ts';
-import { oneLine } from './text.ts';
+import { oneLine, shellWord } from './text.ts';
 
 interface StartOptions extends ListenOptions {
   readonly atLogin: boolean;
@@ -47,8 +47,11 @@ export function printStarted(
   }[how];
   const text = [
     `${first} at ${url} (pid ${pid})`,
-    ...(configPath === undefined ? [] : [`  file  ${oneLine(configPath)}`]),
-    `  log   ${logPath === undefined ? 'in the terminal where it runs' : oneLine(logPath)}`,
+    ...(configPath === undefined ? [] : [`  file     ${oneLine(configPath)}`]),
+    `  log      ${logPath === undefined ? 'in the terminal where it runs' : oneLine(logPath)}`,
+    ...(configPath === undefined
+      ? []
+      : [`  clients  let them start: sallyport --config ${shellWord(oneLine(configPath))} serve --stdio`]),
     ...(how === 'running' ? [] : ['See `sallyport status` and `sallyport logs -f`; `sallyport stop` ends it.']),
   ].join('\n');
   const value = { running: true, started: how !== 'running', url, pid, config: configPath, log: logPath };

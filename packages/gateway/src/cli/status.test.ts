@@ -10,6 +10,8 @@ const server = (name: string, more: Partial<ServerStatus> = {}): ServerStatus =>
   state: 'up',
   eras: ['session'],
   known: true,
+  isolation: 'shared',
+  instances: 1,
   sandbox: 'none',
   tools: 3,
   prompts: 0,
@@ -51,7 +53,7 @@ describe('the status of a gateway', () => {
         '  up       1 day 1 hour (pid 7, version 1.2.3)',
         '  file     /a.json',
         '  log      /state/daemon.log',
-        '  sessions 1 session, 2 connections',
+        '  clients  1 session over HTTP, 2 connections',
         '  servers  2 up',
       ].join('\n'),
     );

@@ -96,7 +96,7 @@ export function statusText({ report, record, changed, nowMs, columns, color }: S
     ['up', `${agoText(nowMs - startedMs)} (pid ${pid}, version ${oneLine(version)})`],
     ['file', fileText(report.config, changed ? record.reload : undefined)],
     ['log', record.logPath === undefined ? 'in the terminal where it runs' : oneLine(record.logPath)],
-    ['sessions', `${count(sessions.http, 'session')}, ${count(sessions.connections, 'connection')}`],
+    ['clients', `${count(sessions.http, 'session')} over HTTP, ${count(sessions.connections, 'connection')}`],
     ['servers', serversText(servers)],
   ];
   const problems = problemLines(report.config, nowMs);

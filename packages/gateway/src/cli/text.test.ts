@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cells, count, cut, oneLine, painter, plain, sizeText, table, wrap } from './text.ts';
+import { cells, count, cut, oneLine, painter, plain, shellWord, sizeText, table, wrap } from './text.ts';
 
 describe('foreign text', () => {
   it.each([
@@ -74,6 +74,15 @@ describe('layout', () => {
   it('says sizes and numbers', () => {
     expect([sizeText(1023), sizeText(4300), sizeText(5_000_000)]).toEqual(['1023 B', '4.2 KiB', '4.8 MiB']);
     expect([count(1, 'tool'), count(1204, 'tool')]).toEqual(['1 tool', '1,204 tools']);
+  });
+
+  it('quotes a word for a shell where it needs that', () => {
+    expect(['/home/me/a-b_1.yaml', "it's here", '', '$(x)'].map(shellWord)).toEqual([
+      '/home/me/a-b_1.yaml',
+      String.raw`'it'\''s here'`,
+      "''",
+      "'$(x)'",
+    ]);
   });
 
   it('paints only when asked', () => {

@@ -134,3 +134,8 @@ export function agoText(ms: number): string {
   });
   return parts.filter((part) => part !== '').join(' ');
 }
+
+/** The text as one word of a POSIX shell. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -23,6 +23,11 @@ export function register(program: Command, context: CliContext): void {
       printWarnings(context, warnings);
       await (await trustStore(context)).trust(path, hash);
       note(context, `It uses:\n${commandLines(config)}`);
-      printResult(context, globals, { path, hash, trusted: true }, `trusted: ${path}`);
+      printResult(
+        context,
+        globals,
+        { path, hash, trusted: true },
+        `trusted: ${path}\nA gateway that runs on it takes it over with \`sallyport reload\`.`,
+      );
     });
 }

@@ -1,14 +1,15 @@
-/** What `serve` says when it is ready: where it is, which key opens it, and what to paste into each client. */
+/**
+ * What `serve` says to a person when it is ready: where it is, which key opens it, and what to paste into each client. The key is
+ * in it: it is for a terminal, never for a log.
+ */
 
 import type { ServerConfig } from '../config/index.ts';
+import { shellWord } from './text.ts';
 
 export interface WelcomeFacts {
   readonly url: string;
   /** Undefined without authentication. */
   readonly key: string | undefined;
-  readonly keyFile: string;
-  /** A key is shown to a person, never to a log. */
-  readonly terminal: boolean;
   readonly servers: readonly ServerConfig[];
   /** Undefined for a server that was given on the command line. */
   readonly configPath: string | undefined;
@@ -17,15 +18,23 @@ export interface WelcomeFacts {
 }
 
 export function welcome(facts: WelcomeFacts): string {
-  const { url, key, keyFile, terminal, servers, configPath, reload } = facts;
-  const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
+  const { url, key, servers, configPath, reload } = facts;
+  const enabled = enabledNames(servers);
   return [
     `Sallyport is ready at ${url}`,
     `  servers  ${enabled.length === 0 ? 'none yet: `sallyport add NAME -- COMMAND` adds one' : enabled.join(', ')}`,
     ...(configPath === undefined ? [] : [`  file     ${configPath}`]),
-    ...(key === undefined ? [] : [`  key      ${terminal ? key : `in ${keyFile}`}`]),
-    ...(terminal ? ['', ...clientLines(url, key), '', ...nextLines(configPath, reload)] : []),
+    ...(key === undefined ? [] : [`  key      ${key}`]),
+    '',
+    ...clientLines(url, key),
+    '',
+    ...nextLines(configPath, reload),
   ].join('\n');
+}
+
+/** Names of the servers that are on. */
+export function enabledNames(servers: readonly ServerConfig[]): readonly string[] {
+  return servers.filter(({ enabled }) => enabled).map(({ name }) => name);
 }
 
 /** Each line is whole, so that it can be copied alone. */
@@ -60,8 +69,4 @@ function nextLines(configPath: string | undefined, reload: string): string[] {
       : [`To add a server of your own${then}:`, `  sallyport add${of} NAME -- COMMAND …`]),
     'Ctrl+C stops it.',
   ];
-}
-
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -59,7 +59,7 @@ function codeOf({ status, body, headers }: RawResponse): string {
 }
 
 /** Answers `hang` never, `wait` when it is let. */
-function handlers(): { readonly release: () => void; readonly handle: DoorOptions['handle'] } {
+function handlers(): { readonly release: () => void; readonly handle: NonNullable<DoorOptions['handle']> } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return {
     release: resolve,
