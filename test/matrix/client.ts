@@ -37,8 +37,8 @@ export interface MatrixClient extends AsyncDisposable {
   /** What the gateway agreed to. */
   readonly negotiated: string;
   request(method: string, params?: Json, options?: RequestOptions): Asked;
-  /** Log messages of this level and above are wanted from now on. */
-  setLevel(level: string): Promise<void>;
+  /** Log messages of this level and above are wanted from now on; undefined: none, which a session cannot say. */
+  setLevel(level: string | undefined): Promise<void>;
   subscribe(uri: string): Promise<Subscription>;
 }
 

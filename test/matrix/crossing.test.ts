@@ -3,7 +3,7 @@
  * happen, and clients of different revisions on one server (docs/PROTOCOL.md, "Between eras").
  */
 import { describe, expect, it } from 'vitest';
-import { overHttp } from './carrier.ts';
+import { overHttp, overStdio } from './carrier.ts';
 import { callTool } from './client.ts';
 import type { Asked, MatrixClient } from './client.ts';
 import { gather } from './gather.ts';
@@ -20,6 +20,7 @@ import type { Id } from './wire.ts';
 
 const HTTP: Way = { serve: serveHttp, carry: ({ url }) => overHttp(url), era: 'told' };
 const STDIO: Way = { ...HTTP, serve: serveStdio };
+const LINES: Way = { ...STDIO, carry: overStdio };
 const STATELESS = '2026-07-28';
 const LATEST = '2025-11-25';
 const SESSIONS = REVISIONS.filter((revision) => revision !== STATELESS);
@@ -40,7 +41,7 @@ function think(client: MatrixClient, tool: string, tag: string, progressToken?: 
     onQuestion: async (method) => {
       question.resolve(method);
       await answer.promise;
-      return answerTo(method, tag);
+      return answerTo(method, tag, client.revision);
     },
   });
   return { asked, question: question.promise, answer: answer.resolve };
@@ -66,22 +67,28 @@ function idsOf({ tape }: MatrixClient): unknown[] {
 }
 
 describe.each(SESSIONS)('a stateless client’s call at a server of %s', (revision) => {
-  it('hears of progress on the stream of each round, and of none in between', async () => {
-    await using at = await gather(revision, [STATELESS], HTTP);
+  it.each([
+    ['HTTP', HTTP],
+    ['stdio', LINES],
+  ] as const)('over %s hears of progress in each round, and of none in between', async (_name, way) => {
+    await using at = await gather(revision, [STATELESS], way);
     const [client] = at.clients;
     const { asked, question, answer } = think(client, 'ponder', 'one', 'mine');
     const work = await workOf(at.server, 'one');
     await question;
-    advance(work, 1);
+    advance(work, 2);
     // What was said before comes before the answer to another call.
     await callTool(client, 'echo', 'between').answer;
     answer();
     await at.server.answered.until(() => true, 'the answer at the server');
-    advance(work, 2);
+    advance(work, 3);
     work.finish('done');
     expect(textOf(await asked.answer)).toBe('done');
-    const [, , second] = idsOf(client);
-    expect(progressOf(client)).toEqual([[second, 'mine', 2]]);
+    const [first, , second] = client.carrier.isDuplex ? [] : idsOf(client);
+    expect(progressOf(client)).toEqual([
+      [first, 'mine', 1],
+      [second, 'mine', 3],
+    ]);
     expect(at.server.works.items.filter(({ tag }) => tag === 'one')).toHaveLength(1);
   });
 
@@ -92,8 +99,8 @@ describe.each(SESSIONS)('a stateless client’s call at a server of %s', (revisi
     await question;
     answer();
     const work = await at.server.answered.until(() => true, 'the answer at the server');
-    advance(work, 1);
-    await client.tape.until(({ message }) => message.method === 'notifications/progress', 'progress of the round');
+    advance(work, 2);
+    await client.tape.until(({ message }) => message.params?.['progress'] === 2, 'progress of the round');
     await asked.cancel();
     const ended = await at.server.ended.until(({ id }) => id === work.id, 'that the server hears of it');
     expect(ended.how).toBe('notification');
@@ -122,7 +129,7 @@ describe.each(SESSIONS)('a session client of %s that is asked in the middle of i
       await question;
       answer();
       const work = await at.server.answered.until(() => true, 'the answer at the server');
-      for (const progress of [1, 2]) advance(work, progress);
+      advance(work, 2);
       work.finish('done');
       expect(textOf(await asked.answer)).toBe('done');
       expect(progressOf(client)).toEqual([
@@ -216,7 +223,7 @@ describe.each<[Revision]>([[LATEST], [STATELESS]])('a question in the middle of 
       [sampling, 'sample', 'sampling'],
     ] as const) {
       thinking.answer();
-      expect(JSON.parse(textOf(await thinking.asked.answer))).toEqual(answerTo(METHODS[tool], tag));
+      expect(JSON.parse(textOf(await thinking.asked.answer))).toEqual(answerTo(METHODS[tool], tag, LATEST));
     }
   });
 });
@@ -236,7 +243,7 @@ describe('a question of a child that has calls of two clients', () => {
       });
     expect([questions(session), questions(stateless)]).toEqual([[], []]);
     parked.answer();
-    expect(JSON.parse(textOf(await parked.asked.answer))).toEqual(answerTo(METHODS.elicit, 'parked'));
+    expect(JSON.parse(textOf(await parked.asked.answer))).toEqual(answerTo(METHODS.elicit, 'parked', LATEST));
   });
 
   it('is asked of a stateless client when its call is the only one, and others call meanwhile', async () => {
@@ -246,6 +253,36 @@ describe('a question of a child that has calls of two clients', () => {
     await parked.question;
     expect(textOf(await callTool(session, 'echo', 'meanwhile').answer)).toBe('meanwhile');
     parked.answer();
-    expect(JSON.parse(textOf(await parked.asked.answer))).toEqual(answerTo(METHODS.elicit, 'parked'));
+    expect(JSON.parse(textOf(await parked.asked.answer))).toEqual(answerTo(METHODS.elicit, 'parked', LATEST));
   });
+
+  it.each([STATELESS, LATEST] as const)(
+    'is asked of a client of %s that gave another call of its own up',
+    async (revision) => {
+      await using at = await gather(LATEST, [revision], STDIO);
+      const [client] = at.clients;
+      const given = callTool(client, 'hold', 'given up');
+      const { id } = await workOf(at.server, 'given up');
+      await given.cancel();
+      await at.server.ended.until((ended) => ended.id === id, 'that the server hears of it');
+      const next = think(client, 'sample', 'next');
+      next.answer();
+      expect(JSON.parse(textOf(await next.asked.answer))).toEqual(answerTo(METHODS.sample, 'next', revision));
+    },
+  );
+
+  it.each([STATELESS, LATEST] as const)(
+    'is not asked of a client of %s after a stranger gave a call up',
+    async (revision) => {
+      await using at = await gather(LATEST, [revision, '2025-06-18'], STDIO);
+      const [client, stranger] = at.clients;
+      const given = callTool(stranger, 'hold', 'given up');
+      const { id } = await workOf(at.server, 'given up');
+      await given.cancel();
+      await at.server.ended.until((ended) => ended.id === id, 'that the server hears of it');
+      const next = think(client, 'sample', 'next');
+      next.answer();
+      expect((await next.asked.answer).result?.['isError']).toBe(true);
+    },
+  );
 });

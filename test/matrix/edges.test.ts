@@ -34,7 +34,7 @@ describe.each(REVISIONS)('batches to a server of %s', (revision) => {
       { id: 103, method: 'tools/list', params: {} },
       toolCall(104, 'sample'),
     ];
-    const { status } = await client.batch(messages, (method) => answerTo(method, 'batch'));
+    const { status } = await client.batch(messages, (method) => answerTo(method, 'batch', BATCHES));
     expect(status).toBe(200);
     const incoming = client.tape.incoming().filter(({ via }) => via === BATCH);
     const came = incoming.flatMap(({ message }) => (Array.isArray(message) ? (message as Message[]) : [message]));
@@ -43,7 +43,7 @@ describe.each(REVISIONS)('batches to a server of %s', (revision) => {
     expect(textOf(answers.get(101) ?? {})).toBe('echo 101');
     expect(textOf(answers.get(102) ?? {})).toBe('done');
     expect(answers.get(103)?.result?.['tools']).toHaveLength(8);
-    expect(JSON.parse(textOf(answers.get(104) ?? {}))).toEqual(answerTo(METHODS.sample, 'batch'));
+    expect(JSON.parse(textOf(answers.get(104) ?? {}))).toEqual(answerTo(METHODS.sample, 'batch', BATCHES));
     const progress = came.filter(({ method }) => method === 'notifications/progress').map(({ params }) => params);
     expect(progress).toEqual([1, 2, 3].map((each) => ({ progressToken: 'token', progress: each, total: 3 })));
     expect(at.server.tape.incoming().some(({ message }) => Array.isArray(message))).toBe(false);

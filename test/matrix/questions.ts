@@ -1,5 +1,5 @@
 /** What a server asks in the middle of a call, in the shape of its revision, and what a client answers. */
-import { knowsModes } from './revisions.ts';
+import { knowsModesAndLists } from './revisions.ts';
 import type { Revision } from './revisions.ts';
 import type { Json } from './wire.ts';
 
@@ -21,20 +21,26 @@ export function isQuestionTool(name: string): name is QuestionTool {
 export function questionParams(tool: QuestionTool, revision: Revision, tag: string): Json | undefined {
   if (tool === 'where') return undefined;
   if (tool !== 'elicit') {
-    return { messages: [{ role: 'user', content: { type: 'text', text: tag } }], maxTokens: 10 };
+    return { messages: [{ role: 'user', content: contentOf(tag, revision) }], maxTokens: 10 };
   }
   const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
-  return { ...(knowsModes(revision) && { mode: 'form' }), message: tag, requestedSchema };
+  return { ...(knowsModesAndLists(revision) && { mode: 'form' }), message: tag, requestedSchema };
 }
 
-export function answerTo(method: string, tag: string): Json {
+function contentOf(text: string, revision: Revision): Json | Json[] {
+  const block = { type: 'text', text };
+  return knowsModesAndLists(revision) ? [block] : block;
+}
+
+/** In the shape of the client's revision. */
+export function answerTo(method: string, tag: string, revision: Revision): Json {
   if (method === METHODS.elicit) return { action: 'accept', content: { name: `Ada ${tag}` } };
   if (method === METHODS.where) return { roots: [{ uri: `file:///${encodeURIComponent(tag)}`, name: tag }] };
-  return { role: 'assistant', content: { type: 'text', text: `sampled ${tag}` }, model: 'm', stopReason: 'endTurn' };
+  return { role: 'assistant', content: contentOf(`sampled ${tag}`, revision), model: 'm', stopReason: 'endTurn' };
 }
 
 /** What a client of a revision declares. */
 export function clientCapabilities(revision: Revision): Json {
-  const elicitation = revision < '2025-06-18' ? {} : { elicitation: knowsModes(revision) ? { form: {} } : {} };
+  const elicitation = revision < '2025-06-18' ? {} : { elicitation: knowsModesAndLists(revision) ? { form: {} } : {} };
   return { sampling: {}, roots: {}, ...elicitation };
 }

@@ -28,9 +28,14 @@ export function knowsElicitation(revision: Revision): boolean {
   return revision >= '2025-06-18';
 }
 
-/** From here on an elicitation may say its mode. */
-export function knowsModes(revision: Revision): boolean {
+/** From here on an elicitation may say its mode, and content of sampling may be a list. */
+export function knowsModesAndLists(revision: Revision): boolean {
   return revision >= '2025-11-25';
+}
+
+/** What two sides have in common: the older one's words. */
+export function olderOf(one: Revision, other: Revision): Revision {
+  return one < other ? one : other;
 }
 
 /** The revision header of HTTP came with 2025-06-18. */

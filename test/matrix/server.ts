@@ -45,7 +45,7 @@ interface Listening {
 
 export const WATCHED = 'matrix://watched';
 export const UNWATCHED = 'matrix://unwatched';
-export const LEVELS = ['debug', 'info', 'error'];
+const LEVELS = ['debug', 'info', 'error'];
 const LOG_LEVEL = 'io.modelcontextprotocol/logLevel';
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 
@@ -251,6 +251,8 @@ export class RevisionServer {
   /** Answers with what it was answered, as JSON text. */
   async #ask(tool: QuestionTool, work: Work): Promise<void> {
     const params = questionParams(tool, this.revision, work.tag);
+    // In each round anew, where there are rounds.
+    if (tool === 'ponder') advance(work, 1);
     const question = { method: METHODS[tool], ...(params !== undefined && { params }) };
     if (!isStateless(this.revision)) {
       const id = `ask-${++this.#ids}`;

@@ -74,7 +74,7 @@ export class SessionClient implements MatrixClient {
     return { id, from, answer, cancel };
   }
 
-  async setLevel(level: string): Promise<void> {
+  async setLevel(level: string | undefined): Promise<void> {
     const { error } = await this.request('logging/setLevel', { level }).answer;
     if (error !== undefined) throw new Error(error.message);
   }

@@ -68,7 +68,7 @@ export class StatelessClient implements MatrixClient {
     return { id, from, answer, cancel };
   }
 
-  async setLevel(level: string): Promise<void> {
+  async setLevel(level: string | undefined): Promise<void> {
     this.#level = level;
   }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { overHttp } from './carrier.ts';
 import type { MatrixClient } from './client.ts';
 import { CELLS } from './features.ts';
-import { gather } from './gather.ts';
+import { createScope, gather } from './gather.ts';
 import type { Way } from './gather.ts';
 import { leaksToClient, leaksToServer, seenByClient, seenByServer } from './observed.ts';
 import { openClient } from './open-client.ts';
@@ -42,10 +42,10 @@ export async function throughGateway(pair: Pair, way: Way): Promise<Reach> {
 
 /** The client speaks to the server itself: shows that a failing cell is the gateway's. */
 export async function direct(revision: Revision): Promise<Reach> {
-  const stack = new AsyncDisposableStack();
-  const { server, target } = stack.use(await serveHttp(revision));
-  const client = stack.use(await openClient(overHttp(String(target['url'])), revision));
-  const dispose = (): Promise<void> => stack.disposeAsync();
+  const scope = createScope();
+  const { server, target } = scope.use(await serveHttp(revision));
+  const client = scope.use(await openClient(overHttp(String(target['url'])), revision));
+  const dispose = async (): Promise<void> => await scope[Symbol.asyncDispose]();
   return { client, server, isDirect: true, mayProbe: false, [Symbol.asyncDispose]: dispose };
 }
 

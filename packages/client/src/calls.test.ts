@@ -4,7 +4,7 @@ import { UpstreamError, type Cause } from './leg.ts';
 import { callOf } from './testing/calls.ts';
 
 const causeOf = (owner?: string): Cause => ({
-  ...(owner !== undefined && { owner }),
+  ...(owner !== undefined && { owner: () => owner }),
   notify: () => undefined,
   ask: () => Promise.resolve({ result: {} }),
 });

@@ -111,7 +111,7 @@ export class Calls {
     if (!this.#open.has(call)) return false;
     const { cause } = call;
     if (cause !== undefined) {
-      this.#abandoned.set(call.id, { untilMs: this.#options.now() + ABANDONED_MS, owner: cause.owner });
+      this.#abandoned.set(call.id, { untilMs: this.#options.now() + ABANDONED_MS, owner: cause.owner?.() });
     }
     this.fail(call, error);
     return true;
@@ -129,7 +129,7 @@ export class Calls {
   onlyCause(): (Call & { readonly cause: Cause }) | undefined {
     if (this.#inFlight !== 1) return undefined;
     const call = this.#open.values().find(hasCause);
-    return call === undefined || this.#hasAbandonedOfOthers(call.cause.owner) ? undefined : call;
+    return call === undefined || this.#hasAbandonedOfOthers(call.cause.owner?.()) ? undefined : call;
   }
 
   /** Whoever gave a call up may be asked what it wanted; a stranger may not. */

@@ -28,7 +28,7 @@ export interface Cause {
    * Who may be asked what an earlier request of the same owner, given up since, may have caused: one conversation with one
    * client. Absent: nobody, as long as such a request may still run.
    */
-  readonly owner?: string | undefined;
+  owner?(): string;
   /** Progress and log messages of this request. `params` is the notification's, with the upstream's token in it. */
   notify(message: JsonRpcNotification): void;
   /** A request of the server (sampling, elicitation, roots), session era only. Rejects never: an error is an answer. */

@@ -102,7 +102,7 @@ export class Doors {
   /** How many are open, by door. */
   open(): Readonly<Record<'http' | 'ws' | 'sse' | 'stdio', number>> {
     const { sse, ws } = this.connections.counts();
-    return { http: this.#listener.sockets - ws, ws, sse, stdio: this.#stdio === undefined ? 0 : 1 };
+    return { http: this.#listener.sockets - ws - sse, ws, sse, stdio: this.#stdio === undefined ? 0 : 1 };
   }
 
   /** Rejects with the system's error. */
@@ -176,7 +176,9 @@ export class Doors {
   #place(path: string, query: string): Place | undefined {
     if (path === SSE_PATH || path === MESSAGES_PATH) {
       const sse = this.#sse;
-      return sse && { name: SSE_PATH, endpoint: path === SSE_PATH ? sse.stream : sse.messages };
+      if (path === MESSAGES_PATH) return sse && { name: SSE_PATH, endpoint: sse.messages };
+      const name = this.#options.place(path, query);
+      return sse && name !== undefined ? { name, endpoint: sse.stream } : undefined;
     }
     const name = this.#options.place(path, query);
     if (name !== undefined) return { name, endpoint: this.#endpoint, webSocket: this.#webSocket };

@@ -8,9 +8,6 @@ import type { RoomOptions, Rooms } from './rooms.ts';
 type Metrics = RoomOptions['metrics'];
 type Config = RoomOptions['config'];
 
-/** Doors that have an endpoint of their own. */
-const TRANSPORTS: Readonly<Record<string, string>> = { stdio: 'stdio', '/sse': 'sse' };
-
 const STATES = ['idle', 'starting', 'up', 'failed', 'closed'] as const;
 
 /** `doors` tells how many clients are connected. */
@@ -36,8 +33,8 @@ export function addMetricSources(
       })),
   );
   metrics.source('sallyport_sessions', () =>
-    [...rooms.sessions].map(({ endpoint, revision }) => ({
-      labels: { transport: TRANSPORTS[endpoint] ?? 'http', revision },
+    [...rooms.sessions].map(({ transport, revision }) => ({
+      labels: { transport, revision },
       value: 1,
     })),
   );

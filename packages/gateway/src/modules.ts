@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
 import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
 import { createAdmit, Drain } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
@@ -67,7 +68,9 @@ class Assembly implements Rooms {
       info: options.info,
     });
     this.#tasks = new TaskRoom(this.#taskOptions());
+    const home = options.env['HOME'] ?? options.env['USERPROFILE'];
     this.#projects = new Projects({
+      isNoProject: (folder) => dirname(folder) === folder || folder === home,
       askRoots: async (exchange) => {
         const reply = await ask(exchange, 'roots/list', undefined, ROOTS_TIMEOUT_MS);
         return 'result' in reply ? reply.result : undefined;

@@ -83,6 +83,7 @@ export type ClientReply = { readonly result: JsonObject } | { readonly error: Js
 /** A session of the session era, as the one who serves sees it. */
 export interface Session {
   readonly id: string;
+  readonly transport: 'http' | 'stdio' | 'ws' | 'sse';
   readonly endpoint: string;
   readonly principal: Principal;
   readonly revision: Revision;

@@ -70,6 +70,7 @@ export interface Resumption {
 }
 
 export class HttpSession implements Session {
+  readonly transport = 'http' as const;
   readonly id: string;
   readonly endpoint: string;
   readonly principal: Principal;

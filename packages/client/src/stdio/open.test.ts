@@ -304,12 +304,12 @@ describe('what a server says meanwhile', () => {
 
   it('may be asked of the same owner whose last call was given up', async () => {
     const { leg } = await misbehaving('session');
-    const mine = { ...cause(), owner: 'me' };
-    const never = leg.request(toolCall(leg, 'never', {}, { cause: { ...cause(), owner: 'me' } }));
+    const mine = { ...cause(), owner: () => 'me' };
+    const never = leg.request(toolCall(leg, 'never', {}, { cause: { ...cause(), owner: () => 'me' } }));
     never.cancel();
     await expect(never.answer).rejects.toMatchObject({ reason: 'cancelled' });
     expect(textOf(await call(leg, 'ask', {}, { cause: mine }))).toBe('{"action":"accept"}');
-    expect(textOf(await call(leg, 'ask', {}, { cause: { ...cause(), owner: 'other' } }))).toMatch(/Refused/);
+    expect(textOf(await call(leg, 'ask', {}, { cause: { ...cause(), owner: () => 'other' } }))).toMatch(/Refused/);
   });
 
   it('does not break the connection when its receiver fails', async () => {

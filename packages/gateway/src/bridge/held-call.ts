@@ -25,6 +25,7 @@ import {
 } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { withEars } from './ears.ts';
 import {
   inputRequest,
   isAnswer,
@@ -143,7 +144,7 @@ export class HeldCall {
 
   #send(): void {
     const { leg, outgoing } = this.#round;
-    const pending = leg.request({ ...outgoing, cause: this.#cause });
+    const pending = leg.request({ ...outgoing, cause: withEars(outgoing.cause, this.#ears) });
     this.#sent = { leg, pending };
     pending.answer.then(
       (answer) => this.#answered(answer),
@@ -178,7 +179,7 @@ export class HeldCall {
     return this.#round.call.exchange.message.method;
   }
 
-  readonly #cause: Cause = {
+  readonly #ears: Pick<Cause, 'notify' | 'ask' | 'deferred'> = {
     notify: (message) => this.#notify(message),
     deferred: () => {
       if (this.#isPresent) this.#round.outgoing.cause?.deferred?.();

@@ -6,7 +6,6 @@
 
 import {
   UpstreamError,
-  type Cause,
   type Leg,
   type Outgoing,
   type ServerRequestAnswer,
@@ -29,6 +28,7 @@ import {
 } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { withEars } from './ears.ts';
 import { MAX_QUESTIONS, MAX_ROUNDS, sessionQuestion } from './input.ts';
 import type { BridgeOptions, Changes, Compose } from './options.ts';
 import { resultText, withoutEra } from './result-text.ts';
@@ -104,13 +104,13 @@ function increasingProgress(): (outgoing: Outgoing) => Outgoing {
   };
   return ({ cause, ...outgoing }) => {
     if (cause === undefined) return outgoing;
-    const heard: Cause = {
+    const heard = withEars(cause, {
       ask: (message) => cause.ask(message),
       deferred: () => cause.deferred?.(),
       notify: (message) => {
         if (isNews(message)) cause.notify(message);
       },
-    };
+    });
     return { ...outgoing, cause: heard };
   };
 }

@@ -191,7 +191,8 @@ describe('the welcome', () => {
     expect(shown).toContain('  key      sp_local_CANARY');
     for (const client of ['claude mcp add', 'codex mcp add', 'gemini mcp add', 'code --add-mcp', 'mcp.json'])
       expect(shown).toContain(client);
-    expect(shown).toContain(String.raw`--config '/it'\''s/c.yaml'`);
+    expect(shown).toContain(String.raw`sallyport --config '/it'\''s/c.yaml' serve --stdio`);
+    expect(shown).toContain(String.raw`sallyport add --config '/it'\''s/c.yaml' NAME`);
     expect(welcome({ ...facts, key: undefined })).not.toMatch(/Authorization|SALLYPORT_KEY/);
   });
 

@@ -28,10 +28,9 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** For the proof: the gateway is on this machine and computes one hash. */
 const CHALLENGE_MS = 10_000;
 
-/** The gateway that a verb should use, proven to be ours; undefined when there is none. The newest, when several would do. */
+/** The gateway that a verb should use, proven to be ours; undefined when there is none. Throws when that leaves a choice. */
 export async function findRunning(context: CliContext, globals: GlobalOptions): Promise<DaemonRecord | undefined> {
-  const named = namedConfig(context, globals);
-  const record = await firstProven(context, ({ configPath }) => named === undefined || configPath === named);
+  const record = await findDaemon(context, globals);
   // Without `reload: off` the gateway looks at the file itself, and `status` tells what came of it.
   if (record?.reload === 'off' && (await hasChanged(context, record))) {
     note(

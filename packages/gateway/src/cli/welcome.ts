@@ -66,7 +66,11 @@ function nextLines(configPath: string | undefined, reload: string): string[] {
     'In another terminal: sallyport list · sallyport tools · sallyport call TOOL name=value',
     ...(configPath === undefined
       ? []
-      : [`To add a server of your own${then}:`, `  sallyport add${of} NAME -- COMMAND …`]),
+      : [
+          `Clients may also join it without a key, each starting: sallyport${of} serve --stdio`,
+          `To add a server of your own${then}:`,
+          `  sallyport add${of} NAME -- COMMAND …`,
+        ]),
     'Ctrl+C stops it.',
   ];
 }

@@ -45,12 +45,41 @@ export function changesBetween(before: Config, after: Config): Changes {
     (key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)),
   );
   const orderChanged = before.servers.map(({ name }) => name).join() !== after.servers.map(({ name }) => name).join();
-  const lines = keys.map((key) => line(key, old, now, oldShown.get(key), nowShown.get(key)));
+  const whole = wholeServers(before, after);
+  const lines = [
+    ...whole.map(({ line }) => line),
+    ...keys
+      .filter((key) => !whole.some(({ prefix }) => key.startsWith(prefix)))
+      .map((key) => lineOf(key, old, now, oldShown.get(key), nowShown.get(key))),
+  ];
   return {
     lines: lines.length === 0 && orderChanged ? ['mcpServers: in another order'] : lines,
-    needRestart: keys.filter((key) => AT_START.some((start) => key === start || key.startsWith(`${start}.`))),
+    needRestart: keys
+      .map(withoutIndex)
+      .filter((key) => AT_START.some((start) => key === start || key.startsWith(`${start}.`))),
     opening: opening(before, after),
   };
+}
+
+/** Servers that came or went, a line each: their defaults are no news. */
+function wholeServers(before: Config, after: Config): { readonly prefix: string; readonly line: string }[] {
+  const told = (
+    servers: Config['servers'],
+    others: Config['servers'],
+    how: string,
+  ): { prefix: string; line: string }[] =>
+    servers
+      .filter(({ name }) => !others.some((other) => other.name === name))
+      .map(({ name, target }) => {
+        const place = target.kind === 'stdio' ? target.command : new URL(target.url).origin;
+        return { prefix: `mcpServers.${name}.`, line: `mcpServers.${name}: ${how} (${place})` };
+      });
+  return [...told(before.servers, after.servers, 'removed'), ...told(after.servers, before.servers, 'added')];
+}
+
+/** Of an entry of a list: the list. */
+function withoutIndex(key: string): string {
+  return key.replace(/\.\d+$/, '');
 }
 
 /** What lets more in: who may come, from where, and how far children are caged. */
@@ -68,7 +97,7 @@ function opening(before: Config, after: Config): string[] {
   ];
 }
 
-function line(key: string, old: Leaves, now: Leaves, oldShown: unknown, nowShown: unknown): string {
+function lineOf(key: string, old: Leaves, now: Leaves, oldShown: unknown, nowShown: unknown): string {
   if (!old.has(key)) return `${key}: added ${text(nowShown)}`;
   if (!now.has(key)) return `${key}: removed`;
   // Two secrets look alike when they are masked.

@@ -102,7 +102,7 @@ async function readTrusted(
   if (origin === 'directory' && confirmTrust !== undefined && !(await confirmTrust(path, hash))) {
     throw new ConfigError(
       `${path} was found in the current directory and is not trusted: it says which commands to start.\n` +
-        `Read it, then run \`sallyport trust\`, or name it with --config ${path}`,
+        `Read it, then run \`sallyport trust\` (and \`sallyport reload\`, if a gateway is running), or start with --config ${path}`,
     );
   }
   return { path, text: decode(path, bytes), hash, readableByOthers };

@@ -55,6 +55,7 @@ function exchange({ params, method = 'tools/call', ...more }: Fake = {}): Exchan
 function session(id: string, subject = 'ann', endpoint = '/mcp'): Session {
   return {
     id,
+    transport: 'http',
     endpoint,
     principal: { issuer: 'local', subject, roles: [] },
     revision: '2025-11-25',
@@ -73,6 +74,7 @@ interface Passed {
 function setUp(isolation: Isolation, roots: (exchange: Exchange) => JsonObject | undefined = () => undefined) {
   const asked: Exchange[] = [];
   const projects = new Projects({
+    isNoProject: (path) => path === folder,
     askRoots: (from) => {
       asked.push(from);
       return Promise.resolve(roots(from));
@@ -145,6 +147,17 @@ describe('isolation', () => {
     expect(await at('alias')).toEqual(await at('one'));
     expect(await at('two')).not.toEqual(await at('one'));
     expect((await at('one', { principal: bob }))?.key).not.toBe((await at('one'))?.key);
+  });
+
+  it('is what the client says rather than where it was started, and never where anything is started', async () => {
+    const { run } = setUp('project', () => rootsAt('two'));
+    const local = { folder: join(folder, 'one') };
+    expect((await run(exchange({ local, session: session('1') }))).instance?.root).toBe(join(folder, 'two'));
+    const silent = setUp('project');
+    expect((await silent.run(exchange({ local, session: session('1') }))).instance?.root).toBe(join(folder, 'one'));
+    await expect(silent.run(exchange({ local: { folder }, session: session('1') }))).rejects.toThrow('names none');
+    const { answer } = await silent.run(exchange({ local: { folder }, era: 'stateless' }));
+    expect(answer).toMatchObject({ result: { resultType: 'input_required' } });
   });
 
   it.each([

@@ -21,6 +21,8 @@ export type Found =
   | { readonly kind: 'none'; readonly why: string };
 
 export interface ProjectOptions {
+  /** True for a folder in which programs are started that work on nothing in particular: the root, a home. */
+  readonly isNoProject: (folder: string) => boolean;
   /** Asks a session's client for its roots; undefined when it does not say. */
   readonly askRoots: (exchange: Exchange) => Promise<JsonObject | undefined>;
   /** Seals what the client brings back, for this caller and endpoint. */
@@ -54,12 +56,16 @@ export class Projects {
   async find(exchange: Exchange): Promise<Found> {
     const { local } = exchange;
     if (local === undefined) return { kind: 'none', why: NOT_LOCAL };
-    if (local.folder !== undefined) return await found(local.folder, exchange);
-    if (exchange.client.capabilities['roots'] === undefined) return { kind: 'none', why: NO_PROJECT };
-    if (exchange.era === 'session') return await this.#askSession(exchange);
-    return WITH_INPUT.has(exchange.message.method)
-      ? await this.#askStateless(exchange)
-      : { kind: 'none', why: NO_PROJECT };
+    const canSay = exchange.client.capabilities['roots'] !== undefined;
+    if (canSay && exchange.era === 'session') {
+      // What it says itself is better than where it happened to be started.
+      const said = await this.#askSession(exchange);
+      if (said.kind === 'project' || local.folder === undefined) return said;
+    }
+    if (local.folder !== undefined && !this.#options.isNoProject(local.folder))
+      return await found(local.folder, exchange);
+    const canBeAsked = canSay && exchange.era === 'stateless' && WITH_INPUT.has(exchange.message.method);
+    return canBeAsked ? await this.#askStateless(exchange) : { kind: 'none', why: NO_PROJECT };
   }
 
   /** The client says that its roots are other ones now. */

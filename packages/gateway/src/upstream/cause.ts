@@ -64,9 +64,7 @@ export interface CauseOptions {
 export function causeOf(call: Call, revision: Revision, options: CauseOptions): Cause {
   const { exchange } = call;
   return {
-    get owner() {
-      return exchange.session?.id ?? `${principalKey(exchange.principal)} ${exchange.endpoint}`;
-    },
+    owner: () => exchange.session?.id ?? `${principalKey(exchange.principal)} ${exchange.endpoint}`,
     notify: (message) => {
       if (message.method === TASK_STATUS) return options.taskStatus((call.target as Target).server, message);
       const shown = forClient(call, message);

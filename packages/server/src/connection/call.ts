@@ -31,6 +31,7 @@ export interface CallHost {
 
 export class ConnectionSession implements Session {
   readonly id: string;
+  readonly transport: Session['transport'];
   readonly endpoint: string;
   readonly principal: Principal;
   readonly revision: SessionRevision;
@@ -40,6 +41,7 @@ export class ConnectionSession implements Session {
 
   constructor(id: string, host: CallHost, revision: SessionRevision, client: ClientFacts) {
     this.id = id;
+    this.transport = host.peer.transport;
     this.endpoint = host.peer.endpoint;
     this.principal = host.peer.principal;
     this.revision = revision;

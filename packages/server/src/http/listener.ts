@@ -120,7 +120,7 @@ interface Visit {
   /** What came behind the head of a request that becomes a WebSocket. */
   readonly head: Buffer | undefined;
   /** The one before on the same socket, when this one came before that was answered. */
-  readonly earlier: Visit | undefined;
+  earlier: Visit | undefined;
   principal: Principal | undefined;
 }
 
@@ -232,8 +232,7 @@ class Door {
     const { socket } = request;
     // A socket over the cap has had its answer. That it ends before it is read is the system's habit, not its promise.
     if (!socket.writable) return void socket.destroy();
-    const last = this.#sockets.get(socket);
-    const earlier = last?.response.writableFinished === false ? last : undefined;
+    const earlier = unanswered(this.#sockets.get(socket));
     const visit: Visit = { request, response, head, earlier, principal: undefined };
     this.#sockets.set(socket, visit);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;
@@ -317,6 +316,14 @@ class Door {
     if (this.#options.isMcpPath(targetOf(request)?.path ?? '')) refuse(response, { error, headers });
     else refusePlain(response, error, headers);
   }
+}
+
+/** A visit that is not answered yet, without those before it that are: or a busy socket would keep all of its visits. */
+function unanswered(visit: Visit | undefined): Visit | undefined {
+  for (let each = visit; each !== undefined; each = each.earlier) {
+    while (each.earlier?.response.writableFinished === true) each.earlier = each.earlier.earlier;
+  }
+  return visit?.response.writableFinished === false ? visit : visit?.earlier;
 }
 
 const NO_PATH = 'The request target must be a path.';
