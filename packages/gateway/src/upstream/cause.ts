@@ -13,6 +13,7 @@ import {
   wireError,
   type JsonObject,
   type JsonRpcNotification,
+  type JsonRpcRequest,
   type JsonValue,
   type LogLevel,
   type Revision,
@@ -62,24 +63,50 @@ export interface CauseOptions {
 
 /** `revision` is what the server speaks. */
 export function causeOf(call: Call, revision: Revision, options: CauseOptions): Cause {
-  const { exchange } = call;
-  return {
-    owner: () => exchange.session?.id ?? `${principalKey(exchange.principal)} ${exchange.endpoint}`,
-    notify: (message) => {
-      if (message.method === TASK_STATUS) return options.taskStatus((call.target as Target).server, message);
-      const shown = forClient(call, message);
-      if (shown !== undefined) exchange.notify(withParams(shown, options.shown(call, shown.params)));
-    },
-    deferred: () => exchange.hold(),
-    logId: () => logIdOf(call),
-    ask: async ({ method, params }) => {
-      const own = unasked(call, method, params);
-      if (own !== undefined) return own;
-      const question = options.questionIn(exchange.revision, method, options.shown(call, params));
-      const reply = await ask(exchange, method, question, options.humanMs());
-      return 'error' in reply ? reply : { result: options.answerIn(revision, method, reply.result) };
-    },
-  };
+  return new CallCause(call, revision, options);
+}
+
+/** A class, so that a call costs one object and not a function for each thing that may happen to it. */
+class CallCause implements Cause {
+  readonly #call: Call;
+  readonly #revision: Revision;
+  readonly #options: CauseOptions;
+
+  constructor(call: Call, revision: Revision, options: CauseOptions) {
+    this.#call = call;
+    this.#revision = revision;
+    this.#options = options;
+  }
+
+  owner(): string {
+    const { endpoint, principal, session } = this.#call.exchange;
+    return session?.id ?? `${principalKey(principal)} ${endpoint}`;
+  }
+
+  logId(): string {
+    return logIdOf(this.#call);
+  }
+
+  deferred(): void {
+    this.#call.exchange.hold();
+  }
+
+  notify(message: JsonRpcNotification): void {
+    const call = this.#call;
+    if (message.method === TASK_STATUS) return this.#options.taskStatus((call.target as Target).server, message);
+    const shown = forClient(call, message);
+    if (shown !== undefined) call.exchange.notify(withParams(shown, this.#options.shown(call, shown.params)));
+  }
+
+  async ask({ method, params }: JsonRpcRequest): Promise<ServerRequestAnswer> {
+    const call = this.#call;
+    const { answerIn, humanMs, questionIn, shown } = this.#options;
+    const own = unasked(call, method, params);
+    if (own !== undefined) return own;
+    const question = questionIn(call.exchange.revision, method, shown(call, params));
+    const reply = await ask(call.exchange, method, question, humanMs());
+    return 'error' in reply ? reply : { result: answerIn(this.#revision, method, reply.result) };
+  }
 }
 
 function withParams(message: JsonRpcNotification, params: JsonObject | undefined): JsonRpcNotification {
