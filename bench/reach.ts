@@ -70,6 +70,13 @@ export const GOALS: readonly Goal[] = [
     value: (all) => against(part(all, 'http'), US, 'sdk1', SMALL_16, 'requestsPerSecond'),
   },
   {
+    what: 'CPU per call on a WebSocket, 100 B × 16, against HTTP',
+    sense: 'at most',
+    now: 1,
+    unit: '×',
+    value: (all) => against(part(all, 'http'), `${US}-ws`, US, SMALL_16, 'cpuUs'),
+  },
+  {
     what: 'CPU per call, 1 MiB × 16, against splice',
     sense: 'at most',
     now: 1.8,

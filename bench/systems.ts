@@ -99,10 +99,14 @@ function gatewayConfig(site: Site): object {
   };
 }
 
-function sallyport(upstream: System['upstream']): System {
+function sallyport(
+  upstream: System['upstream'],
+  transport: 'streamable-http' | 'web-socket' = 'streamable-http',
+): System {
+  const isWebSocket = transport === 'web-socket';
   return {
-    name: 'sallyport',
-    about: 'Sallyport *bare*: routing and a key',
+    name: isWebSocket ? 'sallyport-ws' : 'sallyport',
+    about: isWebSocket ? 'the same, its clients on WebSockets' : 'Sallyport *bare*: routing and a key',
     upstream,
     eras: BOTH,
     needs: join(BENCH, '../packages/gateway/dist/cli.js'),
@@ -111,7 +115,7 @@ function sallyport(upstream: System['upstream']): System {
       return {
         command: [NODE, GATEWAY, 'serve', '--config', site.write('sallyport.json', gatewayConfig(site))],
         env: { HOME: site.folder, SALLYPORT_HOME: state },
-        target: { url: urlOf(site), transport: 'streamable-http' },
+        target: { url: urlOf(site), transport },
         headers: () => ({ authorization: `Bearer ${readFileSync(join(state, 'local.key'), 'utf8').trim()}` }),
       };
     },
@@ -172,6 +176,7 @@ export function allSystems(peers: string): System[] {
     sdk('sdk2', 'http', BOTH, 'SDK v2 server in front of SDK v2 client'),
     mcpHub('http', peers),
     sallyport('http'),
+    sallyport('http', 'web-socket'),
     {
       name: 'direct',
       about: "the generator speaks to the child's stdio",

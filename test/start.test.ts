@@ -1,4 +1,4 @@
-/** What a start loads. A parser or a writer that the configuration does not ask for is time that every start would pay. */
+/** What a start loads. A parser or a transport that the configuration does not ask for is time that every start would pay. */
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { run } from './support/process.ts';
 
 const bin = fileURLToPath(new URL('../packages/gateway/bin/sallyport.js', import.meta.url));
 const TIMEOUT_MS = 20_000;
-const OPTIONAL = ['jsonc-parser', 'pino', 'smol-toml', 'yaml'];
+const OPTIONAL = ['jsonc-parser', 'smol-toml', 'ws', 'yaml'];
 
 interface ScriptCoverage {
   readonly result: readonly { readonly url: string }[];
@@ -32,17 +32,11 @@ async function loadedFor(name: string, text: string): Promise<string[]> {
   return OPTIONAL.filter((each) => urls.some((url) => url.includes(`/node_modules/${each}/`)));
 }
 
-describe('a start loads of the parsers and writers', () => {
+describe('a start loads of the parsers and transports', () => {
   it.each([
     ['the reader of JSON alone', 'a.json', '{"mcpServers":{}}', ['jsonc-parser']],
     ['the reader of YAML alone', 'a.yaml', 'mcpServers: {}\n', ['yaml']],
     ['the reader of TOML alone', 'a.toml', '[mcpServers]\n', ['smol-toml']],
-    [
-      'the writer of JSON for a log that is JSON',
-      'a.json',
-      '{"mcpServers":{},"telemetry":{"log":{"format":"json"}}}',
-      ['jsonc-parser', 'pino'],
-    ],
   ])('%s', async (_what, name, text, expected) => {
     expect(await loadedFor(name, text)).toEqual(expected);
   });

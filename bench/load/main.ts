@@ -8,10 +8,11 @@ import { cpuMs } from '../processes.ts';
 import { quantile } from '../statistics.ts';
 import { listTools, shownName, type Connection } from './connection.ts';
 import { ECHO_BYTES, Generator } from './generator.ts';
-import { HttpConnection } from './http-connection.ts';
+import { HttpConnection, type HttpTarget } from './http-connection.ts';
 import type { LoadOrder, LoadReport } from './report.ts';
 import { SseConnection } from './sse-connection.ts';
 import { StdioConnection } from './stdio-connection.ts';
+import { WebSocketConnection } from './web-socket-connection.ts';
 
 const TIMEOUT_MS = 20_000;
 /** For the last calls, when no further ones are sent. */
@@ -25,6 +26,11 @@ async function sleep(ms: number): Promise<void> {
   });
 }
 
+function connectionBy(transport: LoadOrder['transport'], target: HttpTarget): Connection {
+  if (transport === 'web-socket') return new WebSocketConnection(target);
+  return transport === 'http+sse' ? new SseConnection(target) : new HttpConnection(target);
+}
+
 async function openAll(order: LoadOrder): Promise<Connection[]> {
   if (order.url === undefined) {
     const only = new StdioConnection(order.command ?? [], order.era, TIMEOUT_MS);
@@ -35,9 +41,7 @@ async function openAll(order: LoadOrder): Promise<Connection[]> {
   const opened: Connection[] = [];
   while (opened.length < order.connections) {
     const count = Math.min(OPENED_AT_ONCE, order.connections - opened.length);
-    const some = Array.from({ length: count }, () =>
-      order.transport === 'http+sse' ? new SseConnection(target) : new HttpConnection(target),
-    );
+    const some = Array.from({ length: count }, () => connectionBy(order.transport, target));
     await Promise.all(some.map((each) => each.open()));
     opened.push(...some);
   }

@@ -6,7 +6,7 @@ export interface LoadOrder {
   /** Where the server under test listens; undefined: `command` is started and spoken to over stdio. */
   readonly url?: string;
   readonly command?: readonly string[];
-  readonly transport: 'streamable-http' | 'http+sse' | 'stdio';
+  readonly transport: 'streamable-http' | 'http+sse' | 'web-socket' | 'stdio';
   readonly headers: Readonly<Record<string, string>>;
   readonly era: Era;
   readonly connections: number;

@@ -26,7 +26,6 @@ import { addMetricSources } from './metric-sources.ts';
 import type { Rooms } from './rooms.ts';
 import { learnSecrets, provision, type GatewayOptions, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
-import { settleWhenQuiet } from './settle.ts';
 import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
 
 export type { GatewayOptions } from './provision.ts';
@@ -91,7 +90,6 @@ class RunningGateway implements Gateway {
   #port = 0;
   #refresh: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
-  #unsettle: (() => void) | undefined;
   #draining = false;
 
   constructor(parts: Parts) {
@@ -137,7 +135,6 @@ class RunningGateway implements Gateway {
     if (keys !== undefined) this.#refresh = setInterval(() => void this.#refreshKeys(keys), KEY_REFRESH_MS).unref();
     this.#startEager(options.config);
     await this.#reloader?.start();
-    this.#settle();
     return { port, url: this.#url };
   }
 
@@ -145,7 +142,6 @@ class RunningGateway implements Gateway {
     const door = this.#doors.serveStdio(input, output, LOCAL, folder);
     this.#startEager(this.#parts.options.config);
     void this.#reloader?.start();
-    this.#settle();
     return door;
   }
 
@@ -178,10 +174,6 @@ class RunningGateway implements Gateway {
     }
   }
 
-  #settle(): void {
-    this.#unsettle ??= settleWhenQuiet(() => this.rooms.callsBegun);
-  }
-
   /** Nothing of what can fail is left when the rooms take it over. */
   async #apply(config: Config): Promise<void> {
     learnSecrets(this.#parts.options, config);
@@ -194,7 +186,6 @@ class RunningGateway implements Gateway {
     const { options, keys, reaper, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
-    this.#unsettle?.();
     this.#processSource.close();
     const { drainMs } = options.config.limits;
     const reloaded = this.#reloader?.close();

@@ -86,10 +86,6 @@ class Assembly implements Rooms {
     return this.#sessions;
   }
 
-  get callsBegun(): number {
-    return this.#admission.begun;
-  }
-
   get parkedCalls(): number {
     return this.#bridge.parked;
   }

@@ -40,8 +40,6 @@ export interface Rooms {
   readonly sessions: Iterable<Session>;
   /** Calls that wait for their clients between two rounds. */
   readonly parkedCalls: number;
-  /** How many calls have begun so far. */
-  readonly callsBegun: number;
   /** The configuration in force. */
   readonly config: Config;
   /**

@@ -3,7 +3,7 @@
  * over the limit cuts the connection, since nothing can be skipped.
  */
 
-import { WebSocket, type RawData } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import type { Channel, ChannelHooks, Opening } from '../duplex/channel.ts';
 import { UpstreamError } from '../leg.ts';
@@ -71,7 +71,7 @@ class SocketChannel implements Channel {
   }
 
   send(text: string): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(oneLine(text));
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(oneLine(text));
   }
 
   /** Frames stay in order. */

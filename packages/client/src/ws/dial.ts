@@ -6,7 +6,7 @@
 import { isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { WebSocket, type ClientOptions } from 'ws';
+import type { ClientOptions, WebSocket } from 'ws';
 import type { SetTimer } from '../clock.ts';
 import { statusError } from '../http-status.ts';
 import { UpstreamError } from '../leg.ts';
@@ -54,12 +54,14 @@ export async function dial(options: DialOptions): Promise<WebSocket> {
     throw new UpstreamError('protocol', `${whereOf(options.url)} is no ws: or wss: URL. Correct the configuration.`);
   }
   const answered: Answered = { subprotocol: undefined };
+  // Most gateways have no such server: they do not load it.
+  const { WebSocket: Socket } = await import('ws');
   try {
-    return await dialAs([SUBPROTOCOL], options, answered);
+    return await dialAs(Socket, [SUBPROTOCOL], options, answered);
   } catch (error) {
     // One that upgrades but does not agree to the subprotocol may know none.
     if (answered.subprotocol !== 'none') throw error;
-    return dialAs([], options, { subprotocol: undefined });
+    return dialAs(Socket, [], options, { subprotocol: undefined });
   }
 }
 
@@ -68,11 +70,16 @@ interface Answered {
   subprotocol: 'none' | 'some' | undefined;
 }
 
-function dialAs(protocols: string[], options: DialOptions, answered: Answered): Promise<WebSocket> {
+function dialAs(
+  Socket: typeof WebSocket,
+  protocols: string[],
+  options: DialOptions,
+  answered: Answered,
+): Promise<WebSocket> {
   const { url, timeoutMs, setTimer, signal } = options;
   const where = whereOf(url);
   return new Promise((resolve, reject) => {
-    const socket = create(protocols, options);
+    const socket = create(Socket, protocols, options);
     const giveUp = (error: UpstreamError): void => {
       reject(error);
       socket.terminate();
@@ -107,11 +114,11 @@ function dialAs(protocols: string[], options: DialOptions, answered: Answered): 
 }
 
 /** Throws `UpstreamError`: what is configured may be no text for a header. */
-function create(protocols: string[], options: DialOptions): WebSocket {
+function create(Socket: typeof WebSocket, protocols: string[], options: DialOptions): WebSocket {
   const address = new URL(options.url);
   address.hash = '';
   try {
-    return new WebSocket(address, protocols, clientOptions(options));
+    return new Socket(address, protocols, clientOptions(options));
   } catch (error) {
     throw socketError(error as Error, whereOf(options.url));
   }

@@ -11,24 +11,17 @@ import { Refused } from '../errors.ts';
 export class Drain {
   #draining = false;
   #underWay = 0;
-  #begun = 0;
   readonly #idle: PromiseWithResolvers<void> = Promise.withResolvers();
 
   readonly step: Step = async (call, next) => {
     if (this.#draining) throw new Refused('shutting_down');
     this.#underWay++;
-    this.#begun++;
     try {
       return await next(call);
     } finally {
       if (--this.#underWay === 0 && this.#draining) this.#idle.resolve();
     }
   };
-
-  /** How many calls have begun so far. */
-  get begun(): number {
-    return this.#begun;
-  }
 
   /** Refuses calls from now on; resolves when none is under way. */
   begin(): Promise<void> {

@@ -113,7 +113,7 @@ async function startForOnce(
     env: context.env,
     version: context.version,
     redactor,
-    log: await createLog({
+    log: createLog({
       redactor,
       level: globals.logLevel as LogLevel,
       format: 'pretty',

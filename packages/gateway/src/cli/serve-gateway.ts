@@ -20,11 +20,11 @@ export interface Serving {
   readonly redactor: Redactor;
 }
 
-export async function openLog(
+export function openLog(
   { config, globals, context, redactor }: Serving,
   format: LogOptions['format'],
   stream: LogOptions['stream'],
-): Promise<Log> {
+): Log {
   const wanted = globals.logLevel ?? context.env['LOG_LEVEL'] ?? config.telemetry.log.level;
   return createLog({
     redactor,

@@ -21,7 +21,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
   // Whoever started this in the background, also the system itself, has it write to a log of the state.
   const logPath = logBehind(STDERR, logPaths(state, file?.path));
   const stream = logPath === undefined ? process.stderr : boundedLog(process.stderr, STDERR, logPath, LOG_MAX_BYTES);
-  const log = await openLog(serving, config.telemetry.log.format, stream);
+  const log = openLog(serving, config.telemetry.log.format, stream);
   const gateway = await gatewayFor(serving, log);
   const stop = untilSignal();
   const forgetHangup = onHangup({ reload: () => gateway.reload(), onGone: () => stop.ask(), log });

@@ -23,7 +23,7 @@ export async function serveStdio(serving: Serving): Promise<void> {
   const { config } = serving;
   const { format } = config.telemetry.log;
   // A client shows what a stdio server writes to stderr; lines for people are what it expects.
-  const log = await openLog(serving, format === 'auto' ? 'pretty' : format, process.stderr);
+  const log = openLog(serving, format === 'auto' ? 'pretty' : format, process.stderr);
   const stop = untilSignal();
   try {
     const joined = await join(serving, log);

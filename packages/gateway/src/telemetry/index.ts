@@ -3,7 +3,6 @@
  * says is chosen by the caller, and arguments, results, and values of headers and environment are not among it.
  */
 
-import type { Logger } from 'pino';
 import { createRedactor, type Redactor } from './redact.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -32,11 +31,10 @@ const RESERVED: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
 /** Before every line but the first of a text, so that none of them looks like a record. */
 const CONTINUED = '\n  | ';
 
-/** The library that writes JSON is loaded only for a log that is JSON. */
-export async function createLog(options: LogOptions): Promise<Log> {
+export function createLog(options: LogOptions): Log {
   const { redactor = createRedactor() } = options;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && options.stream.isTTY === true);
-  const write = pretty ? prettyWriter(options) : await jsonWriter(options);
+  const write = pretty ? prettyWriter(options) : jsonWriter(options);
   const least = ORDER.indexOf(options.level);
   const isOn = (level: RecordLevel): boolean => ORDER.indexOf(level) >= least;
   const log: Log = (level, text, detail = {}) => {
@@ -53,18 +51,12 @@ function ownMembersKept(detail: Record<string, unknown>): Record<string, unknown
 
 type Writer = (level: RecordLevel, text: string, detail: Record<string, unknown>) => void;
 
-async function jsonWriter({ level, stream }: LogOptions): Promise<Writer> {
-  const { pino } = await import('pino');
-  const logger: Logger = pino(
-    {
-      level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    stream,
-  );
-  return (at, text, detail) => logger[at](detail, text);
+/** By hand: what is written went through the redactor and is plain and small; a logging library costs 20 ms of every start. */
+function jsonWriter({ stream }: LogOptions): Writer {
+  return (level, text, detail) => {
+    const record = { level, time: new Date().toISOString(), ...detail, msg: text };
+    stream.write(`${JSON.stringify(record)}\n`);
+  };
 }
 
 const MARKS: Readonly<Record<RecordLevel, string>> = { debug: '·', info: ' ', warn: '!', error: '✖' };

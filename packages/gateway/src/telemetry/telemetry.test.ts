@@ -5,7 +5,7 @@ import { createRedactor, type Redactor } from './redact.ts';
 
 async function logging(options: Partial<LogOptions>): Promise<{ readonly log: Log; readonly lines: () => string[] }> {
   const stream = new PassThrough();
-  const log = await createLog({ level: 'info', format: 'json', color: false, stream, ...options });
+  const log = createLog({ level: 'info', format: 'json', color: false, stream, ...options });
   return {
     log,
     lines: () =>
@@ -36,7 +36,7 @@ describe('the log', () => {
 
   it('is readable on a terminal and JSON elsewhere', async () => {
     const terminal = Object.assign(new PassThrough(), { isTTY: true });
-    const readable = await createLog({ level: 'info', format: 'auto', color: true, stream: terminal });
+    const readable = createLog({ level: 'info', format: 'auto', color: true, stream: terminal });
     readable('warn', 'careful', { server: 'a', n: 1 });
     expect(String(terminal.read())).toBe('\u001b[33m! careful  server=a n=1\u001b[0m\n');
     const { log, lines } = await logging({ format: 'auto' });
