@@ -1,6 +1,6 @@
 /** One WebSocket, one message a text frame, any number of calls under way. */
 
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { ask, envelope, FAILED, GREETING, type Connection, type Reply } from './connection.ts';
 import type { HttpTarget } from './http-connection.ts';
 

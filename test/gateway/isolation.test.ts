@@ -104,7 +104,7 @@ describe('isolation', () => {
     await using started = await startGateway({ mcpServers: { up: { ...raw, era: 'session' } } });
     const session = await openSession(started.url, { sampling: {} });
     const other = await openSession(started.url, { sampling: {} });
-    const held = session.call('tools/call', { name: 'up__hold', arguments: { name: 'x' } });
+    const held = session.call('tools/call', { name: 'up__hold', arguments: { name: 'x' } }).catch(() => undefined);
     await expect
       .poll(async () => textOf(await session.call('tools/call', { name: 'up__held', arguments: {} })))
       .toBe('1');
@@ -120,7 +120,7 @@ describe('isolation', () => {
     expect(started.gateway.rooms.upstreams.notes('up')).toHaveLength(1);
     await session.call('tools/call', { name: 'up__release', arguments: {} }).catch(() => undefined);
     await started.gateway.close();
-    await held.catch(() => undefined);
+    await held;
   });
 });
 

@@ -302,7 +302,8 @@ describe('beside the SDK', () => {
         expect({ outcome, ours, theirs }).toMatchObject({ outcome: expect.any(String) as string });
         met.set(outcome!, (met.get(outcome!) ?? 0) + 1);
       }),
-      { numRuns: 10_000 },
+      // The same requests in every run: which differences they meet is counted.
+      { numRuns: 10_000, seed: 7 },
     );
     expect([...met.keys()].toSorted()).toEqual([...Object.keys(differences), 'same'].toSorted());
     expect(met.get('same')).toBeGreaterThan(5_000);
