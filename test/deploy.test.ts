@@ -316,8 +316,8 @@ describe('the gateway as it is deployed', () => {
 
   it.each([
     ['the environment of the service', UNPRIVILEGED, { HOME: '/var/cache/sallyport', NODE_ENV: 'production' }],
-    // A user that the system knows, as that of a service is.
-    ['no HOME at all', 65_534, {}],
+    // The system does not even know the user.
+    ['no HOME at all', UNPRIVILEGED, {}],
   ])('starts with %s, and the state told by systemd', { timeout: TIMEOUT_MS }, async (_what, uid, more) => {
     const [state, port] = [await ownFolder('state', uid), await freePort()];
     const config = join(folder, 'sallyport.yaml');

@@ -183,11 +183,11 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
-    const { options, keys, reaper, store, rooms } = this.#parts;
+    const { keys, reaper, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
     this.#processSource.close();
-    const { drainMs } = options.config.limits;
+    const { drainMs } = rooms.config.limits;
     const reloaded = this.#reloader?.close();
     const idle = rooms.drain();
     const drained = this.#doors.drain(drainMs);

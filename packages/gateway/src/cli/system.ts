@@ -17,7 +17,7 @@ export function realSystem(): CliSystem {
     stdin: process.stdin,
     env,
     cwd: process.cwd(),
-    home: homedir(),
+    home: homeFolder(),
     version: packageVersion(),
     nodeVersion: process.versions.node,
     isTerminal: process.stdin.isTTY && process.stderr.isTTY,
@@ -37,6 +37,15 @@ export function realSystem(): CliSystem {
     files: realFiles(env),
     processes: realProcesses(),
   };
+}
+
+/** A user that the system does not know has none: a path that is nowhere finds nothing there. */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/nonexistent';
+  }
 }
 
 /** A terminal that does not tell its width has the width that all have had. */

@@ -34,6 +34,7 @@ const AT_START: readonly string[] = [
   'limits.sessions',
   'limits.connections',
   'limits.failedAuthentications',
+  'limits.requestState',
 ];
 
 type Leaves = ReadonlyMap<string, unknown>;

@@ -167,6 +167,7 @@ describe('reload', () => {
     ['a port', { listen: { port: 1 } }, 'listen.port'],
     ['a store', { store: 'memory' }, 'store'],
     ['a limit of the listener', { limits: { body: 1 } }, 'limits.body'],
+    ['a limit of what is held', { limits: { requestState: '1m' } }, 'limits.requestState'],
   ])('needs a restart for %s', async (_what, more, key) => {
     const { path, applied, result } = await running(text(one));
     await writeFile(path, text(two, more));
