@@ -253,7 +253,7 @@ describe('what a child writes to the log', () => {
     const { SECRET } = process.env;
     console.error('secret ' + SECRET, encodeURIComponent(SECRET), Buffer.from('u:' + SECRET).toString('base64'));
     console.error(JSON.stringify({ text: JSON.stringify({ password: 'canary-by-name' }) }));
-    console.error('GET https://u:canary-in-url@example.com/?token=canary-in-query Authorization: Bearer canary-bearer');
+    console.error('GET https://u:' + 'canary-in-url@example.com/?token=canary-in-query Authorization: Bearer canary-bearer');
     console.error('one\\r\\u001b[2K\\u2028{"level":"fatal"} ' + 'x'.repeat(1e6));
     console.error('that was all');
     process.stdin.resume();`;

@@ -129,12 +129,11 @@ class RunningGateway implements Gateway {
   }
 
   async listen(): Promise<Listening> {
-    const { port } = await this.#doors.listen();
+    const [{ port }] = await Promise.all([this.#doors.listen(), this.#reloader?.start()]);
     this.#port = port;
     const { keys, options } = this.#parts;
     if (keys !== undefined) this.#refresh = setInterval(() => void this.#refreshKeys(keys), KEY_REFRESH_MS).unref();
     this.#startEager(options.config);
-    await this.#reloader?.start();
     return { port, url: this.#url };
   }
 

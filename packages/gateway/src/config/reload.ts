@@ -113,8 +113,8 @@ export class Reloader {
   }
 
   async #changed(): Promise<void> {
-    await this.reload();
-    if (!this.#closed && this.#config.reload !== 'off') await this.#watch.refresh();
+    do await this.reload();
+    while (!this.#closed && (await this.#watch.refresh()));
   }
 
   async #reload(request: ReloadRequest): Promise<ReloadResult> {

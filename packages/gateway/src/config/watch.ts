@@ -17,8 +17,11 @@ export interface WatchOptions {
 }
 
 export interface Watch {
-  /** Looks at the links anew: where they lead may have changed. */
-  refresh(): Promise<void>;
+  /**
+   * Looks at the links anew: where they lead may have changed. True when something is watched now that was not: what happened
+   * there before is unseen.
+   */
+  refresh(): Promise<boolean>;
   close(): void;
 }
 
@@ -39,7 +42,6 @@ export function watchFile({ path, quietMs, onChange, onError }: WatchOptions): W
     watched.delete(directory);
   };
   const add = (directory: string): void => {
-    if (watched.has(directory)) return;
     try {
       // Which name is told differs by system and by what was done: any change is worth a look.
       const watcher = watchDirectory(directory, { persistent: false }, happened);
@@ -55,9 +57,11 @@ export function watchFile({ path, quietMs, onChange, onError }: WatchOptions): W
   return {
     refresh: async () => {
       const wanted = await directoriesOf(path);
-      if (isClosed) return;
+      if (isClosed) return false;
       for (const directory of watched.keys()) if (!wanted.has(directory)) drop(directory);
-      for (const directory of wanted) add(directory);
+      const added = [...wanted].filter((directory) => !watched.has(directory));
+      for (const directory of added) add(directory);
+      return added.some((directory) => watched.has(directory));
     },
     close: () => {
       isClosed = true;

@@ -5,7 +5,7 @@ import { secretSpans } from './secret-spans.ts';
 
 const KEY = `sp_0123456789abcdef_${'Ab3-_'.repeat(8)}xyz`;
 const JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl-_';
-const SECRET = 'correct-horse-battery/staple+42';
+const CONFIGURED = 'correct-horse-battery/staple+42';
 
 function redact(text: string, secrets: readonly string[] = []): string {
   const redactor = createRedactor();
@@ -57,16 +57,16 @@ describe('what has the shape of a secret is masked in a text', () => {
 
 describe('configured secrets', () => {
   it('are masked in every form in which they travel', () => {
-    const bytes = Buffer.from(SECRET);
+    const bytes = Buffer.from(CONFIGURED);
     const forms = [
-      SECRET,
-      encodeURIComponent(SECRET),
+      CONFIGURED,
+      encodeURIComponent(CONFIGURED),
       bytes.toString('hex'),
-      Buffer.from(`user:${SECRET}`).toString('base64'),
-      Buffer.from(`ab${SECRET}!`).toString('base64url'),
+      Buffer.from(`user:${CONFIGURED}`).toString('base64'),
+      Buffer.from(`ab${CONFIGURED}!`).toString('base64url'),
     ];
     for (const form of forms) {
-      const shown = redact(`before ${form} behind`, [SECRET]);
+      const shown = redact(`before ${form} behind`, [CONFIGURED]);
       expect(shown).toContain(MASK);
       expect(shown.length).toBeLessThan(40);
     }
