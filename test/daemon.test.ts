@@ -151,7 +151,8 @@ describe('start and stop', () => {
     const { url, pid, log, started } = await startDaemon();
     expect([started, log, isAlive(pid)]).toEqual([true, join(state, 'daemon.log'), true]);
     expect((await stat(log)).mode & 0o777).toBe(0o600);
-    expect(await readFile(log, 'utf8')).toContain(`Sallyport is ready at ${url}`);
+    // It answers its start before it says so in the log.
+    await expect.poll(() => readFile(log, 'utf8'), { timeout: TIMEOUT_MS }).toContain(`Sallyport is ready at ${url}`);
     expect(await startDaemon()).toMatchObject({ started: false, pid });
     const called = await sallyport(['call', 'telling__pid']);
     expect(called).toMatchObject({ code: 0, stderr: '' });

@@ -96,3 +96,13 @@ export async function listTools(connection: Connection, era: Era, id: number, ti
 export function shownName(names: readonly string[], tool: string): string | undefined {
   return names.find((name) => name === tool) ?? names.find((name) => new RegExp(`[^a-z]${tool}$`).test(name));
 }
+
+/** Of either end of a message as much as can hold its id. */
+const EDGE = 512;
+
+/** The id that a message answers, wherever its writer put it. */
+export function answeredId(message: Buffer): number {
+  const { length } = message;
+  const edges = message.toString('latin1', 0, EDGE) + message.toString('latin1', Math.max(0, length - EDGE));
+  return Number(/"id":(\d+)[,}]/.exec(edges)?.[1]);
+}

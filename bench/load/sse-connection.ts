@@ -4,12 +4,12 @@
  */
 
 import type { Socket } from 'node:net';
-import { ask, FAILED, GREETING, type Connection, type Reply } from './connection.ts';
+import { answeredId, ask, FAILED, GREETING, type Connection, type Reply } from './connection.ts';
 import { connectSocket, HttpConnection, type HttpTarget } from './http-connection.ts';
 import { ResponseReader } from './response-reader.ts';
 
 const EVENT_END = /\r?\n\r?\n$/;
-const EDGE = 512;
+const LARGE_BYTES = 4096;
 
 export class SseConnection implements Connection {
   readonly #target: HttpTarget;
@@ -91,7 +91,7 @@ export class SseConnection implements Connection {
     const events = Buffer.concat(this.#parts);
     this.#parts = [];
     // A large event comes alone: only the small ones are worth to be told apart.
-    if (events.length > 8 * EDGE) this.#message(events);
+    if (events.length > LARGE_BYTES) this.#message(events);
     else for (const event of events.toString().split(/\r?\n\r?\n/)) this.#event(event);
   }
 
@@ -103,8 +103,7 @@ export class SseConnection implements Connection {
   }
 
   #message(event: Buffer): void {
-    const edges = event.toString('latin1', 0, EDGE) + event.toString('latin1', Math.max(0, event.length - EDGE));
-    const id = Number(/"id":(\d+)[,}]/.exec(edges)?.[1]);
+    const id = answeredId(event);
     const done = this.#waiting.get(id);
     this.#waiting.delete(id);
     done?.({ status: 200, parts: [event], bytes: event.length, isStream: true });

@@ -2,10 +2,9 @@
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { ask, envelope, FAILED, GREETING, type Connection, type Era, type Reply } from './connection.ts';
+import { answeredId, ask, envelope, FAILED, GREETING, type Connection, type Era, type Reply } from './connection.ts';
 
 const LINE_FEED = 10;
-const EDGE = 512;
 
 export class StdioConnection implements Connection {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
@@ -59,8 +58,7 @@ export class StdioConnection implements Connection {
   }
 
   #line(line: Buffer): void {
-    const edges = line.toString('latin1', 0, EDGE) + line.toString('latin1', Math.max(0, line.length - EDGE));
-    const id = Number(/"id":(\d+)[,}]/.exec(edges)?.[1]);
+    const id = answeredId(line);
     const done = this.#waiting.get(id);
     this.#waiting.delete(id);
     done?.({ status: 200, parts: [line], bytes: line.length, isStream: false });

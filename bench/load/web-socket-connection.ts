@@ -1,10 +1,8 @@
 /** One WebSocket, one message a text frame, any number of calls under way. */
 
 import { WebSocket } from 'ws';
-import { ask, envelope, FAILED, GREETING, type Connection, type Reply } from './connection.ts';
+import { answeredId, ask, envelope, FAILED, GREETING, type Connection, type Reply } from './connection.ts';
 import type { HttpTarget } from './http-connection.ts';
-
-const EDGE = 512;
 
 export class WebSocketConnection implements Connection {
   readonly #target: HttpTarget;
@@ -46,8 +44,7 @@ export class WebSocketConnection implements Connection {
   }
 
   #take(data: Buffer): void {
-    const edges = data.toString('latin1', 0, EDGE) + data.toString('latin1', Math.max(0, data.length - EDGE));
-    const id = Number(/"id":(\d+)[,}]/.exec(edges)?.[1]);
+    const id = answeredId(data);
     const done = this.#waiting.get(id);
     this.#waiting.delete(id);
     done?.({ status: 200, parts: [data], bytes: data.length, isStream: false });

@@ -4,8 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSdk2 } from '../support/clients.ts';
-import type { Handlers } from '../support/clients.ts';
+import { answering, openSdk2 } from '../support/clients.ts';
 import { start } from '../support/process.ts';
 import type { Running } from '../support/process.ts';
 import { startGateway } from './gateway.ts';
@@ -40,20 +39,7 @@ afterAll(async () => {
 
 describe.each(WAYS)('a stateless client of the SDK on a session server over %s', (way) => {
   const asked: string[] = [];
-  const handlers: Handlers = {
-    elicitation: ({ message }) => {
-      asked.push(message);
-      return { action: 'accept', content: { name: 'Ada', color: 'blue', username: 'ada', email: 'a@b' } };
-    },
-    sampling: () => {
-      asked.push('sampling');
-      return { model: 'm', role: 'assistant', content: { type: 'text', text: 'sampled' } };
-    },
-    roots: () => {
-      asked.push('roots');
-      return { roots: [{ uri: 'file:///root' }] };
-    },
-  };
+  const handlers = answering(asked);
 
   it.each([
     ['test_elicitation', { message: 'who?' }, ['who?'], 'username'],

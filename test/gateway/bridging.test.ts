@@ -1,7 +1,7 @@
 /** Clients of one era on servers that speak only the other (docs/PROTOCOL.md, "Between eras"). */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSdk1, openSdk2 } from '../support/clients.ts';
+import { answering, openSdk1, openSdk2 } from '../support/clients.ts';
 import { start } from '../support/process.ts';
 import type { Running } from '../support/process.ts';
 import { startGateway } from './gateway.ts';
@@ -52,20 +52,7 @@ describe.each(WAYS)('a session client on a stateless server over %s', (way) => {
   it('is asked what the server needs, over several rounds', async () => {
     const asked: string[] = [];
     await using opened = await openSdk1(gateway(way, 'stateless').url, {
-      handlers: {
-        elicitation: ({ message }) => {
-          asked.push(message);
-          return { action: 'accept', content: { name: 'Ada', color: 'blue', username: 'ada', email: 'a@b' } };
-        },
-        sampling: () => {
-          asked.push('sampling');
-          return { model: 'm', role: 'assistant', content: { type: 'text', text: 'sampled' } };
-        },
-        roots: () => {
-          asked.push('roots');
-          return { roots: [{ uri: 'file:///root' }] };
-        },
-      },
+      handlers: answering(asked),
     });
     const { client } = opened;
     expect(JSON.stringify(await client.callTool({ name: 'test_sampling', arguments: { prompt: 'x' } }))).toContain(

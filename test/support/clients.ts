@@ -42,6 +42,24 @@ export interface Handlers {
   readonly roots?: () => ListRootsResult | Promise<ListRootsResult>;
 }
 
+/** Answers whatever is asked, and notes what: the message of an elicitation, or the kind of question. */
+export function answering(asked: string[]): Handlers {
+  return {
+    elicitation: ({ message }) => {
+      asked.push(message);
+      return { action: 'accept', content: { name: 'Ada', color: 'blue', username: 'ada', email: 'a@b' } };
+    },
+    sampling: () => {
+      asked.push('sampling');
+      return { model: 'm', role: 'assistant', content: { type: 'text', text: 'sampled' } };
+    },
+    roots: () => {
+      asked.push('roots');
+      return { roots: [{ uri: 'file:///root' }] };
+    },
+  };
+}
+
 export interface OpenOptions {
   /** Sent with every HTTP request; ignored over stdio. */
   readonly headers?: Record<string, string>;

@@ -28,6 +28,9 @@ export interface Target {
   readonly argumentRules?: ArgumentRules;
 }
 
+/** How a server's clients are kept apart. */
+export type Isolation = 'shared' | 'principal' | 'project' | 'session';
+
 /** One of several children or upstream sessions of a server that its clients do not share. */
 export interface Instance {
   /** Names its owner: no two owners have the same. */

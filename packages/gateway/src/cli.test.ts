@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { run, splitVerb } from './cli.ts';
 import type { CliSystem } from './cli/context.ts';
 import { verbs } from './cli/verbs.ts';
+import { NO_PROCESSES } from './cli/testing/fakes.ts';
 
 type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string; readonly asked: number };
 type Setting = {
@@ -53,17 +54,7 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',
     },
-    processes: {
-      self: ['node', 'sallyport'],
-      platform: 'linux',
-      uid: 1000,
-      detach: () => Promise.reject(new Error('nothing is started')),
-      isAlive: () => false,
-      terminate: () => undefined,
-      run: async () => ({ code: 127, stderr: '' }),
-      watch: () => () => undefined,
-      delay: async () => undefined,
-    },
+    processes: NO_PROCESSES,
   };
   const code = await run(argv, system);
   return { code, stdout: out.join(''), stderr: err.join(''), asked };

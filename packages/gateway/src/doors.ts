@@ -31,7 +31,7 @@ import {
   type StdioDoor,
   type UpgradeEndpoint,
 } from '@sallyport/server';
-import { MAX_JSON_MEMBERS, type ErrorKey } from '@sallyport/wire';
+import { MAX_JSON_MEMBERS, type ErrorKey, type MessageLimits } from '@sallyport/wire';
 import { SSE_PATH, type RoomOptions } from './rooms.ts';
 
 /** Where the legacy transport takes messages. */
@@ -61,6 +61,7 @@ export class Doors {
   readonly connections: ConnectionTable;
   readonly #options: DoorsOptions;
   readonly #shield: Shield;
+  readonly #messageLimits: MessageLimits;
   readonly #endpoint: McpEndpoint;
   readonly #webSocket: UpgradeEndpoint | undefined;
   readonly #sse: SseDoor | undefined;
@@ -76,6 +77,7 @@ export class Doors {
     this.#shield = createShield({ ...listen, publicUrl });
     const maxBodyBytes = limits.bodyBytes;
     const messageLimits = { depth: limits.depth, batch: limits.batch, members: MAX_JSON_MEMBERS };
+    this.#messageLimits = messageLimits;
     const localOf = (request: IncomingMessage): LocalClient | undefined => this.#localClient(request);
     this.sessions = new SessionTable(
       { ...SESSION_LIMITS, max: limits.sessions, ...config.sessions },
@@ -113,15 +115,14 @@ export class Doors {
 
   serveStdio(input: Readable, output: Writable, principal: Principal, folder: string): StdioDoor {
     const { config, served } = this.#options;
-    const { bodyBytes, depth, batch } = config.limits;
     this.#stdio = openStdioDoor({
       input,
       output,
       served,
       principal,
       folder,
-      maxLineBytes: bodyBytes,
-      messageLimits: { depth, batch, members: MAX_JSON_MEMBERS },
+      maxLineBytes: config.limits.bodyBytes,
+      messageLimits: this.#messageLimits,
     });
     return this.#stdio;
   }

@@ -26,6 +26,7 @@ import { addMetricSources } from './metric-sources.ts';
 import type { Rooms } from './rooms.ts';
 import { learnSecrets, provision, type GatewayOptions, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
+import { enabledServers } from './servers.ts';
 import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
 
 export type { GatewayOptions } from './provision.ts';
@@ -165,8 +166,8 @@ class RunningGateway implements Gateway {
   /** Servers that want to be up, and those that nothing is known of yet: so the first list need not wait for them. */
   #startEager(config: Config): void {
     void this.rooms.catalog.root.ready();
-    for (const server of config.servers) {
-      if (!server.enabled || server.start !== 'eager') continue;
+    for (const server of enabledServers(config)) {
+      if (server.start !== 'eager') continue;
       this.rooms.upstreams.leg(server.name, 'stateless').catch((error: unknown) => {
         this.#parts.options.log('warn', 'a server could not be started', { server: server.name, error: String(error) });
       });
@@ -177,7 +178,7 @@ class RunningGateway implements Gateway {
   async #apply(config: Config): Promise<void> {
     learnSecrets(this.#parts.options, config);
     this.#doors.sessions.endAt(new Set(this.rooms.replace(config)));
-    this.#parts.metrics.setServers(config.servers.filter(({ enabled }) => enabled).map(({ name }) => name));
+    this.#parts.metrics.setServers(enabledServers(config).map(({ name }) => name));
     this.#startEager(config);
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { RoomOptions, Rooms } from './rooms.ts';
+import { enabledServers } from './servers.ts';
 
 type Metrics = RoomOptions['metrics'];
 type Config = RoomOptions['config'];
@@ -16,7 +17,7 @@ export function addMetricSources(
   rooms: Rooms,
   doors: () => Readonly<Record<'http' | 'ws' | 'sse' | 'stdio', number>>,
 ): void {
-  const servers = (): Config['servers'] => rooms.config.servers.filter(({ enabled }) => enabled);
+  const servers = (): Config['servers'] => enabledServers(rooms.config);
   metrics.setServers(servers().map(({ name }) => name));
   metrics.source('sallyport_server_state', () =>
     servers().flatMap(({ name }) => {

@@ -6,6 +6,7 @@
 import { childEnvironment } from '@sallyport/host';
 import type { JsonObject } from '@sallyport/wire';
 import type { RoomOptions, Rooms } from './rooms.ts';
+import { enabledServers } from './servers.ts';
 
 type Config = RoomOptions['config'];
 type ServerConfig = Config['servers'][number];
@@ -94,9 +95,7 @@ export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewaySta
     servers: config.servers.map((server) => serverStatus(server, rooms, env)),
     hidden: [...rooms.catalog.root.catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
     catalogVersion: rooms.catalog.root.lists.version,
-    notes: config.servers
-      .filter(({ enabled }) => enabled)
-      .flatMap(({ name }) => rooms.upstreams.notes(name).map((note) => `${name}: ${note}`)),
+    notes: enabledServers(config).flatMap(({ name }) => rooms.upstreams.notes(name).map((note) => `${name}: ${note}`)),
   };
 }
 

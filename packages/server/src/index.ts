@@ -55,4 +55,5 @@ export { checkBodyHeaders, readBody, type Body } from './http/body.ts';
 export { refusePlain } from './http/refuse.ts';
 export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';
+export { LineReader, type LineReaderOptions } from './stdio/lines.ts';
 export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/door.ts';

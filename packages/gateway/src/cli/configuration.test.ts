@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadToRun } from './configuration.ts';
 import type { CliContext } from './context.ts';
+import { NO_PROCESSES } from './testing/fakes.ts';
 
 function world(answer: boolean | undefined): {
   context: CliContext;
@@ -45,17 +46,7 @@ function world(answer: boolean | undefined): {
       writeState: async (path, text) => void (files[path] = text),
       stateDirectory: async () => '/state',
     },
-    processes: {
-      self: ['node', 'sallyport'],
-      platform: 'linux',
-      uid: 1000,
-      detach: () => Promise.reject(new Error('nothing is started')),
-      isAlive: () => false,
-      terminate: () => undefined,
-      run: async () => ({ code: 127, stderr: '' }),
-      watch: () => () => undefined,
-      delay: async () => undefined,
-    },
+    processes: NO_PROCESSES,
   };
   return { context, files, err, asked };
 }

@@ -5,28 +5,9 @@ import { listText, readStatus, type ListLayout } from './list.ts';
 import { cells } from './text.ts';
 import { toolsText } from './tools.ts';
 import { welcome } from './welcome.ts';
+import { serverStatus } from './testing/fakes.ts';
 
-const server = (more: Partial<ServerStatus>): ServerStatus => ({
-  name: 'a',
-  enabled: true,
-  transport: 'stdio',
-  state: 'up',
-  eras: ['session'],
-  known: true,
-  isolation: 'shared',
-  instances: 1,
-  sandbox: 'none',
-  tools: 3,
-  prompts: 0,
-  resources: 2,
-  templates: 0,
-  retryInMs: 0,
-  restarts: 0,
-  noiseLines: 0,
-  tags: [],
-  environment: [],
-  ...more,
-});
+const server = serverStatus;
 const layout: ListLayout = { columns: undefined, color: false, detail: false, lasting: true };
 const text = (
   servers: readonly ServerStatus[],

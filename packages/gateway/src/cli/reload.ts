@@ -65,10 +65,7 @@ function refusalOf(result: ReloadResult): CliError | undefined {
 
 function takenText(result: ReloadResult): string {
   if (result.status !== 'applied') return 'Nothing has changed.';
-  const { message, diff } = result;
-  return [
-    'Reloaded: the new configuration is in force.',
-    ...(message === undefined ? [] : [plain(message)]),
-    ...diff.map((line) => `  ${oneLine(line)}`),
-  ].join('\n');
+  return ['Reloaded: the new configuration is in force.', ...result.diff.map((line) => `  ${oneLine(line)}`)].join(
+    '\n',
+  );
 }

@@ -2,28 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { ServerStatus } from '../status.ts';
 import { statusText, type StatusFacts, type SystemReport } from './status.ts';
 import { agoText } from './text.ts';
+import { serverStatus } from './testing/fakes.ts';
 
-const server = (name: string, more: Partial<ServerStatus> = {}): ServerStatus => ({
-  name,
-  enabled: true,
-  transport: 'stdio',
-  state: 'up',
-  eras: ['session'],
-  known: true,
-  isolation: 'shared',
-  instances: 1,
-  sandbox: 'none',
-  tools: 3,
-  prompts: 0,
-  resources: 2,
-  templates: 0,
-  retryInMs: 0,
-  restarts: 0,
-  noiseLines: 0,
-  tags: [],
-  environment: [],
-  ...more,
-});
+const server = (name: string, more: Partial<ServerStatus> = {}): ServerStatus => serverStatus({ name, ...more });
 
 const report: SystemReport = {
   version: '1.2.3',

@@ -40,8 +40,9 @@ const AT_START: readonly string[] = [
 type Leaves = ReadonlyMap<string, unknown>;
 
 export function changesBetween(before: Config, after: Config): Changes {
-  const [old, now] = [leaves(effectiveView(before)), leaves(effectiveView(after))];
-  const [oldShown, nowShown] = [leaves(masked(effectiveView(before))), leaves(masked(effectiveView(after)))];
+  const [oldView, newView] = [effectiveView(before), effectiveView(after)];
+  const [old, now] = [leaves(oldView), leaves(newView)];
+  const [oldShown, nowShown] = [leaves(masked(oldView)), leaves(masked(newView))];
   const keys = [...new Set([...old.keys(), ...now.keys()])].filter(
     (key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)),
   );

@@ -13,7 +13,7 @@ import { watchFile, type Watch } from './watch.ts';
 
 export type ReloadResult =
   | { readonly status: 'unchanged' }
-  | { readonly status: 'applied'; readonly diff: readonly string[]; readonly message?: string }
+  | { readonly status: 'applied'; readonly diff: readonly string[] }
   /** `message` says why and what to do. */
   | { readonly status: 'refused'; readonly message: string; readonly diff?: readonly string[] }
   | { readonly status: 'invalid'; readonly message: string; readonly problems: readonly Problem[] }
@@ -147,8 +147,10 @@ export class Reloader {
     }
     const restart = [...new Set([...opening, ...needRestart])];
     if (restart.length > 0) return { status: 'refused', message: refusal(restart, opening), diff };
-    const wanted = digest(config);
-    if (this.#config.reload === 'confirm' && confirm !== wanted) return { status: 'confirm', diff, hash: wanted };
+    if (this.#config.reload === 'confirm') {
+      const hash = digest(config);
+      if (confirm !== hash) return { status: 'confirm', diff, hash };
+    }
     await this.#options.apply(config);
     this.#config = config;
     this.#hash = loaded.hash;

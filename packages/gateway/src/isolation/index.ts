@@ -4,11 +4,9 @@
  */
 
 import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
-import type { Call, Instance, Next, Step, Target } from '../call.ts';
+import type { Call, Instance, Isolation, Next, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { Found } from './project.ts';
-
-type Isolation = 'shared' | 'principal' | 'project' | 'session';
 
 export interface IsolationOptions {
   /** How a server's clients are kept apart. */

@@ -1,6 +1,6 @@
 /** A link to a gateway inside this process: what it serves over stdio, with pipes in between. */
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import { createLines } from './lines.ts';
+import { LineReader } from '@sallyport/server';
 import type { Link, LinkEvents } from './link.ts';
 
 /** Serves one client over two streams until the input ends. */
@@ -14,7 +14,7 @@ const LF = '\n';
 export function openProcessLink(serve: ServeStreams, maxBytes: number, events: LinkEvents): Link {
   const input = new PassThrough();
   const output = new PassThrough();
-  const lines = createLines({ maxBytes, onLine: (line) => events.onMessage(line), onOversize: () => undefined });
+  const lines = new LineReader({ maxBytes, onLine: (line) => events.onMessage(line), onOversize: () => undefined });
   output.on('data', (chunk: Buffer) => lines.push(chunk));
   input.on('drain', () => events.onDrain());
   const door = serve(input, output);

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { LineReader } from '@sallyport/server';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { createLines } from './lines.ts';
 import type { Link, LinkEvents, OpenLink } from './link.ts';
 import { openRelay, type Relay } from './relay.ts';
 import { openSocketLink } from './web-socket.ts';
@@ -106,7 +106,7 @@ async function world(more: { readonly maxLineBytes?: number; readonly isPatient?
   const input = new PassThrough();
   const output = new PassThrough();
   const out = inbox<string>();
-  const reader = createLines({
+  const reader = new LineReader({
     maxBytes: 1e9,
     onLine: (line) => out.push(line.toString('utf8')),
     onOversize: () => undefined,

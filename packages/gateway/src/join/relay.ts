@@ -7,9 +7,9 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { Readable, Writable } from 'node:stream';
+import { LineReader } from '@sallyport/server';
 import { failure, wireError, type RequestId } from '@sallyport/wire';
 import { Calls } from './calls.ts';
-import { createLines, type Lines } from './lines.ts';
 import type { Link, OpenLink } from './link.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { parsed, peek, type Peeked } from './peek.ts';
@@ -62,7 +62,7 @@ class StdioRelay implements Relay {
   readonly #finish: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #memory: Memory = createMemory();
   readonly #calls: Calls;
-  readonly #lines: Lines;
+  readonly #lines: LineReader;
   readonly #stop: AbortController = new AbortController();
   /** Lines of the client that no gateway has got yet. */
   readonly #queue: Buffer[] = [];
@@ -79,7 +79,7 @@ class StdioRelay implements Relay {
     this.#options = options;
     this.done = this.#finish.promise;
     this.#calls = new Calls((message) => this.#writeBytes(message), options.delay, this.#stop.signal);
-    this.#lines = createLines({
+    this.#lines = new LineReader({
       maxBytes: options.maxLineBytes,
       onLine: (line) => this.#line(line),
       onOversize: () => {

@@ -3,7 +3,6 @@
  * client's own token, log messages at its level, and questions that the client said it can answer.
  */
 
-import { pathToFileURL } from 'node:url';
 import type { Cause, ServerRequestAnswer } from '@sallyport/client';
 import { principalKey, type ClientFacts, type Exchange } from '@sallyport/server';
 import {
@@ -19,6 +18,7 @@ import {
   type Revision,
 } from '@sallyport/wire';
 import { logIdOf, TASK_STATUS, type Call, type Target } from '../call.ts';
+import { rootsOf } from './instances.ts';
 import { progressToken } from './request-text.ts';
 
 /** True when the client declared what this request of a server needs (2025-11-25, sampling and elicitation). */
@@ -124,7 +124,7 @@ export function unasked(
 ): ServerRequestAnswer | undefined {
   const root = instance?.root;
   // It hears of no other folder, whatever else the client works on.
-  if (method === 'roots/list' && root !== undefined) return { result: { roots: [{ uri: pathToFileURL(root).href }] } };
+  if (method === 'roots/list' && root !== undefined) return rootsOf(root);
   if (clientCan(exchange.client, method, params)) return undefined;
   return {
     error: {

@@ -7,18 +7,11 @@
 import { ask, UpstreamError, createUpstream, type Leg, type Upstream, type VerdictStore } from '@sallyport/client';
 import type { Reaper } from '@sallyport/host';
 import { LOG_LEVELS, type Era, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
-import type { Instance } from '../call.ts';
-import {
-  answerUnattributed,
-  Instances,
-  isContested,
-  type InstancesStatus,
-  type Isolation,
-  type UpstreamServer,
-} from './instances.ts';
+import type { Instance, Isolation } from '../call.ts';
+import { answerUnattributed, Instances, isContested, type InstancesStatus, type UpstreamServer } from './instances.ts';
 import type { Timeouts } from './send.ts';
 
-export type { Isolation, UpstreamServer } from './instances.ts';
+export type { UpstreamServer } from './instances.ts';
 
 export interface UpstreamRoomOptions {
   readonly servers: readonly UpstreamServer[];
@@ -84,9 +77,9 @@ export class UpstreamRoom {
 
   /**
    * Makes these the servers. Those that are the same keep their children, sessions and connections; the others end when
-   * nothing is under way on them, or after `graceMs`. Gives the names of those that are new or have changed.
+   * nothing is under way on them, or after `graceMs`.
    */
-  replace(servers: readonly UpstreamServer[], graceMs: number): readonly string[] {
+  replace(servers: readonly UpstreamServer[], graceMs: number): void {
     const before = this.#servers;
     const kept = (server: UpstreamServer): Instances | undefined => {
       const old = before.get(server.name);
@@ -101,7 +94,6 @@ export class UpstreamRoom {
       const retired = old.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
       this.#retiring.add(retired);
     }
-    return servers.flatMap(({ name }) => (before.get(name) === after.get(name) ? [] : [name]));
   }
 
   ready(server: string, era: Era, instance?: Instance): Leg | undefined {

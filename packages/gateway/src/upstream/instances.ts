@@ -14,10 +14,8 @@ import type {
   UpstreamStatus,
 } from '@sallyport/client';
 import type { Era, JsonRpcRequest } from '@sallyport/wire';
-import type { Instance } from '../call.ts';
+import type { Instance, Isolation } from '../call.ts';
 import { Refused } from '../errors.ts';
-
-export type Isolation = 'shared' | 'principal' | 'project' | 'session';
 
 export interface UpstreamServer {
   readonly name: string;
@@ -165,12 +163,14 @@ function rooted(server: UpstreamServer, root: string | undefined): UpstreamServe
   return { ...server, target: { ...target, args: target.args.map(fill), cwd: fill(target.cwd) } };
 }
 
+/** The answer to `roots/list` where it is not a client that is asked. */
+export function rootsOf(root: string | undefined): ServerRequestAnswer {
+  return { result: { roots: root === undefined ? [] : [{ uri: pathToFileURL(root).href }] } };
+}
+
 /** What a server hears that asks something which no single call can have caused. */
 export function answerUnattributed(message: JsonRpcRequest, instance: Instance | undefined): ServerRequestAnswer {
-  if (message.method === 'roots/list') {
-    const root = instance?.root;
-    return { result: { roots: root === undefined ? [] : [{ uri: pathToFileURL(root).href }] } };
-  }
+  if (message.method === 'roots/list') return rootsOf(instance?.root);
   return { error: { code: -32603, message: `${message.method} cannot be attributed to one call of one client.` } };
 }
 

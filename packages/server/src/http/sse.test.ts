@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { preparedResult, type Exchange } from '../exchange.ts';
-import { call, hello, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
+import { call, handlers, hello, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
 import { JSON_HEADERS, type RawClient, type RawResponse } from '../testing/raw-client.ts';
 
 const doors: TestDoor[] = [];
@@ -56,19 +56,6 @@ function codeOf({ status, body, headers }: RawResponse): string {
   const error = JSON.parse(body) as Message;
   expect(headers['content-type']).toBe('application/json');
   return `${status} ${error.error?.data.code}`;
-}
-
-/** Answers `hang` never, `wait` when it is let. */
-function handlers(): { readonly release: () => void; readonly handle: NonNullable<DoorOptions['handle']> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return {
-    release: resolve,
-    handle: async ({ message }) => {
-      if (message.method === 'hang') return await new Promise(() => {});
-      if (message.method === 'wait') await promise;
-      return preparedResult(`{"method":${JSON.stringify(message.method)}}`);
-    },
-  };
 }
 
 describe('HTTP+SSE', () => {

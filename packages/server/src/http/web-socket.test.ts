@@ -5,7 +5,7 @@ import { WebSocket, type RawData } from 'ws';
 import { createFailureLimit } from '../auth/failures.ts';
 import { createKeyAuthenticate } from '../auth/key-authenticate.ts';
 import { preparedResult, type ClientReply, type Exchange, type Principal } from '../exchange.ts';
-import { call, hello, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
+import { call, handlers, hello, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
 
 const doors: TestDoor[] = [];
 const clients: Client[] = [];
@@ -122,19 +122,6 @@ const cancelled = (requestId: number): object => ({
   method: 'notifications/cancelled',
   params: { requestId },
 });
-
-/** Answers `hang` never, `wait` when it is let. */
-function handlers(): { readonly release: () => void; readonly handle: NonNullable<DoorOptions['handle']> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return {
-    release: resolve,
-    handle: async ({ message }) => {
-      if (message.method === 'hang') return await new Promise(() => {});
-      if (message.method === 'wait') await promise;
-      return preparedResult(`{"method":${JSON.stringify(message.method)}}`);
-    },
-  };
-}
 
 describe('a WebSocket', () => {
   it('serves both eras, each message a text, with what is known of its caller', async () => {

@@ -243,3 +243,16 @@ export function inSession(id: string, revision = '2025-11-25'): Record<string, s
 export function call(id: string | number, method = 'tools/call', params: object = { name: 'echo' }): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method, params });
 }
+
+/** Answers `hang` never, `wait` when it is let. */
+export function handlers(): { readonly release: () => void; readonly handle: NonNullable<DoorOptions['handle']> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    release: resolve,
+    handle: async ({ message }) => {
+      if (message.method === 'hang') return await new Promise(() => {});
+      if (message.method === 'wait') await promise;
+      return preparedResult(`{"method":${JSON.stringify(message.method)}}`);
+    },
+  };
+}
