@@ -39,15 +39,15 @@ const lazyArrows: Readonly<Record<string, readonly string[]>> = { sallyport: ['@
 const gatewaySource = 'packages/gateway/src/';
 
 /** Files of the gateway, beside the command line, that may import rooms. */
-const composers = ['index.ts', 'pipeline.ts', 'modules.ts', 'gateway.ts', 'provision.ts', 'rooms.ts', 'servers.ts'];
+const composers = ['index.ts', 'pipeline.ts', 'modules.ts', 'gateway.ts', 'provision.ts', 'rooms.ts', 'servers.ts', 'steps.ts', 'identity.ts', 'identity-tokens.ts', 'identity-web.ts'];
 
 /** Files of the gateway that a room may import. */
-const roomsMayImport = ['call.ts', 'errors.ts'];
+const roomsMayImport = ['call.ts', 'errors.ts', 'restated.ts', 'round.ts'];
 
 const configFiles = /(^|\/)(vitest|vite)\.config\.ts$/;
 
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path) || path.startsWith('test/');
+  return /\.test\.tsx?$|\/testing\//.test(path) || path.startsWith('test/');
 }
 
 /** `@scope/name` or `name` of a bare specifier; undefined for relative ones and Node's own modules. */

@@ -247,7 +247,6 @@ describe('exit codes', () => {
     [['call'], 2, /missing required argument/],
     [['list', 'more'], 2, /too many arguments/],
     [['tools', '--config', 'nowhere.json'], 3, /nowhere.json does not exist/],
-    [['key', 'rotate', 'x'], 3, /not available in this version/],
   ])('ends %j with %i', async (words, code, message) => {
     const outcome = await sallyport(words);
     expect(outcome).toMatchObject({ code, stdout: '' });

@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly file?: string;
   /** Where state is kept; a folder of its own, gone afterwards, without it. */
   readonly stateDirectory?: string;
+  /** The gateway's clock, in ms since 1970. */
+  readonly now?: () => number;
 }
 
 export async function temporaryFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -74,7 +76,7 @@ export async function startGateway(
     stateDirectory: options.stateDirectory ?? folder?.path,
     version: '0.0.0',
     log: (level, text, detail = {}) => log.push({ level, text, detail }),
-    now: Date.now,
+    now: options.now ?? Date.now,
     ...(options.file !== undefined && { file: { path, hash, load } }),
   });
   const { port } = await gateway.listen();
@@ -107,6 +109,7 @@ export async function ask(
     endpoint: '/mcp',
     principal: { issuer: 'local', subject, roles: [] },
     local: { folder: undefined },
+    address: undefined,
     client: { info: undefined, capabilities: {} },
     logLevel: undefined,
     session: undefined,

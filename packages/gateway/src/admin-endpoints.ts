@@ -13,8 +13,9 @@ export const STATUS_PATH = '/api/v1/servers';
 export const TOOLS_PATH = '/api/v1/tools';
 export const SYSTEM_PATH = '/api/v1/system';
 export const RELOAD_PATH = '/api/v1/reload';
+export const EXPLAIN_PATH = '/api/v1/explain';
 
-const MAX_BODY_BYTES = 4096;
+const MAX_BODY_BYTES = 64 * 1024;
 
 const INTERNAL = JSON.stringify({ error: { code: 'internal', message: ERRORS.internal.message } });
 
@@ -47,6 +48,7 @@ export function createAdminEndpoints(options: AdminEndpointOptions): ReadonlyMap
     [STATUS_PATH, reading(status)],
     [TOOLS_PATH, reading(() => rooms.catalog.root.ready().then(() => toolReport(rooms)))],
     [SYSTEM_PATH, reading(() => ({ ...system(), ...status() }))],
+    [EXPLAIN_PATH, forOwn('POST', (arrival) => withBody(arrival, (body) => rooms.explain(body)))],
     [
       RELOAD_PATH,
       forOwn('POST', (arrival) =>

@@ -5,7 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Answer, Exchange } from '@sallyport/server';
-import type { ErrorKey, ParamHeader } from '@sallyport/wire';
+import type { ErrorKey, JsonObject, ParamHeader } from '@sallyport/wire';
 
 /** `arguments` rules of one tool, in the server's own names. */
 export interface ArgumentRules {
@@ -15,6 +15,39 @@ export interface ArgumentRules {
 /** A server's news of a task (2025-11-25, tasks). */
 export const TASK_STATUS = 'notifications/tasks/status';
 
+/** What some principals may see, all of them the same: decided by the policy, before anything that a request says. */
+export interface Audience {
+  /** The same text: sees the same. */
+  readonly key: string;
+  /** `id`: canonical of tools and prompts, the URI or its template else. `annotations`: the pinned ones of a tool. */
+  maySee(
+    kind: 'tool' | 'prompt' | 'resource' | 'template',
+    server: string,
+    id: string,
+    annotations?: JsonObject,
+  ): boolean;
+  /** Whether anything of a server may be seen. */
+  mayUse(server: string): boolean;
+  mayEnter(view: string): boolean;
+}
+
+/** An endpoint as an audience sees it; without one, whole. */
+export interface Vantage {
+  readonly endpoint: string;
+  readonly audience: Audience | undefined;
+}
+
+/** What the policy says of one call. */
+export interface Decision {
+  readonly effect: 'allow' | 'deny' | 'ask';
+  /** What decided: `rules[3]`, `builtin:viewer`, `default`, `external`. */
+  readonly rule: string;
+  /** Of the rule, for the caller to read. */
+  readonly reason?: string;
+  /** OAuth scopes whose lack alone made it a refusal. */
+  readonly missingScopes?: readonly string[];
+}
+
 /** Where a request goes. */
 export interface Target {
   readonly server: string;
@@ -23,7 +56,8 @@ export interface Target {
   readonly canonicalId: string;
   /** What the server calls it; undefined where the message names nothing. */
   readonly original: string | undefined;
-  /** Tools only: arguments that travel as headers, and rules on arguments. */
+  /** Tools only: what is believed of them, arguments that travel as headers, and rules on arguments. */
+  readonly annotations?: JsonObject;
   readonly paramHeaders?: readonly ParamHeader[];
   readonly argumentRules?: ArgumentRules;
 }
@@ -46,6 +80,9 @@ export interface Call {
   exchange: Exchange;
   /** Set by `resolve`. */
   target?: Target;
+  /** Set by `authorize`: the decision, and the version of the policy that gave it. */
+  decision?: Decision;
+  policyVersion?: string;
   /** Set by `isolate`; absent: the instance that everybody shares. */
   instance?: Instance;
   /** Set by `send`: the time spent with the server, its start included. Milliseconds. */

@@ -135,7 +135,7 @@ describe('validate', () => {
   });
 
   it('prints all problems with their places, as JSON too', async () => {
-    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"policy":{}}' };
+    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"secrets":{}}' };
     const plain = await sallyport(['validate', '--config', 'c.json'], { files });
     expect(plain).toMatchObject({ code: 3, stdout: '' });
     expect(plain.stderr.split('\n').filter((line) => line.includes('c.json:'))).toHaveLength(3);
@@ -146,8 +146,8 @@ describe('validate', () => {
       file: '/work/c.json',
       line: 2,
       column: 1,
-      path: ['policy'],
-      message: '`policy` is not available in this version',
+      path: ['secrets'],
+      message: '`secrets` is not available in this version',
     });
   });
 });

@@ -3,14 +3,14 @@
  * come in is decided by what is given; what is answered, by the rooms.
  */
 
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import {
-  CONNECTIONS_PER_PRINCIPAL,
   ConnectionTable,
   createListener,
-  createShield,
+  createSeats,
   createSseDoor,
   createWebSocketDoor,
   LISTENER_LIMITS,
@@ -25,17 +25,16 @@ import {
   type Place,
   type Principal,
   type PublicRoute,
+  type Seats,
   type Served,
   type Shield,
   type SseDoor,
   type StdioDoor,
+  type TlsOptions,
   type UpgradeEndpoint,
 } from '@sallyport/server';
 import { MAX_JSON_MEMBERS, type ErrorKey, type MessageLimits } from '@sallyport/wire';
-import { SSE_PATH, type RoomOptions } from './rooms.ts';
-
-/** Where the legacy transport takes messages. */
-const MESSAGES_PATH = '/messages';
+import { MESSAGES_PATH, SSE_PATH, type RoomOptions } from './rooms.ts';
 
 /** The folder of a client on this machine, percent-encoded. */
 const PROJECT_HEADER = 'sallyport-project';
@@ -43,15 +42,14 @@ const PROJECT_HEADER = 'sallyport-project';
 export interface DoorsOptions {
   readonly config: RoomOptions['config'];
   readonly served: Served;
+  readonly shield: Shield;
   readonly authenticate: Authenticate;
-  /** The canonical name of the place at a path and query; undefined when there is none. */
-  readonly place: (path: string, query: string) => string | undefined;
-  /** What stands at a path that is no MCP path. `isLocal`: asked on this machine, straight to the listener. */
-  readonly admin: (isLocal: (request: IncomingMessage) => boolean) => ReadonlyMap<string, Endpoint>;
-  /** Paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
-  readonly routes: (
-    isLocal: (request: IncomingMessage) => boolean,
-  ) => Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
+  /** The canonical name of the place at a path and query, for somebody or anybody; undefined when there is none. */
+  readonly place: (path: string, query: string, principal: Principal | undefined) => string | undefined;
+  /** What stands at paths that are no MCP paths. */
+  readonly admin: ReadonlyMap<string, Endpoint>;
+  /** What stands at a path without any credential. */
+  readonly route: (path: string) => PublicRoute | undefined;
   readonly onRefused: (reason: ErrorKey) => void;
   readonly now: () => number;
 }
@@ -60,12 +58,11 @@ export class Doors {
   readonly sessions: SessionTable;
   readonly connections: ConnectionTable;
   readonly #options: DoorsOptions;
-  readonly #shield: Shield;
+  readonly #seats: Seats;
   readonly #messageLimits: MessageLimits;
   readonly #endpoint: McpEndpoint;
   readonly #webSocket: UpgradeEndpoint | undefined;
   readonly #sse: SseDoor | undefined;
-  readonly #admin: ReadonlyMap<string, Endpoint>;
   readonly #listener: Listener;
   #stdio: StdioDoor | undefined;
 
@@ -73,23 +70,26 @@ export class Doors {
     this.#options = options;
     const { config, now, served } = options;
     const { limits, listen } = config;
-    const publicUrl = listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl);
-    this.#shield = createShield({ ...listen, publicUrl });
+    this.#seats = createSeats(limits.streams);
+    const seats = this.#seats;
     const maxBodyBytes = limits.bodyBytes;
     const messageLimits = { depth: limits.depth, batch: limits.batch, members: MAX_JSON_MEMBERS };
     this.#messageLimits = messageLimits;
     const localOf = (request: IncomingMessage): LocalClient | undefined => this.#localClient(request);
     this.sessions = new SessionTable(
       { ...SESSION_LIMITS, max: limits.sessions, ...config.sessions },
-      { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
+      {
+        opened: (session) => served.sessionOpened(session),
+        changed: (session, before) => served.sessionChanged(session, before),
+        closed: (session) => served.sessionClosed(session),
+      },
       now,
     );
     const { sessions } = this;
     const { resumeMs } = SESSION_LIMITS;
-    this.#endpoint = new McpEndpoint({ served, sessions, maxBodyBytes, messageLimits, resumeMs, localOf });
-    const maxPerPrincipal = CONNECTIONS_PER_PRINCIPAL;
+    this.#endpoint = new McpEndpoint({ served, sessions, seats, maxBodyBytes, messageLimits, resumeMs, localOf });
     const { absoluteMs } = config.sessions;
-    this.connections = new ConnectionTable({ served, messageLimits, maxPerPrincipal, absoluteMs, now, localOf });
+    this.connections = new ConnectionTable({ served, seats, messageLimits, absoluteMs, now, localOf });
     const { connections } = this;
     this.#webSocket = listen.websocket
       ? createWebSocketDoor({ connections, maxMessageBytes: maxBodyBytes })
@@ -97,7 +97,6 @@ export class Doors {
     this.#sse = listen.sse
       ? createSseDoor({ connections, messagesPath: MESSAGES_PATH, maxBodyBytes, messageLimits })
       : undefined;
-    this.#admin = options.admin((request) => this.#isLocal(request));
     this.#listener = this.#createListener();
   }
 
@@ -127,6 +126,16 @@ export class Doors {
     return this.#stdio;
   }
 
+  /** Of one principal; what is open stays. */
+  limitStreams(streams: number): void {
+    this.#seats.maxPerPrincipal = streams;
+  }
+
+  /** Certificates, authorities and revocation lists are other ones. Throws when they cannot be used: then the old ones stay. */
+  reloadTls(): void {
+    this.#listener.reloadTls();
+  }
+
   /** Credentials may have changed: whoever would not be let in now is cut off. */
   recheck(): void {
     this.#listener.recheck();
@@ -149,15 +158,16 @@ export class Doors {
   }
 
   #createListener(): Listener {
-    const { authenticate, config, now, onRefused, routes } = this.#options;
-    const { limits, listen } = config;
+    const { authenticate, config, now, onRefused, route, shield } = this.#options;
+    const { auth, limits, listen } = config;
     return createListener({
-      shield: this.#shield,
+      shield,
       authenticate,
-      endpoint: (path, query) => this.#place(path, query),
+      endpoint: (path, query, principal) => this.#place(path, query, principal),
       isMcpPath: (path) =>
         path === listen.path || path.startsWith(`${listen.path}/`) || path === SSE_PATH || path === MESSAGES_PATH,
-      routes: routes((request) => this.#isLocal(request)),
+      route,
+      tls: listen.tls && tlsOptions(listen.tls, auth.modes),
       onRefused,
       limits: {
         ...LISTENER_LIMITS,
@@ -174,29 +184,43 @@ export class Doors {
     });
   }
 
-  #place(path: string, query: string): Place | undefined {
+  #place(path: string, query: string, principal: Principal | undefined): Place | undefined {
     if (path === SSE_PATH || path === MESSAGES_PATH) {
       const sse = this.#sse;
       if (path === MESSAGES_PATH) return sse && { name: SSE_PATH, endpoint: sse.messages };
-      const name = this.#options.place(path, query);
+      const name = this.#options.place(path, query, principal);
       return sse && name !== undefined ? { name, endpoint: sse.stream } : undefined;
     }
-    const name = this.#options.place(path, query);
+    const name = this.#options.place(path, query, principal);
     if (name !== undefined) return { name, endpoint: this.#endpoint, webSocket: this.#webSocket };
-    const admin = this.#admin.get(path);
+    const admin = this.#options.admin.get(path);
     return admin && { name: path, endpoint: admin };
   }
 
-  /** On this machine, straight to this listener. */
-  #isLocal({ headers, socket }: IncomingMessage): boolean {
-    return this.#shield.isLocal({ peer: socket.remoteAddress, headers });
-  }
-
-  #localClient(request: IncomingMessage): LocalClient | undefined {
-    if (!this.#isLocal(request)) return undefined;
-    const written = request.headers[PROJECT_HEADER];
+  #localClient({ headers, socket }: IncomingMessage): LocalClient | undefined {
+    if (!this.#options.shield.isLocal({ peer: socket.remoteAddress, headers })) return undefined;
+    const written = headers[PROJECT_HEADER];
     return { folder: typeof written === 'string' ? decoded(written) : undefined };
   }
+}
+
+/** Read anew each time: certificates are replaced while the gateway runs. */
+function tlsOptions(
+  { cert, clientCa, cipherSuites, crl, key, minVersion }: NonNullable<RoomOptions['config']['listen']['tls']>,
+  modes: readonly string[],
+): TlsOptions {
+  return {
+    load: () => ({
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+      ca: clientCa === undefined ? undefined : readFileSync(clientCa),
+      crl: crl === undefined ? undefined : readFileSync(crl),
+      minVersion,
+      cipherSuites,
+    }),
+    // Where there is no other way in, a connection without a certificate is not even made.
+    requireCertificate: modes.every((mode) => mode === 'mtls'),
+  };
 }
 
 /** Text that is no percent-encoding names no folder, and is refused as one where a project is wanted. */

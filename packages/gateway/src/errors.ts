@@ -8,17 +8,25 @@ import type { Answer } from '@sallyport/server';
 import { statusOf, wireError, withLogId, type ErrorKey, type JsonObject } from '@sallyport/wire';
 import { logIdOf, type Call } from './call.ts';
 
-/** A step's refusal. `message` and `data` are public; `detail` is for the log. */
+interface RefusedOptions {
+  readonly data?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly detail?: string;
+}
+
+/** A step's refusal. `message`, `data` and `headers` (of the HTTP answer) are public; `detail` is for the log. */
 export class Refused extends Error {
   readonly key: ErrorKey;
   readonly data: JsonObject | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
   readonly detail: string | undefined;
 
-  constructor(key: ErrorKey, message?: string, options: { data?: JsonObject; detail?: string } = {}) {
+  constructor(key: ErrorKey, message?: string, options: RefusedOptions = {}) {
     super(message ?? wireError(key).error.message);
     this.name = 'Refused';
     this.key = key;
     this.data = options.data;
+    this.headers = options.headers;
     this.detail = options.detail;
   }
 }
@@ -29,13 +37,13 @@ export type LogFailure = (logId: string, call: Call, error: unknown) => void;
 export function failureAnswer(error: unknown, call: Call, log: LogFailure): Answer {
   const logId = logIdOf(call);
   log(logId, call, error);
-  const { key, message, data } = publicFailure(error, call);
+  const { key, message, data, headers } = publicFailure(error, call);
   call.failure = key;
   return {
     kind: 'error',
     error: withLogId(wireError(key, message, data).error, logId),
     status: statusOf(key, call.exchange.era),
-    ...(key === 'rate_limited' && { headers: { 'retry-after': '1' } }),
+    ...(headers !== undefined && { headers }),
   };
 }
 
@@ -43,6 +51,7 @@ interface PublicFailure {
   readonly key: ErrorKey;
   readonly message?: string;
   readonly data?: JsonObject;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a stranger reads of an upstream's failure, behind "The server". */
@@ -58,7 +67,8 @@ const UPSTREAM_FAILURES: Readonly<Record<UpstreamReason, { key: ErrorKey; text: 
 
 function publicFailure(error: unknown, call: Call): PublicFailure {
   if (error instanceof Refused) {
-    return { key: error.key, message: error.message, ...(error.data && { data: error.data }) };
+    const { data, headers, key, message } = error;
+    return { key, message, ...(data && { data }), ...(headers && { headers }) };
   }
   if (!(error instanceof UpstreamError)) return { key: 'internal' };
   const { key, text, reason } = UPSTREAM_FAILURES[error.reason];

@@ -5,26 +5,19 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
-import {
-  createFailureLimit,
-  createKeyAuthenticate,
-  refusePlain,
-  type Authenticate,
-  type FailureLimit,
-  type KeyTable,
-  type Principal,
-  type PublicRoute,
-  type StdioDoor,
-} from '@sallyport/server';
+import { refusePlain, type Endpoint, type Principal, type PublicRoute, type StdioDoor } from '@sallyport/server';
 import { wireError } from '@sallyport/wire';
 import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
+import { describeLimits } from './admission/index.ts';
 import type { Config } from './config/index.ts';
 import { Reloader, type ConfigStatus, type ReloadRequest, type ReloadResult } from './config/reload.ts';
+import { watchFile, type Watch } from './config/watch.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
-import { Doors, within, type DoorsOptions } from './doors.ts';
+import { Doors, within } from './doors.ts';
+import { LOCAL } from './local.ts';
 import { addMetricSources } from './metric-sources.ts';
 import type { Rooms } from './rooms.ts';
-import { learnSecrets, provision, type GatewayOptions, type Parts } from './provision.ts';
+import { learnSecrets, preparePolicy, provision, type GatewayOptions, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
 import { enabledServers } from './servers.ts';
 import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
@@ -68,16 +61,15 @@ export interface Gateway {
   destroy(): void;
 }
 
-const LOCAL: Principal = { issuer: 'local', subject: 'local', roles: [] };
-/** How often keys that another process created or revoked are taken over. */
-const KEY_REFRESH_MS = 500;
+/** How often is taken over what another process created or revoked, and open streams are asked again who they are. */
+const REFRESH_MS = 500;
+/** Programs that renew certificates write several files. */
+const CERTIFICATE_QUIET_MS = 500;
 
 /** Provisions everything and starts nothing but what must be known first. Rejects with an error for a person. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return new RunningGateway(await provision(options));
 }
-
-type IsLocal = (request: IncomingMessage) => boolean;
 
 class RunningGateway implements Gateway {
   readonly localKey: string | undefined;
@@ -86,9 +78,8 @@ class RunningGateway implements Gateway {
   readonly #doors: Doors;
   readonly #reloader: Reloader | undefined;
   readonly #startedMs: number;
-  readonly #failures: FailureLimit;
+  readonly #certificates: readonly Watch[];
   readonly #processSource: ProcessSource;
-  #port = 0;
   #refresh: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #draining = false;
@@ -99,23 +90,21 @@ class RunningGateway implements Gateway {
     this.rooms = parts.rooms;
     const { config, file, log, now, version } = parts.options;
     const { metrics, rooms } = parts;
-    const { served, catalog } = rooms;
-    this.#failures = createFailureLimit(config.limits.failedAuthentications, now);
+    const { served } = rooms;
     this.#processSource = addProcessSource(metrics, version);
     this.#startedMs = now();
     this.#doors = new Doors({
       config,
       served,
-      authenticate: this.#authenticate(),
-      place: (path, query) => {
-        const placed = catalog.place(path, query);
-        return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
-      },
-      admin: (isLocal) => this.#admin(isLocal),
-      routes: (isLocal) => this.#routes(isLocal),
+      shield: parts.shield,
+      authenticate: parts.identity.authenticate,
+      place: (path, query, principal) => rooms.place(path, query, principal),
+      admin: this.#admin(),
+      route: this.#routes(),
       onRefused: (reason) => metrics.refused(reason),
       now,
     });
+    this.#certificates = this.#watchCertificates(config);
     addMetricSources(metrics, rooms, () => this.#doors.open());
     this.#reloader =
       file &&
@@ -131,10 +120,12 @@ class RunningGateway implements Gateway {
 
   async listen(): Promise<Listening> {
     const [{ port }] = await Promise.all([this.#doors.listen(), this.#reloader?.start()]);
-    this.#port = port;
-    const { keys, options } = this.#parts;
-    if (keys !== undefined) this.#refresh = setInterval(() => void this.#refreshKeys(keys), KEY_REFRESH_MS).unref();
+    const { address, options } = this.#parts;
+    address.port = port;
+    this.#refresh = setInterval(() => void this.#refreshIdentity(), REFRESH_MS).unref();
+    for (const certificate of this.#certificates) void certificate.refresh();
     this.#startEager(options.config);
+    options.log('info', 'the limits in force', { limits: describeLimits(options.config) });
     return { port, url: this.#url };
   }
 
@@ -176,16 +167,19 @@ class RunningGateway implements Gateway {
 
   /** Nothing of what can fail is left when the rooms take it over. */
   async #apply(config: Config): Promise<void> {
+    const policy = await preparePolicy(config, this.#parts.options);
     learnSecrets(this.#parts.options, config);
-    this.#doors.sessions.endAt(new Set(this.rooms.replace(config)));
+    this.#doors.sessions.endAt(new Set(this.rooms.replace(config, policy)));
+    this.#doors.limitStreams(config.limits.streams);
     this.#parts.metrics.setServers(enabledServers(config).map(({ name }) => name));
     this.#startEager(config);
   }
 
   async #close(): Promise<void> {
-    const { keys, reaper, store, rooms } = this.#parts;
+    const { identity, reaper, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
+    for (const certificate of this.#certificates) certificate.close();
     this.#processSource.close();
     const { drainMs } = rooms.config.limits;
     const reloaded = this.#reloader?.close();
@@ -198,29 +192,23 @@ class RunningGateway implements Gateway {
     await within(rooms.close(), drainMs);
     rooms.destroy();
     await reaper.close();
-    await keys?.close();
+    await identity.close();
     await store.close();
   }
 
-  #authenticate(): Authenticate {
-    const { keys } = this.#parts;
-    if (keys === undefined) {
-      return ({ local }) => (local ? LOCAL : { error: wireError('unauthenticated', NOT_LOCAL), headers: {} });
-    }
-    return createKeyAuthenticate({ keys, failures: this.#failures, issuer: LOCAL.issuer });
-  }
-
-  #routes(isLocal: IsLocal): ReturnType<DoorsOptions['routes']> {
-    return {
-      '/healthz': { handle: constantRoute(200, () => '{"status":"ok"}'), hostExempt: true },
-      '/readyz': { handle: (request, response) => this.#ready(request, response), hostExempt: true },
+  #routes(): (path: string) => PublicRoute | undefined {
+    const { identity } = this.#parts;
+    const fixed: Readonly<Record<string, PublicRoute>> = {
+      '/healthz': constantRoute(200, '{"status":"ok"}', true),
+      '/readyz': { handle: (...visit) => this.#ready.handle(...visit), hostExempt: true },
       [CHALLENGE_PATH]: { handle: (request, response) => this.#challenge(request, response), hostExempt: false },
-      ...this.#metricsRoute(isLocal),
+      ...this.#metricsRoute(),
     };
+    return (path) => (Object.hasOwn(fixed, path) ? fixed[path] : identity.route(path));
   }
 
-  #metricsRoute(isLocal: IsLocal): ReturnType<DoorsOptions['routes']> {
-    const { keys, metrics, options } = this.#parts;
+  #metricsRoute(): Readonly<Record<string, PublicRoute>> {
+    const { identity, isLocal, keys, metrics, options } = this.#parts;
     const { enabled, key } = options.config.telemetry.metrics;
     if (!enabled) return {};
     const handle = createMetricsRoute({
@@ -228,14 +216,14 @@ class RunningGateway implements Gateway {
       key,
       // Until there are admin keys, the local key on a request from this machine is the admin's.
       isAdmin: (credential, request) => keys?.verify(credential)?.name === LOCAL.subject && isLocal(request),
-      failures: this.#failures,
+      failures: identity.failures,
     });
     return { [METRICS_PATH]: { handle, hostExempt: false } };
   }
 
-  /** Also when they could not be read: those that are known expire meanwhile. */
-  async #refreshKeys(keys: KeyTable): Promise<void> {
-    await keys
+  /** Also when it could not be read what has changed: what is known expires meanwhile. */
+  async #refreshIdentity(): Promise<void> {
+    await this.#parts.identity
       .refresh()
       .catch((error: unknown) =>
         this.#parts.options.log('error', 'the keys could not be read again', { error: String(error) }),
@@ -243,17 +231,46 @@ class RunningGateway implements Gateway {
     this.#doors.recheck();
   }
 
-  get #url(): string {
-    const { host, path } = this.#parts.options.config.listen;
-    return `http://${reachableHost(host)}:${this.#port}${path}`;
+  #watchCertificates({ listen }: Config): readonly Watch[] {
+    const { log } = this.#parts.options;
+    const { cert, clientCa, crl, key } = listen.tls ?? {};
+    const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
+    return paths.map((path) => {
+      const watch: Watch = watchFile({
+        path,
+        quietMs: CERTIFICATE_QUIET_MS,
+        onChange: () => {
+          this.#reloadTls();
+          void watch.refresh();
+        },
+        onError: (error) => log('warn', 'a certificate is not watched any more', { path, error: String(error) }),
+      });
+      return watch;
+    });
   }
 
-  #admin(isLocal: IsLocal): ReturnType<DoorsOptions['admin']> {
-    const { env } = this.#parts.options;
+  #reloadTls(): void {
+    const { log } = this.#parts.options;
+    try {
+      this.#doors.reloadTls();
+      log('info', 'the certificates were read again');
+    } catch (error) {
+      log('error', 'the new certificates cannot be used: the ones before stay in force', { error: String(error) });
+    }
+  }
+
+  get #url(): string {
+    const { address, options } = this.#parts;
+    return `${address.bases()[0] as string}${options.config.listen.path}`;
+  }
+
+  #admin(): ReadonlyMap<string, Endpoint> {
+    const { isLocal, options } = this.#parts;
+    const { env } = options;
     return createAdminEndpoints({
       env,
       rooms: this.rooms,
-      isOwn: (arrival) => arrival.principal.subject === LOCAL.subject && isLocal(arrival.request),
+      isOwn: ({ principal, request }) => isLocalUser(principal) && isLocal(request),
       system: () => this.#system(),
       reload: (confirm) => this.reload(confirm === undefined ? {} : { confirm }),
     });
@@ -272,34 +289,35 @@ class RunningGateway implements Gateway {
     };
   }
 
-  #ready(request: IncomingMessage, response: ServerResponse): void {
-    const route = this.#draining
-      ? constantRoute(503, () => '{"status":"stopping"}')
-      : constantRoute(200, () => '{"status":"ready"}');
-    route(request, response);
+  get #ready(): PublicRoute {
+    return this.#draining
+      ? constantRoute(503, '{"status":"stopping"}', true)
+      : constantRoute(200, '{"status":"ready"}', true);
   }
 
   #challenge(request: IncomingMessage, response: ServerResponse): void {
     const nonce = /[?&]nonce=([A-Za-z0-9_-]{16,128})(?:&|$)/.exec(request.url ?? '')?.[1];
     if (nonce === undefined) return refusePlain(response, wireError('no_such_path'));
-    sendJson(response, 200, JSON.stringify({ answer: answerChallenge(this.#parts.challengeKey, nonce, this.#port) }));
+    sendJson(
+      response,
+      200,
+      JSON.stringify({ answer: answerChallenge(this.#parts.challengeKey, nonce, this.#parts.address.port) }),
+    );
   }
 }
 
-/** An address that means all of them is none that can be called. */
-function reachableHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
+function isLocalUser({ issuer, subject }: Principal): boolean {
+  return issuer === LOCAL.issuer && subject === LOCAL.subject;
 }
 
-const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';
-
-function constantRoute(status: number, body: () => string): PublicRoute {
-  return (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
-    }
-    sendJson(response, status, body());
+function constantRoute(status: number, body: string, hostExempt: boolean): PublicRoute {
+  return {
+    hostExempt,
+    handle: (request, response) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
+      }
+      sendJson(response, status, body);
+    },
   };
 }

@@ -5,35 +5,33 @@
 
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { principalKey, type Exchange, type Served, type Session } from '@sallyport/server';
-import { createAdmit, Drain } from './admission/index.ts';
+import type { Principal, Served, Session, Visitor } from '@sallyport/server';
+import { Drain, type Admission } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
-import { sessionAnswer, sessionQuestion } from './bridge/input.ts';
 import { resultText } from './bridge/result-text.ts';
-import { logIdOf, TASK_STATUS, type Call } from './call.ts';
+import { logIdOf, TASK_STATUS, type Audience, type Call } from './call.ts';
 import { CatalogRoom, LIST_KINDS, type CatalogOptions, type CatalogView, type ListKind } from './catalog/index.ts';
-import { createList } from './catalog/list-step.ts';
-import { createResolve } from './catalog/resolve.ts';
 import { kindsChangedBy } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
-import { seal, unseal } from './credentials/index.ts';
+import { sealing } from './credentials/index.ts';
 import { describeError, type LogFailure } from './errors.ts';
-import { createIsolate, sessionKey } from './isolation/index.ts';
-import { boundTo, Projects } from './isolation/project.ts';
-import { createPipeline, type Pipeline, type Steps } from './pipeline.ts';
+import { sessionKey } from './isolation/index.ts';
+import { Projects } from './isolation/project.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+import { createExplain, type Explain, type Policy } from './policy/index.ts';
 import { SSE_PATH, type RoomOptions, type Rooms } from './rooms.ts';
 import { catalogSetup, enabledServers, upstreamServer } from './servers.ts';
+import { createSteps, openAdmission, setTimer, type StepParts } from './steps.ts';
 import type { StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
-import { createSessionStep } from './subscriptions/session-step.ts';
 import { TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import { ask, causeOf, unasked, type CauseOptions } from './upstream/cause.ts';
+import { ask, unasked } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamRoomOptions } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
-import { createSend, statusFor, type SendOptions } from './upstream/send.ts';
+import { statusFor } from './upstream/send.ts';
 
 export function createRooms(options: RoomOptions): Rooms {
   return new Assembly(options);
@@ -49,7 +47,9 @@ class Assembly implements Rooms {
   /** Enabled ones, in configuration order. */
   #servers: readonly ServerConfig[];
   readonly #sessions: Set<Session> = new Set();
-  readonly #admission: Drain = new Drain();
+  readonly #drain: Drain = new Drain();
+  readonly #admission: Admission;
+  #policy: Policy;
   readonly #subscriptions: SubscriptionsRoom;
   readonly #tasks: TaskRoom;
   readonly #projects: Projects;
@@ -58,14 +58,24 @@ class Assembly implements Rooms {
   constructor(options: RoomOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#policy = options.policy;
     this.#servers = enabledServers(options.config);
     this.upstreams = new UpstreamRoom(this.#upstreamOptions());
     this.catalog = new CatalogRoom(this.#catalogOptions());
+    this.#admission = openAdmission(options, () => this.#config.limits, this.upstreams);
     this.#subscriptions = new SubscriptionsRoom({
-      ownerOf: (uri, endpoint) => this.catalog.view(endpoint).ownerOf(uri),
+      ownerOf: (uri, { audience, endpoint }) => this.catalog.view(endpoint, audience).ownerOf(uri),
+      audienceOf: (visitor) => this.#audienceOf(visitor),
+      changeBetween: (before, after) => {
+        const [seen, sees] = [before, after].map((each) => this.catalog.view(each.endpoint, each.audience));
+        const change = (sees as CatalogView).changeFrom(seen as CatalogView);
+        return { kinds: announced(change.kinds), owners: change.owners };
+      },
       supports: (server) => this.catalog.root.can(server, 'resources', 'subscribe'),
       want: (server, uris) => this.upstreams.want(server, uris),
       info: options.info,
+      limits: () => this.#config.limits,
+      setTimer,
     });
     this.#tasks = new TaskRoom(this.#taskOptions());
     const home = options.env['HOME'] ?? options.env['USERPROFILE'];
@@ -75,11 +85,10 @@ class Assembly implements Rooms {
         const reply = await ask(exchange, 'roots/list', undefined, ROOTS_TIMEOUT_MS);
         return 'result' in reply ? reply.result : undefined;
       },
-      seal: (plain, exchange) => seal(options.stateKey, plain, boundTo(exchange)),
-      unseal: (sealed, exchange) => unseal(options.stateKey, sealed, boundTo(exchange))?.toString('utf8'),
+      ...sealing(options.stateKey),
     });
     this.#bridge = this.#createBridge();
-    this.served = this.#serve(createPipeline(this.#steps(), this.#logFailure, this.#measure));
+    this.served = this.#serve(createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure));
   }
 
   get sessions(): Iterable<Session> {
@@ -94,26 +103,40 @@ class Assembly implements Rooms {
     return this.#config;
   }
 
-  replace(config: Config): readonly string[] {
+  place(path: string, query: string, principal: Principal | undefined): string | undefined {
+    const audience = principal && this.#audienceOf({ endpoint: path, principal });
+    const placed = this.catalog.place(path, query, audience);
+    return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
+  }
+
+  get explain(): Explain {
+    const { now, rolesOfKey } = this.#options;
+    return createExplain({ policy: () => this.#policy, whole: () => this.catalog.root, rolesOfKey, now });
+  }
+
+  replace(config: Config, policy: Policy): readonly string[] {
     const servers = enabledServers(config);
+    const before = this.#subscriptions.standing();
+    this.#policy = policy;
     const { gone, removed } = this.catalog.replace(catalogSetup(config));
     this.upstreams.replace(servers.map(upstreamServer), config.limits.drainMs);
     this.#config = config;
     this.#servers = servers;
+    this.#subscriptions.audiencesChanged(before);
     this.#subscriptions.serversRemoved(removed);
     for (const endpoint of gone) this.#subscriptions.endpointGone(endpoint);
     return gone;
   }
 
   drain(): Promise<void> {
-    const idle = this.#admission.begin();
+    const idle = this.#drain.begin();
     this.#subscriptions.close();
     this.#bridge.close();
     return idle;
   }
 
-  close(): Promise<void> {
-    return this.upstreams.close();
+  async close(): Promise<void> {
+    await Promise.all([this.upstreams.close(), this.#admission.close()]);
   }
 
   destroy(): void {
@@ -159,7 +182,7 @@ class Assembly implements Rooms {
     return {
       setup: catalogSetup(config),
       roots: [config.listen.path, SSE_PATH, 'stdio'],
-      watched: () => this.#subscriptions.endpoints(),
+      watched: () => this.#subscriptions.vantages(),
       info,
       deadlineMs: () => this.#config.limits.listDeadlineMs,
       load: async (server) => (await store.get('catalog', server))?.value,
@@ -170,9 +193,9 @@ class Assembly implements Rooms {
         return sourceOf(legs.length === 0 ? [leg] : legs);
       },
       problem: (server) => this.upstreams.problem(server),
-      onChanged: (endpoint, { kinds, owners }) => {
-        this.#subscriptions.listChanged(endpoint, announced(kinds));
-        if (owners) this.#subscriptions.ownersChanged(endpoint);
+      onChanged: (vantage, { kinds, owners }) => {
+        this.#subscriptions.listChanged(vantage, announced(kinds));
+        if (owners) this.#subscriptions.ownersChanged(vantage);
       },
       log,
       now,
@@ -182,8 +205,7 @@ class Assembly implements Rooms {
   #taskOptions(): TasksOptions {
     const { handleKey, log } = this.#options;
     return {
-      seal: (plain, bound) => seal(handleKey, plain, bound),
-      unseal: (sealed, bound) => unseal(handleKey, sealed, bound)?.toString('utf8'),
+      ...sealing(handleKey),
       textOf: resultText,
       servers: () => this.#servers.map(({ name }) => name).filter((name) => listsTasks(this.upstreams.legs(name))),
       list: (server) => listTasks(this.upstreams.legs(server), this.#config.limits.listDeadlineMs),
@@ -191,56 +213,33 @@ class Assembly implements Rooms {
     };
   }
 
-  #steps(): Steps {
-    const { catalog, upstreams } = this;
-    const { cursorKey } = this.#options;
-    const view = (endpoint: string): CatalogView => catalog.view(endpoint);
+  #stepParts(): StepParts {
     return {
-      drain: this.#admission.step,
-      admit: createAdmit(() => this.#config.limits.concurrency),
-      resolve: createResolve({
-        view,
-        openTaskId: (taskId, call) => this.#tasks.open(taskId, call),
-      }),
-      tasks: this.#tasks.step,
-      taskList: this.#tasks.list,
-      isolate: createIsolate({
-        isolation: (server) => upstreams.isolation(server),
-        project: (exchange) => this.#projects.find(exchange),
-      }),
-      send: createSend({
-        ready: (server, era, instance) => upstreams.ready(server, era, instance),
-        leg: (server, era, instance) => upstreams.leg(server, era, instance),
-        timeouts: (server, method) => upstreams.timeouts(server, method),
-        monotonic: () => performance.now(),
-        ...this.#bridging(),
-      }),
-      list: createList({
-        view,
-        sealCursor: (place, exchange) => seal(cursorKey, place, bearer(exchange)),
-        openCursor: (cursor, exchange) => unseal(cursorKey, cursor, bearer(exchange))?.toString('utf8'),
-      }),
-      session: createSessionStep({
-        subscriptions: this.#subscriptions,
-        levelChanged: this.#levelChanged,
-        resourcesReady: (endpoint) => view(endpoint).ready(['resources', 'templates']),
-      }),
+      options: this.#options,
+      limits: () => this.#config.limits,
+      policy: () => this.#policy,
+      drain: this.#drain,
+      admission: this.#admission,
+      upstreams: this.upstreams,
+      subscriptions: this.#subscriptions,
+      tasks: this.#tasks,
+      projects: this.#projects,
+      bridge: this.#bridge,
+      view: (visitor) => this.#viewOf(visitor),
+      viewNameOf: (endpoint) => this.catalog.viewNameOf(endpoint),
+      levelChanged: this.#levelChanged,
+      randomId,
     };
   }
 
-  /** Who gets what a server says meanwhile, in one era and across eras. */
-  #bridging(): Pick<SendOptions, 'cause' | 'bridge'> {
-    const causeOptions: CauseOptions = {
-      humanMs: () => this.#config.limits.humanMs,
-      shown: this.#tasks.shown.bind(this.#tasks),
-      questionIn: (revision, method, params) => sessionQuestion(method, params, revision, randomId),
-      answerIn: (revision, method, answer) => sessionAnswer(method, answer, revision),
-      taskStatus: this.#tasks.status.bind(this.#tasks),
-    };
-    return {
-      cause: (call, leg) => causeOf(call, leg.revision, causeOptions),
-      bridge: (call, leg, compose) => this.#bridge.carry(call, leg, compose),
-    };
+  /** Undefined without a policy: everything may be seen then. */
+  #audienceOf({ endpoint, principal }: Visitor): Audience | undefined {
+    if (this.#config.policy === undefined) return undefined;
+    return this.#policy.audienceOf(principal, this.catalog.viewNameOf(endpoint));
+  }
+
+  #viewOf(visitor: Visitor): CatalogView {
+    return this.catalog.view(visitor.endpoint, this.#audienceOf(visitor));
   }
 
   #createBridge(): Bridge {
@@ -251,8 +250,7 @@ class Assembly implements Rooms {
       unasked,
       needLevel: (leg, level) => this.upstreams.needLevel(leg, level),
       statusFor: (answer) => statusFor(answer, 'stateless'),
-      seal: (plain, bound) => seal(stateKey, plain, bound),
-      unseal: (sealed, bound) => unseal(stateKey, sealed, bound)?.toString('utf8'),
+      ...sealing(stateKey),
       requestStateMs: this.#config.limits.requestStateMs,
       randomId,
       now,
@@ -262,8 +260,8 @@ class Assembly implements Rooms {
   #serve(pipeline: Pipeline): Served {
     const { log, info } = this.#options;
     return {
-      describe: ({ endpoint }, era) => {
-        const view = this.catalog.view(endpoint);
+      describe: (visitor, era) => {
+        const view = this.#viewOf(visitor);
         const { tasks, ...shared } = view.capabilities();
         const capabilities = era === 'session' && tasks !== undefined ? { ...shared, tasks } : shared;
         return { info, capabilities, instructions: view.instructions() };
@@ -271,8 +269,7 @@ class Assembly implements Rooms {
       handle: (exchange) => pipeline.handle(exchange),
       notified: (message, session) => {
         if (message.method === ROOTS_CHANGED && session !== undefined) this.#projects.rootsChanged(session);
-        const [only, ...others] = (session === undefined ? this.catalog.root : this.catalog.view(session.endpoint))
-          .servers;
+        const [only, ...others] = session === undefined ? [] : this.#viewOf(session).servers;
         if (only === undefined || others.length > 0 || NOT_FOR_SERVERS.has(message.method)) {
           log('debug', 'a notification of a client that is for no server', {
             method: message.method,
@@ -282,6 +279,13 @@ class Assembly implements Rooms {
       sessionOpened: (session) => {
         this.#sessions.add(session);
         this.#subscriptions.sessionOpened(session);
+      },
+      sessionChanged: (session, principal) => {
+        const { endpoint } = session;
+        this.#subscriptions.principalChanged(session, {
+          endpoint,
+          audience: this.#audienceOf({ endpoint, principal }),
+        });
       },
       sessionClosed: (session) => {
         this.#sessions.delete(session);
@@ -309,11 +313,6 @@ class Assembly implements Rooms {
     const legs = this.upstreams.legs(server);
     if (legs.length > 0) void this.catalog.refresh(server, sourceOf(legs), kinds);
   }
-}
-
-/** What a cursor is good for: its caller, and the endpoint that it was given at. */
-function bearer({ principal, endpoint }: Exchange): string {
-  return `${principalKey(principal)} ${endpoint}`;
 }
 
 const ROOTS_CHANGED = 'notifications/roots/list_changed';

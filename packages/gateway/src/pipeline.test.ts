@@ -50,7 +50,7 @@ describe('pages', () => {
     await room.refresh('a', source({ tools: () => names.map(tool), prompts: () => names.map((name) => ({ name })) }));
     const bound = (exchange: Exchange): string => exchange.principal.subject;
     const step = createList({
-      view: (endpoint) => room.view(endpoint),
+      view: ({ endpoint }) => room.view(endpoint),
       sealCursor: (place, exchange) => seal(key, place, bound(exchange)),
       openCursor: (cursor, exchange) => unseal(key, cursor, bound(exchange))?.toString('utf8'),
     });

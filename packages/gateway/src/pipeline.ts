@@ -12,14 +12,22 @@ import type { Measure } from './telemetry/measure.ts';
 export interface Steps {
   /** Refuses new calls while the gateway drains, so that those under way can end. */
   readonly drain: Step;
-  /** How many calls a principal may have under way. */
+  /** Rates, quota and concurrency of the principal, and rates in all. */
   readonly admit: Step;
   /** Name or URI → canonical id and server. */
   readonly resolve: Step;
+  /** Allow, deny or ask, by canonical id. */
+  readonly authorize: Step;
+  /** Rates per tool and server. */
+  readonly admitTarget: Step;
+  /** A person says yes or no, where the policy asks. */
+  readonly approve: Step;
   /** Ids of tasks are opened and sealed for this caller. */
   readonly tasks: Step;
   /** Which instance of a server that its clients do not share. */
   readonly isolate: Step;
+  /** The queue of the server. */
+  readonly takeTurn: Step;
   /** To the server, and the answer back. */
   readonly send: Step;
   /** The lists, from the catalogue. */
@@ -63,9 +71,13 @@ export function createPipeline(steps: Steps, log: LogFailure, measure: Measure<C
   ];
   const call: Next = compose([
     ...head,
-    steps.resolve, // the target must be known before anything can be decided about it
+    steps.resolve, // a pure look-up in what the principal may see: the policy needs the target
+    steps.authorize, // before anything is spent on the call or told about it
+    steps.admitTarget, // what is refused takes nothing from those who may
+    steps.approve, // a person is asked only about a call that nothing else stops
     steps.tasks, // outside of send: what comes back is sealed whatever way it took
     steps.isolate, // may ask the client for its project: nothing is asked for a call that is refused
+    steps.takeTurn, // behind all that waits for a client or a person: they would wait with a place that others need
     steps.send, // last: everything that could refuse has had its turn
   ]);
   const list: Next = compose([...head, steps.list]);

@@ -4,14 +4,20 @@
  */
 
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createReaper, ensurePrivateDirectory, type Reaper } from '@sallyport/host';
-import { createKeyTable, type KeyTable } from '@sallyport/server';
+import { createKeyTable, createShield, type KeyTable, type Shield } from '@sallyport/server';
+import { createAddress, type Address } from './address.ts';
+import type { Call } from './call.ts';
 import type { Config } from './config/index.ts';
 import type { ReloadOptions } from './config/reload.ts';
 import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
 import { createRooms } from './modules.ts';
+import { createIdentity, type Identity } from './identity.ts';
+import { LOCAL } from './local.ts';
+import { createPolicy, type Policy } from './policy/index.ts';
 import type { Rooms } from './rooms.ts';
 import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
@@ -44,6 +50,11 @@ export interface Parts {
   readonly challengeKey: KeyObject;
   readonly localKey: string | undefined;
   readonly keys: KeyTable | undefined;
+  readonly address: Address;
+  readonly shield: Shield;
+  /** True for a request made on this machine, straight to the listener. */
+  readonly isLocal: (request: IncomingMessage) => boolean;
+  readonly identity: Identity;
 }
 
 /** Starts nothing. Rejects with an error for a person. */
@@ -57,6 +68,8 @@ export async function provision(options: GatewayOptions): Promise<Parts> {
   learnSecrets(options, config);
   const metrics = createMetrics();
   const reaper = createReaper({ log: (text) => log('warn', text) });
+  const callers = await openCallers(options, { master, store });
+  const { identity, keys } = callers;
   const rooms = createRooms({
     metrics,
     reaper,
@@ -70,25 +83,77 @@ export async function provision(options: GatewayOptions): Promise<Parts> {
     handleKey: deriveKey(master, 'handle'),
     stateKey: deriveKey(master, 'request-state'),
     emptyFolder: await emptyFolder(stateDirectory),
+    policy: await preparePolicy(config, options),
+    rolesOfKey: async (name) => rolesOfKey(name, config, keys),
+    challenge: (call, scopes) => identity.challenge(askedBy(call, config.listen.path), 'insufficient_scope', scopes),
   });
   await rooms.catalog.open();
-  const localKey = config.auth.mode === 'key' ? await openLocalKey({ directory: need(stateDirectory) }) : undefined;
+  return { options, metrics, reaper, store, rooms, challengeKey: deriveKey(master, 'daemon-challenge'), ...callers };
+}
+
+type Callers = Pick<Parts, 'address' | 'identity' | 'isLocal' | 'keys' | 'localKey' | 'shield'>;
+
+/** Who may call, and from where. */
+async function openCallers(
+  { config, log, now, stateDirectory }: GatewayOptions,
+  { master, store }: { readonly master: KeyObject; readonly store: Store },
+): Promise<Callers> {
+  const { auth, listen } = config;
+  const isOpen = auth.modes.includes('none');
+  const localKey = isOpen ? undefined : await openLocalKey({ directory: need(stateDirectory) });
   const keys = localKey === undefined ? undefined : await openKeys(store, master, localKey, now);
-  return {
-    options,
-    metrics,
-    reaper,
+  const publicUrl = listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl);
+  const shield = createShield({ ...listen, publicUrl });
+  const isLocal: Parts['isLocal'] = ({ headers, socket }) => shield.isLocal({ peer: socket.remoteAddress, headers });
+  const address = createAddress(listen);
+  const identity = await createIdentity({
+    config,
     store,
-    rooms,
-    challengeKey: deriveKey(master, 'daemon-challenge'),
-    localKey,
+    keyFor: (purpose) => deriveKey(master, purpose),
     keys,
-  };
+    bases: () => address.bases(),
+    isLocal,
+    log,
+    now,
+  });
+  return { address, identity, isLocal, keys, localKey, shield };
+}
+
+/** Rejects with a `PolicyError` that says all that is wrong. */
+export async function preparePolicy({ policy }: Config, { log, now }: GatewayOptions): Promise<Policy> {
+  return await createPolicy(policy, { fetch, timeout: (ms) => AbortSignal.timeout(ms), log, now });
+}
+
+/** Those that its credential would state: the configuration's keys are meant before those of the store. */
+async function rolesOfKey(
+  name: string,
+  { auth }: Config,
+  keys: KeyTable | undefined,
+): Promise<readonly string[] | undefined> {
+  if (name === LOCAL.subject) return LOCAL.roles;
+  const written = auth.keys.find((key) => key.name === name);
+  return (written ?? (await keys?.list())?.find((key) => key.name === name))?.roles;
+}
+
+/** What a call asked for, as a challenge names it. */
+function askedBy({ exchange: { endpoint, headers } }: Call, root: string): { path: string; host: string | undefined } {
+  const [path = root] = endpoint.split('?', 1);
+  const host = headers?.['host'];
+  return { path, host: typeof host === 'string' ? host : undefined };
 }
 
 /** Tells the log what must not stand in it. */
-export function learnSecrets({ redactor }: GatewayOptions, { servers, telemetry }: Config): void {
-  redactor?.learn(configuredSecrets(servers, [telemetry.metrics.key]));
+export function learnSecrets({ redactor }: GatewayOptions, { auth, policy, servers, telemetry }: Config): void {
+  const { introspection, keys, oidc } = auth;
+  redactor?.learn(
+    configuredSecrets(servers, [
+      telemetry.metrics.key,
+      oidc?.clientSecret,
+      introspection?.clientSecret,
+      ...keys.flatMap(({ hash, key }) => [hash, key]),
+      ...Object.values(policy?.external?.headers ?? {}),
+    ]),
+  );
 }
 
 function need(stateDirectory: string | undefined): string {

@@ -168,15 +168,14 @@ function environmentOf(configured: Readonly<Record<string, string>>, env: RoomOp
 }
 
 /** Tools that the configuration keeps from clients. */
-function leftOut({ name, features, tools }: ServerConfig, { catalog }: Rooms): HiddenOffer[] {
+function leftOut({ name, features, readOnly, tools }: ServerConfig, { catalog }: Rooms): HiddenOffer[] {
   const { hidden, tools: shown } = catalog.root.catalog;
   const known = new Set([
     ...[...shown.values()].filter(({ server }) => server === name).map(({ original }) => original),
     ...hidden.filter(({ server }) => server === name).map(({ what }) => what),
   ]);
-  const reason = features.tools
-    ? `left out by ${tools.allow === undefined ? 'tools.deny' : 'tools.allow or tools.deny'}`
-    : 'features.tools is off';
+  const rules = [tools.allow && 'tools.allow', tools.deny.length > 0 && 'tools.deny', readOnly && 'readOnly'];
+  const reason = features.tools ? `left out by ${rules.filter(Boolean).join(' or ')}` : 'features.tools is off';
   return (catalog.snapshot(name)?.tools ?? [])
     .map((tool) => tool['name'] as string)
     .filter((what) => !known.has(what))

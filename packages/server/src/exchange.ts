@@ -21,13 +21,27 @@ import {
 export interface Principal {
   readonly issuer: string;
   readonly subject: string;
+  /** As its credential states them: those of a key, or of the claim for roles. */
   readonly roles: readonly string[];
+  /** As its credential states them. */
+  readonly groups?: readonly string[];
+  /** OAuth scopes; absent: the credential knows none, as a client key, and is not limited by them. */
+  readonly scopes?: readonly string[];
+  /** What a token says of it, verified. */
+  readonly claims?: JsonObject;
 }
 
 /** The key under which everything that belongs to a principal hangs. */
 export function principalKey(principal: Principal): string {
-  return JSON.stringify([principal.issuer, principal.subject]);
+  const known = KEYS.get(principal);
+  if (known !== undefined) return known;
+  const key = JSON.stringify([principal.issuer, principal.subject]);
+  KEYS.set(principal, key);
+  return key;
 }
+
+/** It is asked several times for each call, and a principal is the same object for all that one credential asks. */
+const KEYS: WeakMap<Principal, string> = new WeakMap();
 
 /** What a client says of itself. Never an input to a decision. */
 export interface ClientFacts {
@@ -85,6 +99,7 @@ export interface Session {
   readonly id: string;
   readonly transport: 'http' | 'stdio' | 'ws' | 'sse';
   readonly endpoint: string;
+  /** As its last request showed it; who it is stays the same. */
   readonly principal: Principal;
   readonly revision: Revision;
   readonly client: ClientFacts;
@@ -111,6 +126,8 @@ export interface Exchange {
   readonly endpoint: string;
   /** Undefined for a client on another machine, or behind a proxy. */
   readonly local: LocalClient | undefined;
+  /** The client's network address, behind trusted proxies the one that they name; undefined over stdio. */
+  readonly address: string | undefined;
   readonly principal: Principal;
   readonly client: ClientFacts;
   /** Log messages of this level and above are wanted; undefined: none, in the stateless era. */
@@ -150,5 +167,7 @@ export interface Served {
   /** A notification of the client that is neither `initialized` nor `cancelled`. */
   notified(message: JsonRpcNotification, session: Session | undefined): void;
   sessionOpened(session: Session): void;
+  /** Its principal has shown another credential, which may say something else of it than the one before. */
+  sessionChanged(session: Session, before: Principal): void;
   sessionClosed(session: Session): void;
 }

@@ -17,43 +17,62 @@ export {
   type Session,
   type Visitor,
 } from './exchange.ts';
-export { CONNECTIONS_PER_PRINCIPAL, ConnectionTable, type ConnectionTableOptions } from './connection/table.ts';
+export { CONNECTIONS_PER_PRINCIPAL, createSeats, type Seats } from './connection/seats.ts';
+export { ConnectionTable, type ConnectionTableOptions } from './connection/table.ts';
+export type {
+  Authenticate,
+  Authenticated,
+  ClientCertificate,
+  Credentials,
+  Rejected,
+  Unauthenticated,
+  Verified,
+  Verify,
+} from './auth/authenticate.ts';
+export type { Records, StoredRecord } from './records.ts';
 export { createFailureLimit, type FailureLimit } from './auth/failures.ts';
-export { createKeyAuthenticate, type KeyAuthenticateOptions } from './auth/key-authenticate.ts';
+export { bearerOf } from './auth/bearer.ts';
+export { createAuthenticate, type ChainOptions } from './auth/chain.ts';
+export { createChallenge, type Asked, type Challenge, type ChallengeOptions } from './auth/challenge.ts';
+export { CERTIFICATE_ISSUER, createCertificateVerify } from './auth/certificate-verify.ts';
+export { createConfiguredKeys, type ConfiguredKeysOptions } from './auth/configured-keys.ts';
+export { configuredKeyProblems, keyTextProblem, type ConfiguredKey } from './auth/configured-key-check.ts';
+export { createKeyVerify, type KeyVerifyOptions } from './auth/key-verify.ts';
+export { loadBcrypt, type Bcrypt } from './auth/bcrypt.ts';
+export type { Proof, Prove, Proved } from './auth/proof.ts';
+export {
+  createProtectedResources,
+  type ProtectedResourceMetadata,
+  type ProtectedResources,
+  type ProtectedResourcesOptions,
+} from './auth/protected-resource.ts';
 export {
   createKeyTable,
   formatClientKey,
   hasKeyForm,
   KeyError,
   type ClientKey,
+  type IssuedKey,
   type KeyErrorCode,
+  type KeyRecord,
   type KeyStorage,
   type KeyTable,
   type KeyTableOptions,
   type NewKey,
+  type Rotation,
   type StoredKey,
 } from './auth/keys.ts';
-export {
-  createListener,
-  LISTENER_LIMITS,
-  type Authenticate,
-  type Credentials,
-  type Endpoint,
-  type Listener,
-  type ListenerLimits,
-  type ListenerOptions,
-  type Place,
-  type PublicRoute,
-  type Unauthenticated,
-  type UpgradeEndpoint,
-} from './http/listener.ts';
-export type { Arrival, UpgradeArrival } from './http/arrival.ts';
+export { createListener, type Listener } from './http/listener.ts';
+export { LISTENER_LIMITS, type ListenerLimits, type ListenerOptions } from './http/listener-options.ts';
+export type { Arrival, Endpoint, Place, PublicRoute, UpgradeArrival, UpgradeEndpoint } from './http/arrival.ts';
+export type { RemoteClient } from './http/forwarded.ts';
+export { TLS_CIPHER_SUITES, type TlsMaterial, type TlsOptions } from './http/tls-options.ts';
 export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
 export { createSseDoor, type SseDoor, type SseDoorOptions } from './http/sse.ts';
 export { createWebSocketDoor, type WebSocketDoorOptions } from './http/web-socket.ts';
 export { checkBodyHeaders, readBody, type Body } from './http/body.ts';
 export { refusePlain } from './http/refuse.ts';
-export { createShield, isLoopbackHost, type Shield, type ShieldOptions } from './http/shield.ts';
+export { createShield, isLoopbackHost, type PeerFacts, type Shield, type ShieldOptions } from './http/shield.ts';
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';
 export { LineReader, type LineReaderOptions } from './stdio/lines.ts';
 export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/door.ts';

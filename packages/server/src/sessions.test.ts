@@ -9,17 +9,23 @@ interface Setup {
   readonly table: SessionTable;
   readonly clock: { nowMs: number };
   readonly closed: Session[];
+  readonly changes: [Session, Principal][];
   readonly open: (principal?: Principal) => HttpSession | undefined;
 }
 
 function setup(limits: Partial<SessionLimits> = {}): Setup {
   const clock = { nowMs: 0 };
   const closed: Session[] = [];
-  const events = { opened: () => {}, closed: (session: Session) => void closed.push(session) };
+  const changes: [Session, Principal][] = [];
+  const events = {
+    opened: () => {},
+    changed: (...change: [Session, Principal]) => void changes.push(change),
+    closed: (session: Session) => void closed.push(session),
+  };
   const table = new SessionTable({ ...SESSION_LIMITS, ...limits }, events, () => clock.nowMs);
   const open = (principal: Principal = alice): HttpSession | undefined =>
     table.open({ endpoint: '/mcp', principal, revision: '2025-11-25', client: { info: undefined, capabilities: {} } });
-  return { table, clock, closed, open };
+  return { table, clock, closed, changes, open };
 }
 
 const busy = { cancel: () => {}, cut: () => {} };
@@ -35,6 +41,17 @@ describe('SessionTable', () => {
     table.sweep();
     expect([table.size, closed.length]).toEqual([0, 5000]);
     expect(open()).toBeDefined();
+  });
+
+  it('has the rights that its last request showed, and tells when they are others', () => {
+    const { table, changes, open } = setup();
+    const session = open() as HttpSession;
+    const now = { ...alice, roles: ['x'] };
+    for (const principal of [alice, now, now]) table.find(session.id, '/mcp', principal);
+    expect(session.principal).toBe(now);
+    expect(changes).toEqual([[session, alice]]);
+    table.find(session.id, '/mcp', bob);
+    expect(session.principal).toBe(now);
   });
 
   it('finds a session for its principal, at its endpoint, whatever object names the principal', () => {

@@ -73,7 +73,7 @@ export class HttpSession implements Session {
   readonly transport = 'http' as const;
   readonly id: string;
   readonly endpoint: string;
-  readonly principal: Principal;
+  principal: Principal;
   readonly revision: SessionRevision;
   readonly client: ClientFacts;
   /** The key of its principal. */
@@ -160,6 +160,7 @@ export class HttpSession implements Session {
 
 export interface SessionEvents {
   opened(session: Session): void;
+  changed(session: Session, before: Principal): void;
   closed(session: Session): void;
 }
 
@@ -204,6 +205,9 @@ export class SessionTable {
       return undefined;
     }
     session.lastUsedMs = now;
+    const before = session.principal;
+    session.principal = principal;
+    if (before !== principal) this.#events.changed(session, before);
     return session;
   }
 

@@ -48,6 +48,8 @@ export type ErrorKey =
   | 'unavailable'
   | 'upstream_timeout'
   | 'refused'
+  | 'insufficient_scope'
+  | 'cannot_authenticate'
   | 'rate_limited'
   | 'needs_login';
 
@@ -77,6 +79,8 @@ export const ERRORS: Readonly<Record<ErrorKey, ErrorRow>> = {
   unavailable: { code: -31001, status: 200, message: 'The server is not available.' },
   upstream_timeout: { code: -31002, status: 200, message: 'The server did not answer in time.' },
   refused: { code: -31003, status: 200, message: 'The call was refused.' },
+  cannot_authenticate: { code: -31001, status: 503, message: 'Credentials cannot be checked at the moment.' },
+  insufficient_scope: { code: -31003, status: 403, message: 'The access token lacks a scope.' },
   rate_limited: { code: -31004, status: 429, message: 'Too many requests.' },
   needs_login: { code: -31005, status: 200, message: 'This server needs a login first.' },
 };

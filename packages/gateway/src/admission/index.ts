@@ -1,11 +1,55 @@
 /**
- * Admission: whether a call may begin at all. A gateway that stops begins nothing new, and one principal has so many
- * calls under way at most.
+ * Admission: whether a call may begin at all, and whether it may go to its server. A gateway that stops begins nothing new;
+ * rates, quotas and queues bound what is begun. The limits are read for each call, so that they can change meanwhile, and
+ * what was consumed stays consumed. How often somebody failed to authenticate is not counted here.
  */
 
-import { principalKey } from '@sallyport/server';
 import type { Step } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { createAdmit } from './calls.ts';
+import type { CallLimits, SetTimer } from './limits.ts';
+import { Quotas, type QuotaOptions, type QuotaRecords } from './quota.ts';
+import { createAdmitTarget, createTakeTurn } from './target.ts';
+
+export { describeLimits } from './describe.ts';
+export type { CallLimits } from './limits.ts';
+export type { QuotaRecords } from './quota.ts';
+
+export interface AdmissionOptions {
+  readonly limits: () => CallLimits;
+  /** Where quotas are kept. */
+  readonly records: QuotaRecords;
+  /** How long a call waits for its turn at a server: as long as for its answer. Milliseconds. */
+  readonly callTimeoutMs: (server: string, method: string) => number;
+  /** Milliseconds, monotonic. */
+  readonly monotonic: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly setTimer: SetTimer;
+  readonly log: QuotaOptions['log'];
+}
+
+export interface Admission {
+  /** For every call, before any work is done for it. */
+  readonly admit: Step;
+  /** For calls with a target, once it is known that the caller may use it: rates of the server and the tool. */
+  readonly admitTarget: Step;
+  /** The queue of the server. Right before the call is sent: who has a turn keeps others from it. */
+  readonly takeTurn: Step;
+  /** Stores what was counted. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { limits } = options;
+  const quotas = new Quotas({ ...options, quota: () => limits().quota });
+  return {
+    admit: createAdmit({ ...options, quotas }),
+    admitTarget: createAdmitTarget(options),
+    takeTurn: createTakeTurn(options),
+    close: () => quotas.close(),
+  };
+}
 
 /** Nothing new begins while the gateway stops; what is under way is waited for. */
 export class Drain {
@@ -29,27 +73,4 @@ export class Drain {
     if (this.#underWay === 0) this.#idle.resolve();
     return this.#idle.promise;
   }
-}
-
-/** Calls that one principal may have under way. The local key is this machine's own user and has no limit. */
-export function createAdmit(concurrency: () => number): Step {
-  const underWay = new Map<string, number>();
-  const counted: Step = async (call, next) => {
-    const key = principalKey(call.exchange.principal);
-    const count = underWay.get(key) ?? 0;
-    if (count >= concurrency()) throw new Refused('rate_limited', `More than ${concurrency()} calls are under way.`);
-    underWay.set(key, count + 1);
-    try {
-      return await next(call);
-    } finally {
-      const left = (underWay.get(key) ?? 1) - 1;
-      if (left === 0) underWay.delete(key);
-      else underWay.set(key, left);
-    }
-  };
-  return (call, next) => {
-    const { principal, message } = call.exchange;
-    const unlimited = principal.issuer === 'local' && principal.subject === 'local';
-    return unlimited || message.method === 'subscriptions/listen' ? next(call) : counted(call, next);
-  };
 }

@@ -2,7 +2,8 @@ import type { JsonObject, JsonValue } from '@sallyport/wire';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refused } from '../errors.ts';
-import { openState, paramsDigest, sealState, type StateOptions } from './request-state.ts';
+import { paramsDigest } from '../round.ts';
+import { openState, sealState, type StateOptions } from './request-state.ts';
 import { createSealer, fakeCall, type CallOptions } from './testing/fakes.ts';
 
 const sealer = createSealer();

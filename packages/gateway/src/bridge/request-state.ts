@@ -4,17 +4,13 @@
  * Which call it names, and that it is used once, is the table's matter (parked.ts).
  */
 
-import { createHash } from 'node:crypto';
 import { principalKey } from '@sallyport/server';
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import type { JsonValue } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { paramsDigest, type Sealing } from '../round.ts';
 
-export interface StateOptions {
-  /** Authenticated encryption; whoever unseals names the same `bound`. */
-  readonly seal: (plain: string, bound: string) => string;
-  /** Undefined for what was not sealed here, or for something else. */
-  readonly unseal: (sealed: string, bound: string) => string | undefined;
+export interface StateOptions extends Sealing {
   /** A random name of this process: what it parked is in its memory alone. */
   readonly owner: string;
   /** Milliseconds. */
@@ -30,9 +26,6 @@ export interface Ticket {
 
 /** Ours are a few hundred characters long; longer ones are not looked at. */
 const MAX_STATE_LENGTH = 4096;
-
-/** Members of the parameters that differ from round to round. */
-const OF_THE_ROUND: ReadonlySet<string> = new Set(['_meta', 'inputResponses', 'requestState']);
 
 const AGAIN = 'Send the request again without requestState.';
 
@@ -63,24 +56,4 @@ function boundTo({ exchange, target }: Call): string {
   const { principal, endpoint, message } = exchange;
   const facts = [principalKey(principal), endpoint, message.method, target?.server, target?.canonicalId];
   return JSON.stringify(['request-state', ...facts, paramsDigest(message.params ?? {})]);
-}
-
-/** A digest of the parameters that stay the same from round to round, whatever order they are written in. */
-export function paramsDigest(params: JsonObject): string {
-  const lasting = Object.entries(params).filter(([name]) => !OF_THE_ROUND.has(name));
-  return createHash('sha256').update(entriesText(lasting)).digest('base64url');
-}
-
-/** JSON with the members of objects in the order of their names. The depth of a message is bounded. */
-function canonicalText(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
-  return isObject(value) ? entriesText(Object.entries(value)) : JSON.stringify(value);
-}
-
-function entriesText(entries: readonly [string, JsonValue | undefined][]): string {
-  const texts = entries.flatMap(([name, value]) =>
-    value === undefined ? [] : [`${JSON.stringify(name)}:${canonicalText(value)}`],
-  );
-  // Names are unique, so the order of the texts is one order of the names.
-  return `{${texts.toSorted().join(',')}}`;
 }

@@ -54,12 +54,12 @@ function setup(servers: readonly CatalogServer[], more: Partial<Setup> = {}): Se
 function setting(servers: readonly CatalogServer[], more: Partial<CatalogOptions> = {}): Setting {
   const changes: string[] = [];
   const saved = new Map<string, unknown>();
-  const told: Tell = (endpoint, { kinds }) => changes.push(`${endpoint}: ${[...kinds].join(' ')}`);
+  const told: Tell = ({ endpoint }, { kinds }) => changes.push(`${endpoint}: ${[...kinds].join(' ')}`);
   const scheduled: (() => void)[] = [];
   const room = new CatalogRoom({
     setup: setup(servers),
     roots: ['/mcp', 'stdio'],
-    watched: () => ['/mcp'],
+    watched: () => [{ endpoint: '/mcp', audience: undefined }],
     info: {},
     deadlineMs: () => 20,
     load: async (name) => saved.get(name),

@@ -3,6 +3,7 @@
  * and views share what the root has merged: entries always, and whole lists where nothing is left out.
  */
 
+import type { Audience } from '../call.ts';
 import { kept } from './kept.ts';
 import { mergeNames, mergeUris, type Catalog, type MergedNames, type MergedUris } from './merge.ts';
 import type { Naming } from './naming.ts';
@@ -45,24 +46,52 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
     const names = selection.isAlone ? nameAlone(offers, { ...naming, mode: 'plain' }) : rootNames(edition);
     const isWhole = selection.isAlone || selection.servers.length === servers.length;
     const chosen = isWhole ? undefined : new Set(selection.servers.map(({ name }) => name));
-    const { hasTool } = selection;
-    const tools = chosenTools([names.tools, selection], () => choose(names.tools, chosen, hasTool));
-    const prompts = chosenPrompts([names.prompts, selection], () => choose(names.prompts, chosen, undefined));
-    // Nothing is renamed about a URI: the first of the servers that are here has it.
+    const { audience, hasTool } = selection;
+    const showsTool = toolFilter(hasTool, audience);
+    const showsPrompt = audience && ((entry: NamedEntry) => audience.maySee('prompt', entry.server, entry.id));
+    const tools = chosenTools([names.tools, selection], () => choose(names.tools, chosen, showsTool));
+    const prompts = chosenPrompts([names.prompts, selection], () => choose(names.prompts, chosen, showsPrompt));
+    // Nothing is renamed about a URI: the first of the servers that are here and may be seen has it.
     const resourceOffers = offers.map((offer) => offer.resources);
-    const resources = mergedResources(resourceOffers, () => mergeUris(resourceOffers, 'URI'));
+    const resources = mergedResources([selection, ...resourceOffers], () =>
+      mergeUris(visible(resourceOffers, 'resource', audience), 'URI'),
+    );
     const templateOffers = offers.map((offer) => offer.templates);
-    const templates = mergedTemplates(templateOffers, () => mergeUris(templateOffers, 'template'));
+    const templates = mergedTemplates([selection, ...templateOffers], () =>
+      mergeUris(visible(templateOffers, 'template', audience), 'template'),
+    );
     return {
       tools: tools.entries,
       prompts: prompts.entries,
       resources: resources.entries,
       templates: templates.entries,
       hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...templates.hidden],
-      withholds: (id) =>
-        names.tools.withheld.has(id) || names.prompts.withheld.has(id) || (hasTool !== undefined && !hasTool(id)),
+      withholds: (id, server) =>
+        names.tools.withheld.has(id) ||
+        names.prompts.withheld.has(id) ||
+        hasTool?.(id) === false ||
+        audience?.maySee('tool', server, id) === false ||
+        audience?.maySee('prompt', server, id) === false,
     };
   };
+}
+
+function toolFilter(
+  hasTool: Selection['hasTool'],
+  audience: Audience | undefined,
+): ((entry: ToolEntry) => boolean) | undefined {
+  if (audience === undefined) return hasTool && (({ id }) => hasTool(id));
+  return ({ annotations, id, server }) => hasTool?.(id) !== false && audience.maySee('tool', server, id, annotations);
+}
+
+/** The very same offers where everything may be seen. */
+function visible<E extends Entry>(
+  offers: readonly (readonly E[])[],
+  kind: 'resource' | 'template',
+  audience: Audience | undefined,
+): readonly (readonly E[])[] {
+  if (audience === undefined) return offers;
+  return offers.map((entries) => entries.filter(({ id, server }) => audience.maySee(kind, server, id)));
 }
 
 type NameOffers = (offers: readonly ServerOffer[], naming: Naming) => Names;
@@ -94,16 +123,16 @@ interface Chosen<E extends NamedEntry> {
   readonly hidden: readonly Hidden[];
 }
 
-/** Those of the chosen servers, and what the selection says of tools; the very same list where nothing is left out. */
+/** Those of the chosen servers that are shown; the very same list where nothing is left out. */
 function choose<E extends NamedEntry>(
   { entries, hidden }: MergedNames<E>,
   servers: ReadonlySet<string> | undefined,
-  has: Selection['hasTool'],
+  shows: ((entry: E) => boolean) | undefined,
 ): Chosen<E> {
-  if (servers === undefined && has === undefined) return { entries, hidden };
+  if (servers === undefined && shows === undefined) return { entries, hidden };
   const isChosen = (server: string): boolean => servers === undefined || servers.has(server);
   return {
-    entries: new Map([...entries].filter(([, { server, id }]) => isChosen(server) && (has === undefined || has(id)))),
+    entries: new Map([...entries].filter(([, entry]) => isChosen(entry.server) && shows?.(entry) !== false)),
     hidden: hidden.filter(({ server }) => isChosen(server)),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { JsonObject } from '@sallyport/wire';
+import type { Audience, Vantage } from '../call.ts';
 import type { CatalogChange } from './changes.ts';
 import { createRootNames, type Edition, type RootNames } from './composing.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
@@ -34,10 +35,10 @@ export interface CatalogOptions extends IntakeOptions {
   readonly pageSize?: number;
   /** Why a server is not there, in words that every client may read. */
   readonly problem: (server: string) => string | undefined;
-  /** Names of the endpoints at which somebody wants to hear of changes. */
-  readonly watched: () => Iterable<string>;
-  /** Called for watched endpoints alone, and only when something changed there. */
-  readonly onChanged: (endpoint: string, change: CatalogChange) => void;
+  /** Where somebody wants to hear of changes. */
+  readonly watched: () => Iterable<Vantage>;
+  /** Called for what is watched alone, and only when something changed there. */
+  readonly onChanged: (vantage: Vantage, change: CatalogChange) => void;
   /** When changes are told: after everything that comes in the same turn. */
   readonly schedule?: (tell: () => void) => void;
 }
@@ -61,10 +62,13 @@ export class CatalogRoom {
   readonly #intake: Intake;
   readonly #offerOf: OfferOf = createOfferOf();
   readonly #rootNames: RootNames;
+  readonly #viewsStart: string;
   readonly #pages: Pages = new Pages();
   /** The root under its names, and the views of the configuration. */
   readonly #lasting: Map<string, CatalogView> = new Map();
   readonly #passing: Map<string, CatalogView> = new Map();
+  /** What is made for one audience goes with it. */
+  readonly #narrowed: WeakMap<Audience, Map<string, CatalogView>> = new WeakMap();
   readonly #places: Map<string, Placed> = new Map();
   #edition: Edition;
   /** The edition that changes were told up to, while there is something to tell. */
@@ -72,6 +76,7 @@ export class CatalogRoom {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    this.#viewsStart = `${options.roots[0]}/v/`;
     this.#intake = new Intake(options, () => this.#become({ ...this.#edition, snapshots: this.#intake.snapshots }));
     this.#intake.use(options.setup.servers);
     this.#rootNames = createRootNames(this.#offerOf);
@@ -85,8 +90,13 @@ export class CatalogRoom {
     return this.#intake.recall();
   }
 
-  /** Where a request goes by its path and its query (without `?`). */
-  place(path: string, query: string): Placed {
+  /** Where a request goes by its path and its query (without `?`). What its audience may not see is not there. */
+  place(path: string, query: string, audience?: Audience): Placed {
+    if (audience !== undefined) {
+      const { roots } = this.#options;
+      if (query === '' && roots.includes(path)) return { name: path };
+      return place(path, query, placesOf(this.#edition.setup, roots, audience));
+    }
     if (query === '' && this.#lasting.has(path)) return { name: path };
     const key = `${path}?${query}`;
     const known = this.#places.get(key);
@@ -101,8 +111,15 @@ export class CatalogRoom {
   }
 
   /** The view of an endpoint, by its canonical name. One that is not there any more shows nothing. */
-  view(endpoint: string): CatalogView {
-    return this.#lasting.get(endpoint) ?? this.#passingView(endpoint);
+  view(endpoint: string, audience?: Audience): CatalogView {
+    if (audience !== undefined) return this.#narrowedView(endpoint, audience);
+    return this.#lasting.get(endpoint) ?? this.#recent(this.#passing, endpoint, undefined);
+  }
+
+  /** Name of the view of the configuration that an endpoint belongs to. */
+  viewNameOf(endpoint: string): string | undefined {
+    const start = this.#viewsStart;
+    return endpoint.startsWith(start) ? endpoint.slice(start.length).split('?', 1)[0] : undefined;
   }
 
   snapshot(server: string): Snapshot | undefined {
@@ -122,7 +139,8 @@ export class CatalogRoom {
     const { log, roots, watched } = this.#options;
     const before = this.#edition.setup;
     const [had, has] = [placesOf(before, roots), placesOf(setup, roots)];
-    const endpoints = new Set([...watched(), ...this.#lasting.keys(), ...this.#passing.keys()]);
+    const watchedNames = [...watched()].map(({ endpoint }) => endpoint);
+    const endpoints = new Set([...watchedNames, ...this.#lasting.keys(), ...this.#passing.keys()]);
     const gone = [...endpoints].filter(
       (name) => endpointNamed(name, had) !== undefined && endpointNamed(name, has) === undefined,
     );
@@ -150,10 +168,10 @@ export class CatalogRoom {
     this.#told = undefined;
     // Servers that came, went or became the only one change who owns what, also where no list shows it.
     const isOtherSetup = before.setup !== this.#edition.setup;
-    for (const endpoint of new Set(this.#options.watched())) {
-      const { kinds, owners } = this.view(endpoint).changeSince(before);
+    for (const vantage of this.#options.watched()) {
+      const { kinds, owners } = this.view(vantage.endpoint, vantage.audience).changeSince(before);
       if (kinds.size > 0 || owners || isOtherSetup) {
-        this.#options.onChanged(endpoint, { kinds, owners: owners || isOtherSetup });
+        this.#options.onChanged(vantage, { kinds, owners: owners || isOtherSetup });
       }
     }
   }
@@ -164,25 +182,31 @@ export class CatalogRoom {
     this.#lasting.clear();
     for (const root of this.#options.roots) this.#lasting.set(root, this.root);
     for (const name of Object.keys(views)) {
-      const endpoint = `${this.#options.roots[0]}/v/${name}`;
+      const endpoint = `${this.#viewsStart}${name}`;
       this.#lasting.set(endpoint, known.get(endpoint) ?? this.#newView(endpoint));
     }
   }
 
-  #passingView(endpoint: string): CatalogView {
-    const view = this.#passing.get(endpoint) ?? this.#newView(endpoint);
-    this.#passing.delete(endpoint);
-    this.#passing.set(endpoint, view);
-    if (this.#passing.size > MAX_VIEWS) this.#passing.delete(this.#passing.keys().next().value as string);
+  #narrowedView(endpoint: string, audience: Audience): CatalogView {
+    let views = this.#narrowed.get(audience);
+    if (views === undefined) this.#narrowed.set(audience, (views = new Map()));
+    return this.#recent(views, endpoint, audience);
+  }
+
+  #recent(views: Map<string, CatalogView>, endpoint: string, audience: Audience | undefined): CatalogView {
+    const view = views.get(endpoint) ?? this.#newView(endpoint, audience);
+    views.delete(endpoint);
+    views.set(endpoint, view);
+    if (views.size > MAX_VIEWS) views.delete(views.keys().next().value as string);
     return view;
   }
 
-  #newView(endpoint: string): CatalogView {
+  #newView(endpoint: string, audience?: Audience): CatalogView {
     const { info, pageSize, problem, roots } = this.#options;
     return new CatalogView({
-      name: endpoint,
+      name: audience === undefined ? endpoint : `${endpoint} ${audience.key}`,
       edition: () => this.#edition,
-      select: (setup) => select(endpointNamed(endpoint, placesOf(setup, roots)), setup),
+      select: (setup) => select(endpointNamed(endpoint, placesOf(setup, roots, audience)), setup, audience),
       offerOf: this.#offerOf,
       rootNames: this.#rootNames,
       ready: (servers, kinds) => this.#intake.ready(servers, kinds),

@@ -3,6 +3,7 @@
  * the store. A server that is slow, down or wrong costs the others nothing. What is made of it is not known here.
  */
 
+import { emptyPins, pin } from './pinned.ts';
 import { Reading, type Source } from './reading.ts';
 import type { CatalogServer } from './selection.ts';
 import { LIST_KINDS, readSnapshot, type ListKind, type Snapshot } from './snapshot.ts';
@@ -150,7 +151,14 @@ export class Intake {
     const { name: server, fingerprint } = supplier;
     const { capabilities, info, instructions } = source;
     const old = this.#snapshots.get(server);
-    const lists = old ?? { tools: [], prompts: [], resources: [], templates: [], unread: LIST_KINDS };
+    const lists = old ?? {
+      tools: [],
+      prompts: [],
+      resources: [],
+      templates: [],
+      pinned: emptyPins(),
+      unread: LIST_KINDS,
+    };
     const said = { capabilities, info, instructions };
     if (old === undefined || !isSame(said, saidIn(old))) {
       this.#put(supplier, { ...lists, ...said, atMs: this.#options.now(), fingerprint });
@@ -174,7 +182,9 @@ export class Intake {
       const isNew = !isSame(entries, snapshot[kind]);
       if (!isNew && !snapshot.unread.includes(kind)) return;
       const unread = snapshot.unread.filter((other) => other !== kind);
-      this.#put(supplier, { ...snapshot, ...(isNew && { [kind]: entries }), unread, atMs: this.#options.now() });
+      const pinned = kind === 'tools' ? pin(snapshot.pinned, entries) : snapshot.pinned;
+      const atMs = this.#options.now();
+      this.#put(supplier, { ...snapshot, ...(isNew && { [kind]: entries }), pinned, unread, atMs });
     } catch (error) {
       supplier.failedMs = this.#options.now();
       this.#options.log('warn', 'a list could not be read', { server: supplier.name, kind, error: String(error) });

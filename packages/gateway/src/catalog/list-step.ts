@@ -14,8 +14,8 @@ const LIST_OF: ReadonlyMap<string, ListKind> = new Map([
 ]);
 
 export interface ListOptions {
-  /** By the endpoint's name. */
-  readonly view: (endpoint: string) => Pick<CatalogView, 'lists' | 'ready'>;
+  /** What the caller sees. */
+  readonly view: (exchange: Exchange) => Pick<CatalogView, 'lists' | 'ready'>;
   readonly sealCursor: (place: string, exchange: Exchange) => string;
   /** Undefined for a cursor that was not given to this caller here. */
   readonly openCursor: (cursor: string, exchange: Exchange) => string | undefined;
@@ -25,7 +25,7 @@ export function createList(options: ListOptions): Step {
   return async ({ exchange }) => {
     const kind = LIST_OF.get(exchange.message.method) as ListKind;
     const cursor = exchange.message.params?.['cursor'];
-    const view = options.view(exchange.endpoint);
+    const view = options.view(exchange);
     await view.ready([kind]);
     // A cursor is a place in one version of one list: in another it would leave something out.
     const placeOf = (offset: number): string => `${kind} ${view.lists.versionOf(kind)} ${offset}`;

@@ -13,6 +13,7 @@ function rules(name: string, more: Partial<OfferRules> & { tools?: Partial<Offer
   return {
     name,
     features: { tools: true, resources: true, prompts: true },
+    readOnly: false,
     tags: [],
     overHttp: false,
     ...more,
@@ -26,6 +27,7 @@ function snapshot(more: Partial<Snapshot>): Snapshot {
     prompts: [],
     resources: [],
     templates: [],
+    pinned: {},
     unread: [],
     capabilities: {},
     info: {},
@@ -45,7 +47,7 @@ function merge(naming: Naming, ...offers: [OfferRules, Partial<Snapshot>][]): Ca
   const offerOf = createOfferOf();
   const compose = createCompose(offerOf, createRootNames(offerOf));
   const edition = { setup: { servers, naming, views: {} }, snapshots };
-  return compose(edition, { servers, isAlone: false, hasTool: undefined });
+  return compose(edition, { servers, isAlone: false, hasTool: undefined, audience: undefined });
 }
 
 describe('names', () => {
@@ -127,7 +129,7 @@ describe('a name that two servers want', () => {
       'z of a',
     ]);
     expect(catalog.hidden).toEqual([{ server: 'a', what: 'x', reason: 'the name x belongs to b' }]);
-    expect(['a__x', 'a__z', 'b__x'].filter((id) => catalog.withholds(id))).toEqual(['a__x']);
+    expect(['a__x', 'a__z', 'b__x'].filter((id) => catalog.withholds(id, id.slice(0, 1)))).toEqual(['a__x']);
   });
 
   it('also by renaming', () => {
@@ -149,7 +151,7 @@ describe('what the configuration says of tools', () => {
     const catalog = merge(PLAIN, [rules('s', { tools: config as never }), tools('read', 'read_all', 'write')]);
     expect([...catalog.tools.keys()]).toEqual(expected);
     const all = ['read', 'read_all', 'write'];
-    expect(all.filter((name) => !catalog.withholds(`s__${name}`))).toEqual(expected);
+    expect(all.filter((name) => !catalog.withholds(`s__${name}`, 's'))).toEqual(expected);
   });
 
   it('renames and describes, and keeps the canonical id', () => {

@@ -24,8 +24,8 @@ export interface Catalog {
   readonly resources: ReadonlyMap<string, Entry>;
   readonly templates: ReadonlyMap<string, TemplateEntry>;
   readonly hidden: readonly Hidden[];
-  /** True for the canonical id of a tool or prompt that must not be reached here, by whatever method. */
-  withholds(id: string): boolean;
+  /** True for the canonical id of a server's tool or prompt that must not be reached here, by whatever method. */
+  withholds(id: string, server: string): boolean;
 }
 
 /** Tools or prompts under their shown names. */

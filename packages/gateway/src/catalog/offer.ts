@@ -7,6 +7,7 @@
 import { isObject, paramHeaders, type JsonObject, type ParamHeader } from '@sallyport/wire';
 import type { ArgumentRules } from '../call.ts';
 import { canonicalId, globMatcher } from './naming.ts';
+import { believed, type PinnedAnnotations } from './pinned.ts';
 
 /** What the configuration says about a server's offer. */
 export interface OfferRules {
@@ -19,6 +20,8 @@ export interface OfferRules {
     readonly arguments: Readonly<Record<string, ArgumentRules>>;
   };
   readonly features: { readonly tools: boolean; readonly resources: boolean; readonly prompts: boolean };
+  /** Only tools that are believed to change nothing. */
+  readonly readOnly: boolean;
   readonly tags: readonly string[];
   /** Servers over HTTP must not offer tools whose header declarations are invalid. */
   readonly overHttp: boolean;
@@ -37,6 +40,8 @@ export interface NamedEntry extends Entry {
 }
 
 export interface ToolEntry extends NamedEntry {
+  /** What is believed of it, not what it says. */
+  readonly annotations: JsonObject | undefined;
   readonly paramHeaders: readonly ParamHeader[];
   readonly argumentRules: ArgumentRules | undefined;
 }
@@ -86,6 +91,7 @@ export interface OfferedLists {
   readonly prompts: List;
   readonly resources: List;
   readonly templates: List;
+  readonly pinned: PinnedAnnotations;
 }
 
 /** Gives the same part of an offer again as long as the rules and the list of that kind are the same objects. */
@@ -97,7 +103,7 @@ export function createOfferOf(): OfferOf {
   const resources = onceEach(offeredResources);
   const templates = onceEach(offeredTemplates);
   return (rules, lists) => ({
-    tools: tools(rules, lists.tools),
+    tools: tools(rules, lists.tools, lists.pinned),
     prompts: prompts(rules, lists.prompts),
     resources: resources(rules, lists.resources),
     templates: templates(rules, lists.templates),
@@ -115,37 +121,57 @@ export function entryNamed<E extends NamedEntry>(offered: Offered<E>, name: stri
   return entry;
 }
 
-function onceEach<T>(make: (rules: OfferRules, list: List) => T): (rules: OfferRules, list: List) => T {
-  const known = new WeakMap<List, { readonly rules: OfferRules; readonly made: T }>();
-  return (rules, list) => {
+type Make<T, More extends unknown[]> = (rules: OfferRules, list: List, ...more: More) => T;
+
+function onceEach<T, More extends unknown[]>(make: Make<T, More>): Make<T, More> {
+  const known = new WeakMap<List, { readonly inputs: readonly unknown[]; readonly made: T }>();
+  return (rules, list, ...more) => {
+    const inputs = [rules, ...more];
     const last = known.get(list);
-    if (last?.rules === rules) return last.made;
-    const made = make(rules, list);
-    known.set(list, { rules, made });
+    if (last?.inputs.every((input, n) => input === inputs[n]) === true) return last.made;
+    const made = make(rules, list, ...more);
+    known.set(list, { inputs, made });
     return made;
   };
 }
 
-function offeredTools(rules: OfferRules, list: List): NamedOffer<ToolEntry> {
-  const { features, name: server, overHttp } = rules;
-  const allowed = rules.tools.allow === undefined ? () => true : globMatcher(rules.tools.allow);
-  const denied = globMatcher(rules.tools.deny);
+function offeredTools(rules: OfferRules, list: List, pinned: PinnedAnnotations): NamedOffer<ToolEntry> {
+  const { name: server, overHttp } = rules;
+  const isWanted = wantedTools(rules);
   const offered: Offered<ToolEntry>[] = [];
   const hidden: Hidden[] = [];
   const withheld: string[] = [];
   for (const tool of list) {
     const original = tool['name'] as string;
     const headers = paramHeaders(tool['inputSchema']);
-    const isWanted = features.tools && allowed(original) && !denied(original);
+    const annotations = believed(pinned, tool);
+    const isShown = isWanted(original, annotations);
     const isInvalid = !headers.valid && overHttp;
-    if (isWanted && isInvalid) hidden.push({ server, what: original, reason: headers.reason });
-    if (isWanted && !isInvalid) offered.push(offeredTool(rules, tool, headers.valid ? headers.declarations : []));
+    if (isShown && isInvalid) hidden.push({ server, what: original, reason: headers.reason });
+    const declarations = headers.valid ? headers.declarations : [];
+    if (isShown && !isInvalid) offered.push(offeredTool(rules, tool, annotations, declarations));
     else withheld.push(canonicalId(server, original));
   }
   return { server, offered, hidden, withheld };
 }
 
-function offeredTool(rules: OfferRules, tool: JsonObject, headers: readonly ParamHeader[]): Offered<ToolEntry> {
+function wantedTools({
+  features,
+  readOnly,
+  tools,
+}: OfferRules): (name: string, annotations: JsonObject | undefined) => boolean {
+  const allowed = tools.allow === undefined ? () => true : globMatcher(tools.allow);
+  const denied = globMatcher(tools.deny);
+  return (name, annotations) =>
+    features.tools && allowed(name) && !denied(name) && (!readOnly || annotations?.['readOnlyHint'] === true);
+}
+
+function offeredTool(
+  rules: OfferRules,
+  tool: JsonObject,
+  annotations: JsonObject | undefined,
+  headers: readonly ParamHeader[],
+): Offered<ToolEntry> {
   const { name: server, tools } = rules;
   const original = tool['name'] as string;
   const argumentRules = own(tools.arguments, original);
@@ -153,7 +179,15 @@ function offeredTool(rules: OfferRules, tool: JsonObject, headers: readonly Para
   return {
     original,
     label: own(tools.rename, original) ?? original,
-    unnamed: { server, id: canonicalId(server, original), original, shown, paramHeaders: headers, argumentRules },
+    unnamed: {
+      server,
+      id: canonicalId(server, original),
+      original,
+      shown,
+      annotations,
+      paramHeaders: headers,
+      argumentRules,
+    },
     made: [],
   };
 }

@@ -28,7 +28,7 @@ function callAt(endpoint: string, method: string, params: JsonObject = {}): Call
 
 function resolverOf(room: CatalogRoom): (call: Call) => Promise<Target | JsonObject | undefined> {
   const step = createResolve({
-    view: (endpoint) => room.view(endpoint),
+    view: ({ endpoint }) => room.view(endpoint),
     openTaskId: (taskId, { exchange }) =>
       taskId === `sealed at ${exchange.endpoint}` ? { server: 'files', original: 't1' } : undefined,
   });
@@ -116,7 +116,7 @@ describe('a list', () => {
   it('is that of the endpoint, and its cursor is of that list', async () => {
     const { room } = await filled(SETUP, OFFERS, { pageSize: 1 });
     const step = createList({
-      view: (endpoint) => room.view(endpoint),
+      view: ({ endpoint }) => room.view(endpoint),
       sealCursor: (place, { endpoint }) => `${endpoint} ${place}`,
       openCursor: (cursor, { endpoint }) =>
         cursor.startsWith(endpoint) ? cursor.slice(endpoint.length + 1) : undefined,

@@ -3,6 +3,7 @@
  * may is decided after it. What is not found is refused as unknown.
  */
 
+import type { Exchange } from '@sallyport/server';
 import { isObject, type Era, type JsonObject } from '@sallyport/wire';
 import type { Call, Step, Target } from '../call.ts';
 import { canonicalId } from './naming.ts';
@@ -15,8 +16,8 @@ import { Refused } from '../errors.ts';
 export type Place = Pick<CatalogView, 'catalog' | 'ownerOf' | 'ready' | 'can' | 'servers'>;
 
 export interface ResolveOptions {
-  /** By the endpoint's name. */
-  readonly view: (endpoint: string) => Place;
+  /** What the caller sees. */
+  readonly view: (exchange: Exchange) => Place;
   /** The server and its own id of a task, from the id that the client was given; undefined for a foreign one. */
   readonly openTaskId: (
     taskId: string,
@@ -56,9 +57,8 @@ const SOUGHT_IN: Readonly<Record<string, readonly ListKind[]>> = {
 export function createResolve(options: ResolveOptions): Step {
   const targets = new WeakMap<ToolEntry, Target>();
   const seek: Step = async (call, next) => {
-    const { endpoint, message } = call.exchange;
-    const { method } = message;
-    const view = options.view(endpoint);
+    const { method } = call.exchange.message;
+    const view = options.view(call.exchange);
     let target = resolve(view, call, options.openTaskId);
     if (target === undefined && !TASK_METHODS.has(method)) {
       await view.ready(Object.hasOwn(SOUGHT_IN, method) ? SOUGHT_IN[method] : LIST_KINDS);
@@ -72,9 +72,9 @@ export function createResolve(options: ResolveOptions): Step {
   };
   return (call, next) => {
     // What most calls are: a tool that is known.
-    const { endpoint, message } = call.exchange;
+    const { message } = call.exchange;
     const name = message.method === 'tools/call' ? message.params?.['name'] : undefined;
-    const tool = typeof name === 'string' ? options.view(endpoint).catalog.tools.get(name) : undefined;
+    const tool = typeof name === 'string' ? options.view(call.exchange).catalog.tools.get(name) : undefined;
     if (tool === undefined) return seek(call, next);
     let target = targets.get(tool);
     if (target === undefined) targets.set(tool, (target = toolTarget(tool)));
@@ -100,6 +100,7 @@ function resolve(view: Place, call: Call, openTaskId: OpenTaskId): Target | unde
 function toolTarget(tool: ToolEntry): Target {
   return {
     ...named('tool', tool),
+    ...(tool.annotations && { annotations: tool.annotations }),
     paramHeaders: tool.paramHeaders,
     ...(tool.argumentRules && { argumentRules: tool.argumentRules }),
   };
@@ -146,7 +147,7 @@ function byCertainty(view: Place, call: Call, params: JsonObject, openTaskId: Op
   if (typeof taskId === 'string') return byTask(openTaskId(taskId, call));
   const [only] = servers;
   if (servers.length !== 1 || only === undefined) return undefined;
-  if (typeof name === 'string' && catalog.withholds(canonicalId(only, name))) return undefined;
+  if (typeof name === 'string' && catalog.withholds(canonicalId(only, name), only)) return undefined;
   return { server: only, kind: 'server', canonicalId: call.exchange.message.method, original: undefined };
 }
 
@@ -162,7 +163,7 @@ function shortName(params: JsonObject | undefined): string {
 }
 
 /** Unknown and not visible are refused alike, in the words of each method and era. */
-function refuseUnknown(call: Call): never {
+export function refuseUnknown(call: Call): never {
   const { era, message } = call.exchange;
   const { method, params } = message;
   const uri = params?.['uri'];

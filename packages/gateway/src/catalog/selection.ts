@@ -1,8 +1,9 @@
 /**
- * What an endpoint shows of everything: which servers, and which of their tools. A selection is made of the endpoint's
- * place alone; narrowing takes away and never adds. What a principal may see is a further filter over it, not here.
+ * What an endpoint shows of everything: which servers, and which of their tools. Narrowing takes away and never adds; what
+ * an audience may not see is taken away as well.
  */
 
+import type { Audience } from '../call.ts';
 import { globMatcher, globReaches, canonicalId, type Naming } from './naming.ts';
 import type { OfferRules } from './offer.ts';
 import type { Endpoint, Narrowing, Places } from './place.ts';
@@ -36,30 +37,38 @@ export interface Selection {
   readonly isAlone: boolean;
   /** Whether a tool is shown, by canonical id. Undefined: every tool of these servers. */
   readonly hasTool: ((id: string) => boolean) | undefined;
+  /** Who looks; undefined: somebody who may see everything. */
+  readonly audience: Audience | undefined;
 }
 
-const NOTHING: Selection = { servers: [], isAlone: false, hasTool: undefined };
+const NOTHING: Selection = { servers: [], isAlone: false, hasTool: undefined, audience: undefined };
 
-export function placesOf({ servers, views }: Setup, roots: readonly string[]): Places {
+/** What an audience may not see does not exist for it. */
+export function placesOf({ servers, views }: Setup, roots: readonly string[], audience?: Audience): Places {
   const names = new Set(servers.map(({ name }) => name));
-  return { roots, hasServer: (name) => names.has(name), hasView: (name) => Object.hasOwn(views, name) };
+  return {
+    roots,
+    hasServer: (name) => names.has(name) && audience?.mayUse(name) !== false,
+    hasView: (name) => Object.hasOwn(views, name) && audience?.mayEnter(name) !== false,
+  };
 }
 
 /** An endpoint that is not there any more selects nothing. */
-export function select(endpoint: Endpoint | undefined, setup: Setup): Selection {
+export function select(endpoint: Endpoint | undefined, setup: Setup, audience: Audience | undefined): Selection {
   if (endpoint === undefined) return NOTHING;
   const { base, narrowing } = endpoint;
   const selection = selectBase(base, setup);
   const { servers, isAlone } = selection;
   const globs = narrowing.tools.length === 0 ? undefined : narrowing.tools;
   return {
-    servers: servers.filter((server) => passes(server, narrowing)),
+    servers: servers.filter((server) => audience?.mayUse(server.name) !== false && passes(server, narrowing)),
     isAlone,
     hasTool: both(selection.hasTool, globs && globMatcher(globs)),
+    audience,
   };
 }
 
-function selectBase(base: Endpoint['base'], { servers, views }: Setup): Selection {
+function selectBase(base: Endpoint['base'], { servers, views }: Setup): Omit<Selection, 'audience'> {
   if (base.kind === 'root') return { servers, isAlone: false, hasTool: undefined };
   if (base.kind === 'server') {
     return { servers: servers.filter(({ name }) => name === base.name), isAlone: true, hasTool: undefined };

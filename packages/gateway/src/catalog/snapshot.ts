@@ -4,12 +4,15 @@
  */
 
 import { isObject, type JsonObject } from '@sallyport/wire';
+import { emptyPins, pin, type PinnedAnnotations } from './pinned.ts';
 
 export interface Snapshot {
   readonly tools: readonly JsonObject[];
   readonly prompts: readonly JsonObject[];
   readonly resources: readonly JsonObject[];
   readonly templates: readonly JsonObject[];
+  /** Of its tools, as they were first seen. */
+  readonly pinned: PinnedAnnotations;
   /** Lists that the server declares and has never given: empty above, and not known to be empty. */
   readonly unread: readonly ListKind[];
   readonly capabilities: JsonObject;
@@ -80,8 +83,10 @@ export function readSnapshot(value: unknown): Snapshot | undefined {
   }
   const list = (kind: ListKind, entries: unknown): JsonObject[] =>
     usableEntries(kind, Array.isArray(entries) ? entries : []);
+  const usableTools = list('tools', tools);
   return {
-    tools: list('tools', tools),
+    tools: usableTools,
+    pinned: readPins(value['pinned'], usableTools),
     prompts: list('prompts', prompts),
     resources: list('resources', resources),
     templates: list('templates', templates),
@@ -94,6 +99,16 @@ export function readSnapshot(value: unknown): Snapshot | undefined {
     atMs,
     fingerprint,
   };
+}
+
+/** A record from before there were pins has those of its tools. */
+function readPins(value: unknown, tools: readonly JsonObject[]): PinnedAnnotations {
+  if (!isObject(value)) return pin(emptyPins(), tools);
+  const entries = Object.entries(value).map(([name, annotations]) => [
+    name,
+    isObject(annotations) ? annotations : null,
+  ]);
+  return Object.assign(emptyPins(), Object.fromEntries(entries));
 }
 
 /** The lists that a notification says have changed; none for any other notification. */

@@ -60,6 +60,11 @@ export class CatalogView {
     return this.#current.names;
   }
 
+  /** What is another here than in a view that was looked at until now. */
+  changeFrom(before: CatalogView): CatalogChange {
+    return changeBetween([before.catalog], this.catalog);
+  }
+
   /** What is another than in an earlier edition, or than what was shown to somebody since. */
   changeSince(edition: Edition): CatalogChange {
     const seen = this.#shown;
@@ -71,7 +76,10 @@ export class CatalogView {
   ownerOf(uri: string): string | undefined {
     const { catalog, selection } = this.#current;
     const [only] = selection.servers.length === 1 ? selection.servers : [];
-    return ownerOfUri(catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
+    const owner = ownerOfUri(catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
+    // A template that may be seen is not yet every URI that fits it.
+    const isSeen = owner !== undefined && selection.audience?.maySee('resource', owner, uri) !== false;
+    return isSeen ? owner : undefined;
   }
 
   /** True when a server declares a capability, or has not said yet what it can. */

@@ -71,9 +71,9 @@ describe('one server alone', () => {
     const setup = setupOf([server('a'), server('b')], { naming: { mode: 'plain', maxLength: 48 } });
     const { room } = await filled(setup, { a: { tools: ['x'] }, b: { tools: ['x', 'y'] } });
     expect(toolNames(room.root)).toEqual(['x', 'y']);
-    expect(room.root.catalog.withholds('b__x')).toBe(true);
+    expect(room.root.catalog.withholds('b__x', 'b')).toBe(true);
     expect(room.view('/mcp/s/b').catalog.tools.get('x')?.id).toBe('b__x');
-    expect(room.view('/mcp/s/b').catalog.withholds('b__x')).toBe(false);
+    expect(room.view('/mcp/s/b').catalog.withholds('b__x', 'b')).toBe(false);
     // A view has the names of the root: there, x is another's.
     expect(toolNames(room.view('/mcp?servers=b'))).toEqual(['y']);
   });
@@ -142,7 +142,10 @@ describe('views', () => {
   it('withhold the tools that they leave out, by whatever method', async () => {
     const { room } = await filled(setupOf(SERVERS, { views: { r: { tools: ['files__read_*'] } } }), OFFERS);
     const { catalog } = room.view('/mcp/v/r');
-    expect([catalog.withholds('files__read_file'), catalog.withholds('files__write_file')]).toEqual([false, true]);
+    expect([catalog.withholds('files__read_file', 'files'), catalog.withholds('files__write_file', 'files')]).toEqual([
+      false,
+      true,
+    ]);
   });
 
   it('give a URI to the first of their own servers', async () => {

@@ -7,7 +7,6 @@ import { masked, withPlaceholders } from '../config/describe.ts';
 import { effectiveView } from '../config/effective.ts';
 import { configFormat } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
-import { configJsonSchemaText } from '../config/schema.ts';
 import { maxFileBytes } from '../config/source.ts';
 import { loadToLook } from './configuration.ts';
 import { globalsOf, type CliContext } from './context.ts';
@@ -23,7 +22,10 @@ export function register(program: Command, context: CliContext): void {
   config
     .command('schema')
     .summary('the JSON Schema of the configuration file')
-    .action(() => void context.stdout.write(configJsonSchemaText()));
+    .action(async () => {
+      const { configJsonSchemaText } = await import('../config/json-schema.ts');
+      context.stdout.write(configJsonSchemaText());
+    });
   config
     .command('export')
     .summary('the file as one to give away: secrets become ${VARIABLES}')

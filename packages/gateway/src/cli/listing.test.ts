@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { GatewayStatus, ServerStatus, ToolRecord } from '../status.ts';
-import { expiryOf } from './key.ts';
 import { listText, readStatus, type ListLayout } from './list.ts';
 import { cells } from './text.ts';
 import { toolsText } from './tools.ts';
@@ -108,23 +107,6 @@ describe('the list of tools', () => {
     const description = 'd'.repeat(50);
     expect(toolsText([tool('a__one', description)], { columns: 30, color: false })).toBe(`a__one  ${'d'.repeat(21)}…`);
     expect(toolsText([tool('one', description)], { columns: 30, color: false })).toBe(`one  a  ${'d'.repeat(21)}…`);
-  });
-});
-
-describe('when a key ends', () => {
-  const now = Date.parse('2026-11-21T12:00:00Z');
-
-  it.each([
-    ['12h', '2026-11-22T00:00:00.000Z'],
-    ['30d', '2026-12-21T12:00:00.000Z'],
-    ['2027-01-31', '2027-01-31T00:00:00.000Z'],
-    ['2027-01-31T08:30+01:00', '2027-01-31T07:30:00.000Z'],
-  ])('%s is %s', (given, at) => {
-    expect(new Date(expiryOf(given, now)).toISOString()).toBe(at);
-  });
-
-  it.each(['', '30', 'soon', '2027-02-30', '2027', '1 year', '-1d', '99999999999999999d'])('%j is no time', (given) => {
-    expect(() => expiryOf(given, now)).toThrow(/--expires: expected/);
   });
 });
 

@@ -1,6 +1,6 @@
 /** `serve` over HTTP: opens the listener, says where it is, and ends in order. */
 import { randomBytes } from 'node:crypto';
-import { isLoopbackHost } from '@sallyport/server';
+import { openListener } from '../config/check-across.ts';
 import type { Config } from '../config/index.ts';
 import { announceDaemon, thisProcess } from '../daemon.ts';
 import type { Log } from '../telemetry/index.ts';
@@ -71,21 +71,9 @@ function sayReady({ config, context, file }: Serving, log: Log, { url, key, stat
 }
 
 /** A plain listener that others reach would carry keys in the clear. */
-function refuseOpenListener({ listen, auth }: Config): void {
-  if (isLoopbackHost(listen.host)) return;
-  if (auth.mode === 'none') {
-    throw new CliError(
-      `listen.host ${listen.host} with auth none would let anybody in: only loopback goes without keys`,
-      exitCodes.configuration,
-    );
-  }
-  if (!listen.plainBehindProxy) {
-    throw new CliError(
-      `listen.host ${listen.host} is reachable from elsewhere and the listener is plain HTTP.\n` +
-        'Listen on 127.0.0.1, or put a TLS proxy in front and set listen.plainBehindProxy: true',
-      exitCodes.configuration,
-    );
-  }
+function refuseOpenListener(config: Config): void {
+  const problem = openListener(config);
+  if (problem !== undefined) throw new CliError(problem, exitCodes.configuration);
 }
 
 function listenProblem(error: unknown, { listen }: Config): unknown {

@@ -6,6 +6,7 @@
 
 import { masked } from './describe.ts';
 import { effectiveView } from './effective.ts';
+import { opening } from './opening.ts';
 import type { Config } from './types.ts';
 
 export interface Changes {
@@ -41,8 +42,8 @@ type Leaves = ReadonlyMap<string, unknown>;
 
 export function changesBetween(before: Config, after: Config): Changes {
   const [oldView, newView] = [effectiveView(before), effectiveView(after)];
-  const [old, now] = [leaves(oldView), leaves(newView)];
-  const [oldShown, nowShown] = [leaves(masked(oldView)), leaves(masked(newView))];
+  const [old, now] = [leaves(keysByName(oldView)), leaves(keysByName(newView))];
+  const [oldShown, nowShown] = [leaves(keysByName(masked(oldView))), leaves(keysByName(masked(newView)))];
   const keys = [...new Set([...old.keys(), ...now.keys()])].filter(
     (key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)),
   );
@@ -58,7 +59,11 @@ export function changesBetween(before: Config, after: Config): Changes {
     lines: lines.length === 0 && orderChanged ? ['mcpServers: in another order'] : lines,
     needRestart: keys
       .map(withoutIndex)
-      .filter((key) => AT_START.some((start) => key === start || key.startsWith(`${start}.`))),
+      // A key may go at any time; one that comes or changes opens.
+      .filter(
+        (key) =>
+          !key.startsWith('auth.keys.') && AT_START.some((start) => key === start || key.startsWith(`${start}.`)),
+      ),
     opening: opening(before, after),
   };
 }
@@ -79,24 +84,16 @@ function wholeServers(before: Config, after: Config): { readonly prefix: string;
   return [...told(before.servers, after.servers, 'removed'), ...told(after.servers, before.servers, 'added')];
 }
 
+/** Client keys under their names: in a list, each after one that went would seem changed. */
+function keysByName(view: unknown): unknown {
+  const { auth, ...rest } = view as { auth: { keys: readonly { readonly name: string }[] } };
+  const keys = Object.fromEntries(auth.keys.map((key) => [key.name, key]));
+  return { ...rest, auth: { ...auth, keys: auth.keys.length === 0 ? undefined : keys } };
+}
+
 /** Of an entry of a list: the list. */
 function withoutIndex(key: string): string {
   return key.replace(/\.\d+$/, '');
-}
-
-/** What lets more in: who may come, from where, and how far children are caged. */
-function opening(before: Config, after: Config): string[] {
-  const added = (old: readonly string[], now: readonly string[]): boolean => now.some((entry) => !old.includes(entry));
-  const { listen: was } = before;
-  const { listen: is } = after;
-  return [
-    ...(before.auth.mode !== 'none' && after.auth.mode === 'none' ? ['auth.mode'] : []),
-    ...(was.host === is.host ? [] : ['listen.host']),
-    ...(added(was.hosts, is.hosts) ? ['listen.hosts'] : []),
-    ...(added(was.origins, is.origins) ? ['listen.origins'] : []),
-    ...(added(was.trustProxy, is.trustProxy) ? ['listen.trustProxy'] : []),
-    ...(!was.plainBehindProxy && is.plainBehindProxy ? ['listen.plainBehindProxy'] : []),
-  ];
 }
 
 function lineOf(key: string, old: Leaves, now: Leaves, oldShown: unknown, nowShown: unknown): string {

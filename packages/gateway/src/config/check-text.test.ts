@@ -31,7 +31,7 @@ describe('check of a configuration', () => {
       '  port: 70000',
       '  hots: []',
       'limits: { body: lots }',
-      'policy: { default: deny }',
+      'profile: hardened',
       'naming: prefixd',
       'polcy: {}',
     ].join('\n');
@@ -46,7 +46,7 @@ describe('check of a configuration', () => {
         'f:7:3: listen.port: expected a whole number from 0 to 65535',
         'f:8:3: listen.hots: unknown key — did you mean `host`?',
         'f:9:11: limits.body: expected a size such as "64 KiB" or "4 MiB" (a number is bytes), at least 1 bytes',
-        'f:10:1: policy: `policy` is not available in this version',
+        'f:10:1: profile: `profile` is not available in this version',
         'f:11:1: naming: expected `prefixed` or `plain` — did you mean `prefixed`?',
         'f:12:1: polcy: unknown key — did you mean `policy`?',
       ].toSorted(),
@@ -197,7 +197,6 @@ describe('check of a configuration', () => {
     [{ tls: { ca: 'x' } }, 'tls'],
     [{ oauth: {} }, 'oauth'],
     [{ oauth_client_id: 'x' }, 'oauth'],
-    [{ readOnly: true }, 'readOnly: true'],
     [{ cache: { ttl: '5m' } }, 'cache'],
     [{ sandbox: 'strict' }, 'sandbox: strict'],
     [{ sandbox: { level: 'limited' } }, 'sandbox.level: limited'],
@@ -210,24 +209,17 @@ describe('check of a configuration', () => {
   });
 
   it.each([
-    [{ policy: { rules: 3 } }, 'policy'],
     [{ views: { v: { discovery: 'search' } } }, 'views.v.discovery: search'],
     [{ views: { v: { discovery: { budget: 1 } } } }, 'views.v.discovery.budget'],
     [{ guard: {} }, 'guard'],
     [{ audit: { enabled: true } }, 'audit'],
     [{ audit: { enabled: false, file: 'x' } }, 'audit'],
     [{ guard: { pins: { mode: 'warn' }, secrets: 'off' } }, 'guard'],
-    [{ auth: { mode: 'jwt', jwt: { issuer: 'x' } } }, 'auth.mode: jwt'],
-    [{ auth: { mode: ['key', 'jwt'] } }, 'auth.mode: key, jwt'],
-    [{ auth: { keys: [] } }, 'auth.keys'],
     [{ discovery: 'search' }, 'discovery: search'],
     [{ discovery: { mode: 'auto' } }, 'discovery.mode: auto'],
     [{ discovery: { budget: 5 } }, 'discovery.budget'],
     [{ store: 'redis://x' }, 'store: redis://x'],
-    [{ listen: { tls: {} } }, 'listen.tls'],
     [{ listen: { workers: 4 } }, 'listen.workers'],
-    [{ limits: { rate: { perPrincipal: '5/m' } } }, 'limits.rate'],
-    [{ limits: { quota: { day: 5 } } }, 'limits.quota'],
     [{ telemetry: { traces: { endpoint: 'http://x' } } }, 'telemetry.traces'],
     [{ profile: 'hardened' }, 'profile'],
     [{ interceptors: [] }, 'interceptors'],
@@ -257,7 +249,6 @@ describe('check of a configuration', () => {
         }),
       ),
     ).toEqual([]);
-    expect(await problems(server({ command: 'x', readOnly: false }))).toEqual([]);
   });
 
   it('expands variables where a number, boolean or duration is wanted', async () => {

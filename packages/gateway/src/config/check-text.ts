@@ -73,7 +73,7 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
     undefinedVariable(name, paths, wanted),
   );
   const strict = isObject(expansion.value) && [true, 'true'].includes(expansion.value['strict'] as never);
-  const isProblem = ({ path }: Finding): boolean => strict || wanted.has(pathKey(path));
+  const isProblem = ({ path }: Finding): boolean => strict || isFirm(path) || wanted.has(pathKey(path));
   const problems = [
     ...draft.problems,
     ...[
@@ -94,12 +94,18 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   };
 }
 
+/** Where a text with an undefined variable would be a key that anybody can read, or a rule that never matches. */
+function isFirm([part]: Path): boolean {
+  return part === 'auth' || part === 'policy' || part === 'listen';
+}
+
 /** One message for a variable, at the place where it does most harm: where no text will do, else the first. */
 function undefinedVariable(name: string, paths: readonly Path[], wanted: ReadonlyMap<string, string>): Finding {
   const hard = paths.find((path) => wanted.has(pathKey(path)));
-  const path = hard ?? paths[0] ?? [];
+  const firm = paths.find(isFirm);
+  const path = hard ?? firm ?? paths[0] ?? [];
   const expected = hard === undefined ? '' : `, and here ${wanted.get(pathKey(hard)) ?? ''}`;
-  const stays = hard === undefined ? ` and stays as it is written${editorVariable(name)}` : '';
+  const stays = hard === undefined && firm === undefined ? ` and stays as it is written${editorVariable(name)}` : '';
   return { path, message: `the variable ${name} is not set${expected}${stays}` };
 }
 
@@ -129,7 +135,9 @@ function writtenPath(path: Path, moved: ReadonlyMap<string, Path>): Path {
 /** `$schema` may stand in any object of ours; in maps of the user's own keys it is a key like others. */
 function withoutSchemaKeys(value: unknown, path: Path = []): unknown {
   const own =
-    path[0] === 'mcpServers' && (path.length === 1 || ['env', 'headers'].includes(String(path[2])) || path.length > 3);
+    (path[0] === 'policy' && path.length > 1) ||
+    (path[0] === 'mcpServers' &&
+      (path.length === 1 || ['env', 'headers'].includes(String(path[2])) || path.length > 3));
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value)

@@ -2,77 +2,63 @@
  * Checks an expanded value against the schema and says what is wrong in the words of the file: what was expected at which
  * key, and the nearest key that is known there.
  */
-import type { z } from 'zod';
+import * as v from 'valibot';
+import { checkAcross } from './check-across.ts';
 import { didYouMean, shorten } from './problems.ts';
-import { configJsonSchema, configSchema, type ConfigEntry } from './schema.ts';
+import { listOf } from './scalars.ts';
+import { configSchema, type ConfigEntry } from './schema.ts';
+import type { Finding } from './schema-parts.ts';
 import type { Path } from './source.ts';
 
-export type Finding = { readonly path: Path; readonly message: string };
-type Issue = z.core.$ZodIssue;
+export type { Finding } from './schema-parts.ts';
+type Issue = v.BaseIssue<unknown>;
 
 /** Gives the checked entry, or all findings. */
 export function checkConfig(value: unknown): { readonly entry?: ConfigEntry; readonly findings: readonly Finding[] } {
-  const result = configSchema.safeParse(value);
-  if (result.success) return { entry: result.data, findings: [] };
-  // The schema is made once for all findings: a file may hold thousands of typing errors.
-  const schema = configJsonSchema();
-  const context: Context = { value, schema, hintsLeft: mostHints };
-  const findings = result.error.issues.flatMap((issue) => translate(issue, [], context));
-  return { findings };
+  const result = v.safeParse(configSchema, value);
+  if (result.success) {
+    const found = checkAcross(result.output);
+    return found.length === 0 ? { entry: result.output, findings: [] } : { findings: found };
+  }
+  const context: Context = { value, hintsLeft: mostHints };
+  return { findings: result.issues.flatMap((issue) => translate(issue, [], context)) };
 }
 
-type Context = { readonly value: unknown; readonly schema: unknown; hintsLeft: number };
+type Context = { readonly value: unknown; hintsLeft: number };
 
 /** More findings than anybody reads get no hint: looking for the nearest key is what costs time. */
 const mostHints = 200;
 
 function translate(issue: Issue, outer: Path, context: Context): Finding[] {
-  const path = [...outer, ...issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key))];
-  switch (issue.code) {
-    case 'unrecognized_keys': {
-      const known = context.hintsLeft > 0 ? knownKeys(path, context.schema) : [];
-      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known, context) }));
-    }
-    case 'invalid_union':
-      return isCustom(issue) ? [{ path, message: issue.message }] : bestBranch(issue, path, context);
-    case 'invalid_value': {
-      const values = issue.values.map(String);
-      const written = at(context.value, path);
-      const hint = typeof written === 'string' ? didYouMean(written, values) : '';
-      return [{ path, message: `expected ${list(values)}${hint}` }];
-    }
-    case 'invalid_key':
-      return [{ path, message: issue.issues[0]?.message ?? 'this key is not allowed here' }];
-    case 'invalid_type':
-      return [
-        {
-          path,
-          message: isCustom(issue)
-            ? issue.message
-            : `expected ${typeWord(issue.expected)}, not ${kindOf(at(context.value, path))}`,
-        },
-      ];
-    default:
-      return [{ path, message: issue.message }];
+  const path = [...outer, ...(issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)))];
+  if (issue.type === 'strict_object' && issue.expected !== 'Object') return keyFindings(issue, path, context);
+  // Valibot's own words start with `Invalid`; the schema's start otherwise.
+  if (!issue.message.startsWith('Invalid')) return [{ path, message: issue.message }];
+  if (issue.type === 'union') return bestBranch(issue, path, context);
+  return [{ path, message: `expected ${typeWord(issue.type)}, not ${kindOf(at(context.value, path))}` }];
+}
+
+/** A key that is missing, or all that are not known: Valibot names only the first. */
+function keyFindings(issue: Issue, path: Path, context: Context): Finding[] {
+  const parent = path.slice(0, -1);
+  if (issue.expected !== 'never') {
+    const wanted = schemasAt(path).flatMap((schema) => v.safeParse(schema, undefined).issues ?? []);
+    return wanted.slice(0, 1).flatMap((one) => translate(one, path, context));
   }
+  const known = knownKeys(parent);
+  const written = at(context.value, parent);
+  const unknown = isObject(written) ? Object.keys(written).filter((key) => !known.includes(key)) : [];
+  return unknown.map((key) => ({ path: [...parent, key], message: unknownKey(key, known, context) }));
 }
 
 /** The branch of a union that fits the kind of value written: its findings are the useful ones. */
-function bestBranch(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, context: Context): Finding[] {
+function bestBranch(issue: Issue, path: Path, context: Context): Finding[] {
   const written = at(context.value, path);
-  const inner = typeof written === 'object' && written !== null;
-  const fits = issue.errors.filter((branch) => branch.every((one) => !isWrongKind(one) || one.path.length > 0));
-  const chosen = inner ? (fits.at(-1) ?? issue.errors.at(-1)) : issue.errors[0];
-  return (chosen ?? []).flatMap((one) => translate(one, path, context));
-}
-
-function isWrongKind(issue: Issue): boolean {
-  return issue.code === 'invalid_type' || issue.code === 'invalid_value';
-}
-
-/** zod's own words start with `Invalid`; the schema's start otherwise. */
-function isCustom(issue: Issue): boolean {
-  return !issue.message.startsWith('Invalid');
+  const all = issue.issues ?? [];
+  const inside = all.filter((one) => one.path !== undefined);
+  const isInner = typeof written === 'object' && written !== null;
+  const chosen = !isInner ? all.slice(0, 1) : inside.length > 0 ? inside : all.slice(-1);
+  return chosen.flatMap((one) => translate(one, path, context));
 }
 
 function unknownKey(key: string, known: readonly string[], context: Context): string {
@@ -83,33 +69,40 @@ function unknownKey(key: string, known: readonly string[], context: Context): st
   const some = known.length <= 12 ? known : known.slice(0, 12);
   return some.length === 0
     ? 'unknown key'
-    : `unknown key; expected ${list(some)}${some.length < known.length ? ' …' : ''}`;
+    : `unknown key; expected ${listOf(some)}${some.length < known.length ? ' …' : ''}`;
 }
 
 /** The keys that the schema has at a path; empty where any key may stand. */
-export function knownKeys(path: Path, schema: unknown = configJsonSchema()): string[] {
-  const found = path.reduce<unknown[]>(
-    (schemas, key) => schemas.flatMap(branches).flatMap((one) => below(one, key)),
-    [schema],
+export function knownKeys(path: Path): string[] {
+  return [...new Set(schemasAt(path).flatMap((schema) => ('entries' in schema ? Object.keys(schema.entries) : [])))];
+}
+
+/** A schema as it is walked: whatever it wraps, chooses from or holds. */
+type Node = v.GenericSchema & {
+  readonly wrapped?: Node;
+  readonly options?: readonly Node[];
+  readonly entries?: Readonly<Record<string, Node>>;
+  readonly value?: Node;
+  readonly item?: Node;
+};
+
+/** The schemas of a value at a path: several where it may be of several kinds. */
+function schemasAt(path: Path): Node[] {
+  return path.reduce<Node[]>(
+    (schemas, key) => schemas.flatMap((schema) => below(schema, key)).flatMap(branches),
+    branches(configSchema),
   );
-  return [...new Set(found.flatMap(branches).flatMap((one) => Object.keys(objectAt(one, 'properties'))))];
 }
 
-function branches(schema: unknown): unknown[] {
-  const anyOf = isObject(schema) ? schema['anyOf'] : undefined;
-  return Array.isArray(anyOf) ? anyOf.flatMap(branches) : [schema];
+function branches(schema: Node): Node[] {
+  if (schema.wrapped !== undefined) return branches(schema.wrapped);
+  return schema.type === 'union' ? (schema.options ?? []).flatMap(branches) : [schema];
 }
 
-function below(schema: unknown, key: string | number): unknown[] {
-  if (!isObject(schema)) return [];
-  if (typeof key === 'number') return [schema['items']];
-  const properties = objectAt(schema, 'properties');
-  return [Object.hasOwn(properties, key) ? properties[key] : schema['additionalProperties']];
-}
-
-function objectAt(schema: unknown, key: string): Record<string, unknown> {
-  const value = isObject(schema) ? schema[key] : undefined;
-  return isObject(value) ? value : {};
+function below({ entries, value, item }: Node, key: string | number): Node[] {
+  if (typeof key === 'number') return item === undefined ? [] : [item];
+  const found = entries === undefined ? value : Object.hasOwn(entries, key) ? entries[key] : undefined;
+  return found === undefined ? [] : [found];
 }
 
 function at(value: unknown, path: Path): unknown {
@@ -119,14 +112,9 @@ function at(value: unknown, path: Path): unknown {
   }, value);
 }
 
-function list(words: readonly string[]): string {
-  const quoted = words.map((word) => `\`${word}\``);
-  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1) ?? ''}`;
-}
-
 function typeWord(expected: string): string {
   const words: Readonly<Record<string, string>> = {
-    object: 'an object',
+    strict_object: 'an object',
     record: 'an object',
     array: 'a list',
     string: 'text',

@@ -17,15 +17,34 @@ const secretValue =
   /(?:^|[^A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8,}|sk_[a-z]+_[A-Za-z0-9]{8,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{12,}|xox[abprs]-[A-Za-z0-9-]{8,}|AKIA[A-Z0-9]{12,}|AIza[A-Za-z0-9_-]{20,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+|npm_[A-Za-z0-9]{16,}|Bearer\s+\S+|Basic\s+\S{8,})/i;
 const flagPattern = /^--?[A-Za-z][A-Za-z0-9-]*$/;
 
+/** Secrets that stand at one place. */
+const secretsOfParts: ReadonlyArray<readonly [string, ...string[]]> = [
+  ['auth', 'oidc', 'clientSecret'],
+  ['auth', 'introspection', 'clientSecret'],
+  ['telemetry', 'metrics', 'key'],
+];
+
 /** The paths of a file's value (foreign keys mapped) whose text looks like a secret. */
 export function secretPaths(value: unknown): Path[] {
   const servers = isObject(value) && isObject(value['mcpServers']) ? Object.entries(value['mcpServers']) : [];
   const found = servers.flatMap(([name, server]) =>
     isObject(server) ? serverSecrets(server).map((path): Path => ['mcpServers', name, ...path]) : [],
   );
-  const telemetry = isObject(value) && isObject(value['telemetry']) ? value['telemetry'] : {};
-  const scraper = strings(telemetry['metrics']).some(([key]) => key === 'key');
-  return [...found, ...keySecrets(value), ...(scraper ? [['telemetry', 'metrics', 'key']] : [])];
+  const external = partOf(value, 'policy', 'external');
+  return [
+    ...found,
+    ...keySecrets(value),
+    ...secretsOfParts.filter((path) => partOf(value, ...path) !== undefined),
+    ...headerSecrets(isObject(external) ? external['headers'] : undefined).map((name) => [
+      'policy',
+      'external',
+      'headers',
+      name,
+    ]),
+    ...(isObject(external) && typeof external['url'] === 'string' && isSecretUrl(external['url'])
+      ? [['policy', 'external', 'url']]
+      : []),
+  ];
 }
 
 /** The value with every secret replaced; the given one is not touched. */
@@ -50,24 +69,31 @@ export function withPlaceholders(value: unknown): { readonly value: unknown; rea
 
 function serverSecrets(server: Readonly<Record<string, unknown>>): Path[] {
   const env = strings(server['env']).filter(([key, text]) => isSecretName(key) || isSecretText(text));
-  // Which headers are harmless cannot be known: the few that surely are stay readable.
-  const headers = strings(server['headers']).filter(
-    ([key]) => !/^(accept|accept-language|content-type|user-agent)$/i.test(key),
-  );
   const args = Array.isArray(server['args']) ? server['args'] : [];
   const oauth = strings(server['oauth']).filter(([key]) => key === 'clientSecret' || key === 'privateKey');
   return [
     ...env.map(([key]) => ['env', key]),
-    ...headers.map(([key]) => ['headers', key]),
+    ...headerSecrets(server['headers']).map((name) => ['headers', name]),
     ...oauth.map(([key]) => ['oauth', key]),
     ...args.flatMap((value: unknown, index) => (isSecretArgument(value, args[index - 1]) ? [['args', index]] : [])),
     ...(typeof server['url'] === 'string' && isSecretUrl(server['url']) ? [['url']] : []),
   ];
 }
 
+/** Which headers are harmless cannot be known: the few that surely are stay readable. */
+function headerSecrets(headers: unknown): string[] {
+  return strings(headers).flatMap(([name]) =>
+    /^(accept|accept-language|content-type|user-agent)$/i.test(name) ? [] : [name],
+  );
+}
+
+function partOf(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value);
+}
+
 function keySecrets(value: unknown): Path[] {
-  const auth = isObject(value) && isObject(value['auth']) ? value['auth'] : {};
-  const keys = Array.isArray(auth['keys']) ? auth['keys'] : [];
+  const written = partOf(value, 'auth', 'keys');
+  const keys = Array.isArray(written) ? written : [];
   return keys.flatMap((entry: unknown, index) =>
     strings(entry).flatMap(([key]): Path[] => (key === 'key' || key === 'hash' ? [['auth', 'keys', index, key]] : [])),
   );

@@ -2,34 +2,30 @@
  * The configuration in effect in the shape of the file: variables expanded, defaults filled in, durations and sizes as people
  * write them. It masks nothing; see describe.ts.
  */
-import type { Config, ServerConfig } from './types.ts';
+import { rateText } from './schema-limits.ts';
+import type {
+  AuthConfig,
+  AuthServerConfig,
+  Config,
+  IntrospectionConfig,
+  JwtConfig,
+  LimitsConfig,
+  OidcConfig,
+  PolicyConfig,
+  ServerConfig,
+} from './types.ts';
 
 /** A value that could be written as a configuration file. */
 export function effectiveView(config: Config): Record<string, unknown> {
-  const { listen, naming, discovery, auth, limits, sessions, store, views, telemetry, strict, reload } = config;
+  const { listen, naming, discovery, auth, policy, sessions, store, views, telemetry, strict, reload } = config;
   return {
     mcpServers: Object.fromEntries(config.servers.map((server) => [server.name, serverView(server)])),
     listen,
     naming,
     discovery: discovery.mode,
-    auth,
-    limits: {
-      body: bytes(limits.bodyBytes),
-      headers: bytes(limits.headerBytes),
-      depth: limits.depth,
-      batch: limits.batch,
-      upstreamMessage: bytes(limits.upstreamMessageBytes),
-      headerTimeout: duration(limits.headerTimeoutMs),
-      bodyTimeout: duration(limits.bodyTimeoutMs),
-      listDeadline: duration(limits.listDeadlineMs),
-      drain: duration(limits.drainMs),
-      sessions: limits.sessions,
-      human: duration(limits.humanMs),
-      requestState: duration(limits.requestStateMs),
-      concurrency: limits.concurrency,
-      connections: limits.connections,
-      failedAuthentications: limits.failedAuthentications,
-    },
+    auth: authView(auth),
+    ...(policy !== undefined && { policy: policyView(policy) }),
+    limits: limitsView(config.limits),
     sessions: { idle: duration(sessions.idleMs), absolute: duration(sessions.absoluteMs) },
     store,
     views,
@@ -63,9 +59,90 @@ function serverView(server: ServerConfig): Record<string, unknown> {
     },
     tools: server.tools,
     features: server.features,
+    readOnly: server.readOnly,
     tags: server.tags,
     sandbox: server.sandbox,
   };
+}
+
+function limitsView(limits: LimitsConfig): Record<string, unknown> {
+  const { rate, quota } = limits;
+  return {
+    body: bytes(limits.bodyBytes),
+    headers: bytes(limits.headerBytes),
+    depth: limits.depth,
+    batch: limits.batch,
+    upstreamMessage: bytes(limits.upstreamMessageBytes),
+    headerTimeout: duration(limits.headerTimeoutMs),
+    bodyTimeout: duration(limits.bodyTimeoutMs),
+    listDeadline: duration(limits.listDeadlineMs),
+    drain: duration(limits.drainMs),
+    sessions: limits.sessions,
+    human: duration(limits.humanMs),
+    requestState: duration(limits.requestStateMs),
+    concurrency: limits.concurrency,
+    connections: limits.connections,
+    failedAuthentications: limits.failedAuthentications,
+    rate: {
+      perPrincipal: rateText(rate.perPrincipal),
+      perServer: rateText(rate.perServer),
+      perTool: rateText(rate.perTool),
+      perSession: rateText(rate.perSession),
+      global: rateText(rate.global),
+    },
+    quota,
+    serverConcurrency: limits.serverConcurrency,
+    serverQueue: limits.serverQueue,
+    streams: limits.streams,
+    subscriptions: limits.subscriptions,
+  };
+}
+
+function authView({
+  modes,
+  keys,
+  scopes,
+  jwt,
+  oidc,
+  introspection,
+  server,
+  browser,
+}: AuthConfig): Record<string, unknown> {
+  return {
+    mode: modes.length === 1 ? modes[0] : modes,
+    keys: keys.map(({ expiresMs, ...key }) => ({
+      ...key,
+      ...(expiresMs !== undefined && { expires: new Date(expiresMs).toISOString() }),
+    })),
+    scopes,
+    ...(jwt !== undefined && { jwt: tokenView(jwt) }),
+    ...(oidc !== undefined && { oidc: tokenView(oidc) }),
+    ...(introspection !== undefined && { introspection: introspectionView(introspection) }),
+    server: server === undefined ? false : serverOfOurOwn(server),
+    browser: {
+      idle: duration(browser.idleMs),
+      absolute: duration(browser.absoluteMs),
+      rotate: duration(browser.rotateMs),
+    },
+  };
+}
+
+function tokenView({ clockToleranceMs, ...rest }: JwtConfig | OidcConfig): object {
+  return { ...rest, clockTolerance: duration(clockToleranceMs) };
+}
+
+function introspectionView({ cacheMs, ...rest }: IntrospectionConfig): object {
+  return { ...rest, cache: duration(cacheMs) };
+}
+
+function serverOfOurOwn({ accessTokenMs, refreshTokenMs, ...rest }: AuthServerConfig): object {
+  return { ...rest, accessToken: duration(accessTokenMs), refreshToken: duration(refreshTokenMs) };
+}
+
+function policyView({ external, ...rest }: PolicyConfig): object {
+  if (external === undefined) return rest;
+  const { timeoutMs, ...place } = external;
+  return { ...rest, external: { ...place, timeout: duration(timeoutMs) } };
 }
 
 function duration(ms: number): string {

@@ -9,6 +9,7 @@ import { secretPaths } from './describe.ts';
 import { parseEnvFile } from './env-file.ts';
 import { expand, filesIn, type Lookup } from './expand.ts';
 import { findConfig, type Found } from './find.ts';
+import { withAbsolutePaths } from './paths.ts';
 import { ConfigError, configError } from './problems.ts';
 import type { ConfigEntry } from './schema.ts';
 import { checkServers, resolveServer } from './servers.ts';
@@ -224,7 +225,7 @@ function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[]
     const fileEnv = options.environments.get(name) ?? {};
     return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
   });
-  return deepFreeze({ ...rest, servers, discovery: { mode: 'full' } });
+  return deepFreeze({ ...withAbsolutePaths(rest, options.directory), servers, discovery: { mode: 'full' } });
 }
 
 /**

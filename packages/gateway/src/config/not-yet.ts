@@ -1,6 +1,6 @@
 /**
  * Keys and values that the documentation names and this version cannot do. Each is refused by name, wherever it is written:
- * accepting and ignoring `policy`, say, would leave a door open that its author believes shut. A room that gets built
+ * accepting and ignoring `guard`, say, would leave a door open that its author believes shut. A room that gets built
  * takes its line out of the table. What only says that such a thing is off is true, and accepted.
  */
 import type { Path } from './source.ts';
@@ -31,26 +31,22 @@ const server = (key: string, except?: (value: unknown) => boolean): Entry => ({
 export const notYet: readonly Entry[] = [
   server('tls'),
   server('oauth'),
-  server('readOnly', isOff),
   server('instances'),
   server('balance'),
   server('cache'),
   server('sandbox', (value) => value === 'none' || isObject(value)),
   server('sandbox.level', oneOf('none')),
   ...['read', 'write', 'network', 'memory', 'cpu', 'processes', 'user'].map((key) => server(`sandbox.${key}`)),
-  ...['workers', 'tls'].map((key) => ({ path: `listen.${key}` })),
+  { path: 'listen.workers' },
   ...['discovery', 'views.*.discovery'].flatMap((path) => [
     { path, except: (value: unknown) => value === 'full' || isObject(value) },
     { path: `${path}.mode`, except: oneOf('full') },
     ...['budget', 'always', 'embeddings', 'resultBudget'].map((key) => ({ path: `${path}.${key}` })),
   ]),
-  { path: 'auth.mode', except: oneOf('key', 'none') },
-  ...['keys', 'jwt', 'server'].map((key) => ({ path: `auth.${key}` })),
-  ...['rate', 'quota'].map((key) => ({ path: `limits.${key}` })),
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
   { path: 'telemetry.traces' },
   ...['guard', 'audit'].map((path) => ({ path, except: isOff })),
-  ...['policy', 'privacy', 'secrets', 'egress', 'admin'].map((path) => ({ path })),
+  ...['privacy', 'secrets', 'egress', 'admin'].map((path) => ({ path })),
   ...['interceptors', 'alerts', 'security', 'profile'].map((path) => ({ path })),
 ];
 

@@ -2,7 +2,8 @@
  * The scalar values of the configuration file and what they become inside: durations in ms, sizes in bytes, numbers and
  * booleans that may also arrive as text, because `${PORT:-7420}` expands to text. `null` is never a value.
  */
-import { z } from 'zod';
+import * as v from 'valibot';
+import { didYouMean } from './problems.ts';
 
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,
@@ -45,25 +46,24 @@ export function parseSize(value: string | number): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-function scalar<T>(
-  pattern: RegExp,
-  expected: string,
-  parse: (value: string | number) => T | undefined,
-): z.ZodType<T, string | number> {
-  return z
-    .union([z.number(), z.string().regex(pattern, { error: `expected ${expected}` })], {
-      error: `expected ${expected}`,
-    })
-    .transform((value, context) => {
-      const parsed = parse(value);
+/** A number or text that becomes something else. */
+type Scalar<T> = v.GenericSchema<string | number, T>;
+
+function scalar<T>(pattern: RegExp, expected: string, parse: (value: string | number) => T | undefined): Scalar<T> {
+  const message = `expected ${expected}`;
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(pattern, message))], message),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const parsed = parse(dataset.value);
       if (parsed !== undefined) return parsed;
-      context.addIssue({ code: 'custom', message: `expected ${expected}` });
-      return z.NEVER;
-    });
+      addIssue({ message });
+      return NEVER;
+    }),
+  );
 }
 
 /** A duration in ms, at least `least` and short enough for a timer. */
-export function duration(least = 0): z.ZodType<number, string | number> {
+export function duration(least = 0): Scalar<number> {
   const expected = least > 0 ? `${durationText}, at least ${least}ms and at most 24d` : `${durationText}, at most 24d`;
   return scalar(durationPattern, expected, (value) => {
     const ms = parseDuration(value);
@@ -72,12 +72,16 @@ export function duration(least = 0): z.ZodType<number, string | number> {
 }
 
 /** A period that no timer waits for (a retention), so it may be years. */
-export function period(): z.ZodType<number, string | number> {
-  return scalar(durationPattern, durationText, parseDuration);
+export function period(least = 0): Scalar<number> {
+  const expected = least > 0 ? `${durationText}, at least ${least}ms` : durationText;
+  return scalar(durationPattern, expected, (value) => {
+    const ms = parseDuration(value);
+    return ms === undefined || ms < least ? undefined : ms;
+  });
 }
 
 /** A size in bytes. */
-export function size(least = 1): z.ZodType<number, string | number> {
+export function size(least = 1): Scalar<number> {
   return scalar(/^\d+(\.\d+)? ?([kKmMgG][iI]?[bB]|[bB])?$|\$\{/, `${sizeText}, at least ${least} bytes`, (value) => {
     const bytes = parseSize(value);
     return bytes === undefined || bytes < least ? undefined : bytes;
@@ -85,7 +89,7 @@ export function size(least = 1): z.ZodType<number, string | number> {
 }
 
 /** A whole number between `least` and `most`, also as text. */
-export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): z.ZodType<number, string | number> {
+export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): Scalar<number> {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
   return scalar(/^\d+$|\$\{/, `a whole number ${range}`, (value) => {
     const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
@@ -94,27 +98,41 @@ export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): 
 }
 
 /** A boolean, also as the text `true` or `false`. */
-export function flag(): z.ZodType<boolean, boolean | string> {
-  return z
-    .union([z.boolean(), z.string().regex(/^(true|false)$|\$\{/, { error: 'expected true or false' })], {
-      error: 'expected true or false',
-    })
-    .transform((value, context) => {
-      if (value === true || value === 'true') return true;
-      if (value === false || value === 'false') return false;
-      context.addIssue({ code: 'custom', message: 'expected true or false' });
-      return z.NEVER;
-    });
+export function flag(): v.GenericSchema<boolean | string, boolean> {
+  const message = 'expected true or false';
+  return v.pipe(
+    v.union([v.boolean(), v.pipe(v.string(), v.regex(/^(true|false)$|\$\{/, message))], message),
+    v.check((value) => typeof value === 'boolean' || value === 'true' || value === 'false', message),
+    v.transform((value) => value === true || value === 'true'),
+  );
 }
 
 /** Non-empty text without NUL, which no operating system call takes. */
-export function text(expected = 'text that is not empty'): z.ZodType<string, string> {
-  return z.string({ error: `expected ${expected}` }).refine((value) => value !== '' && !value.includes('\u0000'), {
-    error: `expected ${expected}`,
-  });
+export function text(expected = 'text that is not empty'): v.GenericSchema<string, string> {
+  const message = `expected ${expected}`;
+  return v.pipe(
+    v.string(message),
+    v.check((value) => value !== '' && !value.includes('\u0000'), message),
+  );
 }
 
 /** A list of texts. */
-export function texts(expected = 'a list of texts'): z.ZodType<string[], string[]> {
-  return z.array(z.string({ error: 'expected text' }), { error: `expected ${expected}` });
+export function texts(expected = 'a list of texts'): v.GenericSchema<string[], string[]> {
+  return v.array(v.string('expected text'), `expected ${expected}`);
+}
+
+/** One of these words. */
+export function oneOf<const Words extends readonly string[]>(
+  ...words: Words
+): v.GenericSchema<Words[number], Words[number]> {
+  return v.picklist(words, ({ input }) => {
+    const hint = typeof input === 'string' ? didYouMean(input, words) : '';
+    return `expected ${listOf(words)}${hint}`;
+  });
+}
+
+/** `` `a`, `b` or `c` `` */
+export function listOf(words: readonly string[]): string {
+  const quoted = words.map((word) => `\`${word}\``);
+  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1) ?? ''}`;
 }

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
+import { parse } from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { knownKeys } from './check.ts';
 import { notYet } from './not-yet.ts';
 import { parseDuration, parseSize } from './scalars.ts';
-import { configJsonSchema, configSchema, serverNamePattern } from './schema.ts';
+import { configJsonSchema } from './json-schema.ts';
+import { configSchema, serverNamePattern } from './schema.ts';
 
 describe('configuration schema', () => {
   it('is what schema/sallyport.schema.json says (write it with `sallyport config schema`)', () => {
@@ -15,10 +17,15 @@ describe('configuration schema', () => {
   });
 
   it('has the documented defaults', () => {
-    expect(configSchema.parse({ mcpServers: { one: { command: 'x' } } })).toMatchObject({
+    expect(parse(configSchema, { mcpServers: { one: { command: 'x' } } })).toMatchObject({
       listen: { host: '127.0.0.1', port: 7420, path: '/mcp', plainBehindProxy: false },
       naming: { mode: 'prefixed', maxLength: 48 },
-      auth: { mode: 'key' },
+      auth: {
+        modes: ['key'],
+        keys: [],
+        scopes: [],
+        browser: { idleMs: 1_800_000, absoluteMs: 43_200_000, rotateMs: 900_000 },
+      },
       limits: {
         bodyBytes: 4_194_304,
         headerBytes: 16_384,
@@ -34,6 +41,12 @@ describe('configuration schema', () => {
         concurrency: 64,
         connections: 256,
         failedAuthentications: 60,
+        rate: { perPrincipal: { count: 1_000, periodMs: 60_000 } },
+        quota: {},
+        serverConcurrency: 256,
+        serverQueue: 256,
+        streams: 64,
+        subscriptions: 1_000,
       },
       sessions: { idleMs: 1_800_000, absoluteMs: 86_400_000 },
       store: 'sqlite',
@@ -42,6 +55,7 @@ describe('configuration schema', () => {
       mcpServers: {
         one: {
           enabled: true,
+          readOnly: false,
           era: 'auto',
           start: 'lazy',
           idleMs: 600_000,

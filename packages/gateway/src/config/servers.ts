@@ -156,6 +156,7 @@ export function resolveServer(name: string, entry: ServerEntry, options: Resolve
     timeout: entry.timeout,
     tools: entry.tools,
     features: entry.features,
+    readOnly: entry.readOnly,
     tags: entry.tags,
     sandbox: 'none',
     unresolved: options.unresolved.map((path) => path.join('.')),

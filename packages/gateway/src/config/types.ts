@@ -77,6 +77,8 @@ export type ServerConfig = {
   readonly timeout: ServerTimeouts;
   readonly tools: ToolRules;
   readonly features: { readonly tools: boolean; readonly resources: boolean; readonly prompts: boolean };
+  /** Only tools whose pinned definition says that they change nothing. */
+  readonly readOnly: boolean;
   readonly tags: readonly string[];
   readonly sandbox: 'none';
   /** Dotted paths inside this server whose text still holds an undefined `${VAR}`: `headers.Authorization`, `args.2`, … */
@@ -92,7 +94,7 @@ export type ViewConfig = {
   readonly tools?: readonly string[];
 };
 
-/** The plain listener of `sallyport serve`. */
+/** The listener of `sallyport serve`. */
 export type ListenConfig = {
   readonly host: string;
   /** 0 = any free port. */
@@ -112,7 +114,150 @@ export type ListenConfig = {
   readonly websocket: boolean;
   /** The legacy HTTP+SSE transport on `/sse` and `/messages`. */
   readonly sse: boolean;
+  readonly tls?: TlsConfig;
 };
+
+/** TLS of our own listener. */
+export type TlsConfig = {
+  /** PEM files: the certificate chain and its private key. */
+  readonly cert: string;
+  readonly key: string;
+  /** PEM file of the authorities whose client certificates are accepted; without one none is asked for. */
+  readonly clientCa?: string;
+  /** PEM file of their revocation lists. */
+  readonly crl?: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly cipherSuites: readonly string[];
+};
+
+/** How clients may prove who they are. */
+export type AuthMode = 'none' | 'key' | 'jwt' | 'oidc' | 'introspection' | 'mtls';
+
+/** A client key written in the file: `key` itself, or `hash` (bcrypt) of any text. */
+export type ConfiguredKey = {
+  readonly name: string;
+  readonly key?: string;
+  readonly hash?: string;
+  readonly roles: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly expiresMs?: number;
+};
+
+/** Where roles and groups stand in a token: dotted paths into its claims. */
+export type ClaimNames = { readonly roles: string; readonly groups: string };
+
+export type JwtConfig = {
+  /** Exact, as the `iss` claim has it. */
+  readonly issuer: string;
+  /** Accepted besides the URL of the path that is asked for (RFC 8707). */
+  readonly audience: readonly string[];
+  /** The URL of a key set, or the set itself. Absent: `publicKeys`, or what discovery of the issuer says. */
+  readonly jwks?: string | { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  /** PEM files. */
+  readonly publicKeys: readonly string[];
+  readonly algorithms: readonly string[];
+  readonly clockToleranceMs: number;
+  readonly claims: ClaimNames;
+};
+
+/** An OpenID provider: people sign in there, and with `auth.mode: oidc` its access tokens are accepted. */
+export type OidcConfig = {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret?: string;
+  readonly scopes: readonly string[];
+  /** Accepted besides the URL of the path that is asked for. */
+  readonly audience: readonly string[];
+  readonly algorithms: readonly string[];
+  readonly clockToleranceMs: number;
+  readonly claims: ClaimNames;
+};
+
+/** Opaque tokens of an authorization server (RFC 7662). */
+export type IntrospectionConfig = {
+  readonly issuer: string;
+  /** The introspection endpoint. Absent: what discovery of the issuer says. */
+  readonly endpoint?: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly audience: readonly string[];
+  /** For how long an answer is believed. */
+  readonly cacheMs: number;
+  readonly claims: ClaimNames;
+};
+
+/** Our own authorization server: clients get their tokens here, people sign in at the provider of `auth.oidc`. */
+export type AuthServerConfig = {
+  /** Registration without a credential (RFC 7591). */
+  readonly registration: boolean;
+  /** Client ID Metadata Documents. */
+  readonly clientIdMetadata: boolean;
+  readonly accessTokenMs: number;
+  readonly refreshTokenMs: number;
+};
+
+export type AuthConfig = {
+  /** In the order in which they are tried; `none` stands alone. */
+  readonly modes: readonly AuthMode[];
+  readonly keys: readonly ConfiguredKey[];
+  /** OAuth scopes that every token needs. */
+  readonly scopes: readonly string[];
+  readonly jwt?: JwtConfig;
+  readonly oidc?: OidcConfig;
+  readonly introspection?: IntrospectionConfig;
+  readonly server?: AuthServerConfig;
+  /** Sessions of browsers. */
+  readonly browser: { readonly idleMs: number; readonly absoluteMs: number; readonly rotateMs: number };
+};
+
+/** Who has a role, besides those whose credential states it. */
+export type RoleConfig = {
+  /** Names of client keys. */
+  readonly keys: readonly string[];
+  readonly groups: readonly string[];
+  /** Claim (dotted) → a value, or several of which one is enough. */
+  readonly claims: Readonly<Record<string, readonly (string | number | boolean)[]>>;
+};
+
+/** What is absent matches everything, but a rule that names `tools`, `resources` or `prompts` speaks of what it names alone. */
+export type PolicyRule = {
+  readonly effect: 'allow' | 'deny' | 'ask';
+  /** One of them is enough. */
+  readonly roles?: readonly string[];
+  /** Globs over subjects, or `issuer#subject`. */
+  readonly principals?: readonly string[];
+  /** Globs over canonical ids (`server__tool`). */
+  readonly tools?: readonly string[];
+  /** Globs over URIs. */
+  readonly resources?: readonly string[];
+  /** Globs over canonical ids. */
+  readonly prompts?: readonly string[];
+  /** Globs over names of servers. */
+  readonly servers?: readonly string[];
+  /** Globs over names of views. */
+  readonly views?: readonly string[];
+  /** OAuth scopes that a token must have, all of them. */
+  readonly scopes?: readonly string[];
+  /** A condition in CEL. */
+  readonly when?: string;
+  /** What a caller who is refused may read. */
+  readonly reason?: string;
+};
+
+export type PolicyConfig = {
+  readonly default: 'deny' | 'allow';
+  readonly roles: Readonly<Record<string, RoleConfig>>;
+  readonly rules: readonly PolicyRule[];
+  /** Asked last, about what the rules allow. */
+  readonly external?: {
+    readonly url: string;
+    readonly timeoutMs: number;
+    readonly headers: Readonly<Record<string, string>>;
+  };
+};
+
+/** So many in a time: a token bucket of `count`, filled in `periodMs`. */
+export type Rate = { readonly count: number; readonly periodMs: number };
 
 export type LimitsConfig = {
   /** One HTTP request body. */
@@ -143,6 +288,23 @@ export type LimitsConfig = {
   readonly connections: number;
   /** Failed authentications per address and minute. */
   readonly failedAuthentications: number;
+  /** Calls over time; absent: no such limit. The local key on this machine has no limit per principal. */
+  readonly rate: {
+    readonly perPrincipal?: Rate;
+    readonly perServer?: Rate;
+    readonly perTool?: Rate;
+    readonly perSession?: Rate;
+    readonly global?: Rate;
+  };
+  /** Calls of a principal per day and per calendar month (UTC). */
+  readonly quota: { readonly day?: number; readonly month?: number };
+  /** Calls under way at one server, and how many may wait for their turn. */
+  readonly serverConcurrency: number;
+  readonly serverQueue: number;
+  /** Open streams and connections of a principal. */
+  readonly streams: number;
+  /** Resources that a principal is subscribed to. */
+  readonly subscriptions: number;
 };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -154,7 +316,9 @@ export type Config = {
   readonly listen: ListenConfig;
   readonly naming: { readonly mode: 'prefixed' | 'plain'; readonly maxLength: number };
   readonly discovery: { readonly mode: 'full' };
-  readonly auth: { readonly mode: 'key' | 'none' };
+  readonly auth: AuthConfig;
+  /** Absent: whoever is authenticated may use everything. */
+  readonly policy?: PolicyConfig;
   readonly limits: LimitsConfig;
   readonly sessions: { readonly idleMs: number; readonly absoluteMs: number };
   readonly store: 'sqlite' | 'memory';

@@ -12,6 +12,8 @@ export type KeyPurpose =
   | 'token'
   | 'event-id'
   | 'client-key'
+  | 'browser'
+  | 'authorization-server'
   | 'daemon-challenge';
 
 /** The 256-bit key for `purpose`; always the same for the same master key. */

@@ -48,3 +48,14 @@ export function unseal(key: KeyObject, sealed: string, associatedData: string): 
     return undefined;
   }
 }
+
+/** Text sealed and opened with one key; whoever opens it names the same `bound`. */
+export function sealing(key: KeyObject): {
+  readonly seal: (plain: string, bound: string) => string;
+  readonly unseal: (sealed: string, bound: string) => string | undefined;
+} {
+  return {
+    seal: (plain, bound) => seal(key, plain, bound),
+    unseal: (sealed, bound) => unseal(key, sealed, bound)?.toString('utf8'),
+  };
+}

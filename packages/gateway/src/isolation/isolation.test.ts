@@ -7,7 +7,7 @@ import type { JsonObject, JsonRpcRequest } from '@sallyport/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compose, type Call, type Instance } from '../call.ts';
 import { createIsolate, sessionKey } from './index.ts';
-import { boundTo, Projects } from './project.ts';
+import { Projects } from './project.ts';
 
 type Isolation = 'shared' | 'principal' | 'project' | 'session';
 
@@ -79,10 +79,10 @@ function setUp(isolation: Isolation, roots: (exchange: Exchange) => JsonObject |
       asked.push(from);
       return Promise.resolve(roots(from));
     },
-    seal: (plain, from) => JSON.stringify([plain, boundTo(from)]),
-    unseal: (sealed, from) => {
-      const [plain, bound] = JSON.parse(sealed) as [string, string];
-      return bound === boundTo(from) ? plain : undefined;
+    seal: (plain, bound) => JSON.stringify([plain, bound]),
+    unseal: (sealed, bound) => {
+      const [plain, sealedFor] = JSON.parse(sealed) as [string, string];
+      return bound === sealedFor ? plain : undefined;
     },
   });
   const step = createIsolate({ isolation: () => isolation, project: (from) => projects.find(from) });
@@ -253,9 +253,9 @@ describe('the project of a stateless call', () => {
     const [key] = Object.keys(inputRequests as JsonObject) as [string];
     const params = { inputResponses: { [key]: rootsAt('one') }, requestState: requestState as string };
     for (const more of [{ principal: bob }, { endpoint: '/mcp/s/x' }, { params: { ...params, name: 'u' } }]) {
-      await expect(run(stateless(params, more))).rejects.toThrow('not one of this gateway');
+      await expect(run(stateless(params, more))).rejects.toThrow('not given out for this request');
     }
-    await expect(run(stateless({ inputResponses: { [key]: rootsAt('one') } }))).rejects.toThrow('not one of');
+    await expect(run(stateless({ inputResponses: { [key]: rootsAt('one') } }))).rejects.toThrow('not given out');
   });
 
   it('says which root it cannot use', async () => {

@@ -8,9 +8,9 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
-import { withParams } from './restated.ts';
+import type { Answer, Exchange, Session } from '@sallyport/server';
+import { isObject, type JsonObject } from '@sallyport/wire';
+import { askInRound, boundTo, canAskInRound, replyInRound, type Sealing } from '../round.ts';
 
 export type Found =
   /** `exchange`: the request without what was said to the gateway alone. */
@@ -20,24 +20,15 @@ export type Found =
   /** `why` is for everybody. */
   | { readonly kind: 'none'; readonly why: string };
 
-export interface ProjectOptions {
+export interface ProjectOptions extends Sealing {
   /** True for a folder in which programs are started that work on nothing in particular: the root, a home. */
   readonly isNoProject: (folder: string) => boolean;
   /** Asks a session's client for its roots; undefined when it does not say. */
   readonly askRoots: (exchange: Exchange) => Promise<JsonObject | undefined>;
-  /** Seals what the client brings back, for this caller and endpoint. */
-  readonly seal: (plain: string, exchange: Exchange) => string;
-  readonly unseal: (sealed: string, exchange: Exchange) => string | undefined;
 }
 
 /** The key of our question among the input requests of a server. */
 const ROOTS = 'sallyport-project';
-
-/** What a stateless client may be asked in the middle of (2026-07-28, "Multi round-trip requests"). */
-const WITH_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
-
-/** What a client brings back of a server's own round, while it was asked for its roots. Longer ones are refused. */
-const MAX_CARRIED = 64 * 1024;
 
 const NO_PROJECT =
   'This server works on one project at a time, and this client names none. Give the client roots, or start `sallyport serve --stdio` in the folder of the project.';
@@ -52,7 +43,7 @@ export class Projects {
     this.#options = options;
   }
 
-  /** Never rejects. */
+  /** Rejects with `Refused` for a request state that is none of ours. */
   async find(exchange: Exchange): Promise<Found> {
     const { local } = exchange;
     if (local === undefined) return { kind: 'none', why: NOT_LOCAL };
@@ -64,8 +55,7 @@ export class Projects {
     }
     if (local.folder !== undefined && !this.#options.isNoProject(local.folder))
       return await found(local.folder, exchange);
-    const canBeAsked = canSay && exchange.era === 'stateless' && WITH_INPUT.has(exchange.message.method);
-    return canBeAsked ? await this.#askStateless(exchange) : { kind: 'none', why: NO_PROJECT };
+    return canSay && canAskInRound(exchange) ? await this.#askStateless(exchange) : { kind: 'none', why: NO_PROJECT };
   }
 
   /** The client says that its roots are other ones now. */
@@ -92,50 +82,15 @@ export class Projects {
     return asked;
   }
 
-  /**
-   * The roots are among the input that came back, or they are asked for. What the client brought for the server meanwhile
-   * goes with the question and comes back with the answer.
-   */
+  /** The roots are among the input that came back, or they are asked for. */
   async #askStateless(exchange: Exchange): Promise<Found> {
-    const params = exchange.message.params ?? {};
-    const { inputResponses, requestState } = params;
-    const responses = isObject(inputResponses) ? inputResponses : {};
-    if (!Object.hasOwn(responses, ROOTS)) return this.#ask(exchange, { inputResponses, requestState });
-    const carried = typeof requestState === 'string' ? this.#options.unseal(requestState, exchange) : undefined;
-    if (carried === undefined) return { kind: 'none', why: 'The request state is not one of this gateway.' };
-    const before = JSON.parse(carried) as Carried;
-    return await fromRoots(
-      responses[ROOTS],
-      withParams(exchange, { inputResponses: before.inputResponses, requestState: before.requestState }),
-    );
+    // It grants nothing: what is in the state came from the caller.
+    const bound = boundTo('project', exchange);
+    const reply = replyInRound(exchange, ROOTS, bound, this.#options.unseal);
+    if (reply !== undefined) return await fromRoots(reply.response, reply.exchange);
+    const question = { key: ROOTS, method: 'roots/list' };
+    return { kind: 'ask', answer: askInRound(exchange, question, null, bound, this.#options.seal) };
   }
-
-  #ask(exchange: Exchange, carried: Carried): Found {
-    const plain = JSON.stringify(carried);
-    if (plain.length > MAX_CARRIED) return { kind: 'none', why: 'The input of this call is too large to be carried.' };
-    const result = {
-      resultType: 'input_required',
-      inputRequests: { [ROOTS]: { method: 'roots/list' } },
-      requestState: this.#options.seal(plain, exchange),
-    };
-    return { kind: 'ask', answer: { kind: 'value', result } };
-  }
-}
-
-interface Carried {
-  readonly inputResponses?: JsonValue | undefined;
-  readonly requestState?: JsonValue | undefined;
-}
-
-/** What a sealed state is good for: this caller's very request. It grants nothing: what is in it came from the caller. */
-export function boundTo({ principal, endpoint, message }: Exchange): string {
-  return JSON.stringify([
-    'project',
-    principalKey(principal),
-    endpoint,
-    message.method,
-    message.params?.['name'] ?? message.params?.['uri'] ?? '',
-  ]);
 }
 
 /** The first root that is a folder of this machine. */

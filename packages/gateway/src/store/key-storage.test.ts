@@ -51,6 +51,40 @@ describe('client keys in the store', () => {
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 
+  it('P3-14 carries a rotation to another process with one refresh, whoever makes it', async () => {
+    const [here, there] = [await openTable(), await openTable()];
+    const old = await here.create({ name: 'alice' });
+    const issued = await there.rotate('alice', { graceMs: 60_000 });
+    await here.refresh();
+    for (const key of [old.key, issued?.key ?? '']) expect(here.verify(key)).toMatchObject({ id: old.record.id });
+    const again = await here.rotate(old.record.id, { graceMs: 0 });
+    await there.refresh();
+    expect([old.key, issued?.key ?? '', again?.key ?? ''].map((key) => there.verify(key)?.name)).toEqual([
+      undefined,
+      undefined,
+      'alice',
+    ]);
+  });
+
+  it('loses neither of two changes that are made at once', async () => {
+    const [here, there] = [await openTable(), await openTable()];
+    const { key } = await here.create({ name: 'alice' });
+    const [issued] = await Promise.all([here.rotate('alice', { graceMs: 0 }), there.setRoles('alice', ['dev'])]);
+    await Promise.all([here.refresh(), there.refresh()]);
+    for (const table of [here, there]) {
+      expect(table.verify(key)).toBeUndefined();
+      expect(table.verify(issued?.key ?? '')).toMatchObject({ roles: ['dev'] });
+    }
+  });
+
+  it('changes no key that was revoked meanwhile', async () => {
+    const [here, there] = [await openTable(), await openTable()];
+    await here.create({ name: 'alice' });
+    const [revoked] = await Promise.all([here.revoke('alice'), there.rotate('alice', { graceMs: 60_000 })]);
+    expect(revoked).toMatchObject({ name: 'alice' });
+    expect(await there.list()).toEqual([]);
+  });
+
   it('writes a use down without bringing a revoked key back', async () => {
     const [here, there] = [await openTable(), await openTable()];
     const { key, record } = await here.create({ name: 'alice' });

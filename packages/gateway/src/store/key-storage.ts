@@ -1,7 +1,8 @@
 /**
  * The client keys of the front door, kept in the store. Keys are filed under their name, so that the store itself
- * decides who gets a name. Uses have a collection of their own: writing one down can neither bring a revoked key back
- * nor make every process load the keys anew.
+ * decides who gets a name, and changed by version, so that no change is made of what somebody else has changed meanwhile.
+ * Uses have a collection of their own: writing one down can neither bring a revoked key back nor make every process load
+ * the keys anew.
  */
 import type { KeyStorage } from '@sallyport/server';
 import type { Store } from './index.ts';
@@ -16,12 +17,13 @@ export function createKeyStorage(store: Store): KeyStorage {
     async load() {
       const [keys, uses] = await Promise.all([store.list(KEYS), store.list(USES)]);
       const lastUsed = new Map(uses.map(({ key, value }) => [key, typeof value === 'number' ? value : 0]));
-      return { keys: keys.map(({ value }) => value), lastUsed };
+      return { records: keys.map(({ key, value, version }) => ({ name: key, value, version })), lastUsed };
     },
     add: async (key) => await store.putIf(KEYS, key.name, 'absent', { ...key }),
+    replace: async ({ name, version }, key) => await store.putIf(KEYS, name, version, { ...key }),
     async remove({ id, name }) {
       const removed = await store.delete(KEYS, name);
-      await store.delete(USES, id);
+      if (id !== undefined) await store.delete(USES, id);
       return removed;
     },
     async recordUse(id, atMs) {

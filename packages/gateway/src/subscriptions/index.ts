@@ -1,7 +1,8 @@
 /**
  * Who wants to hear of what, by endpoint: resource subscriptions of session-era clients, `subscriptions/listen` of
  * stateless ones. Each server is told once which URIs somebody wants; an update goes to everyone who asked for it at an
- * endpoint where that server owns it. Whether a principal may see a URI was decided before.
+ * endpoint where that server owns it. A server that reports without end is told of once a moment. Whether a principal may
+ * see a URI was decided before.
  */
 
 import { principalKey, type Answer, type Exchange, type Principal, type Session } from '@sallyport/server';
@@ -13,7 +14,10 @@ import {
   type JsonObject,
   type JsonRpcNotification,
 } from '@sallyport/wire';
-import { Wants, type Want, type Wishes } from './wants.ts';
+import type { Audience, Vantage } from '../call.ts';
+import { Refused } from '../errors.ts';
+import { covers, Wants, type Want, type Wishes } from './wants.ts';
+import { Windows, type SetTimer } from './windows.ts';
 
 type ListChange = 'tools' | 'prompts' | 'resources';
 
@@ -23,8 +27,8 @@ const LIST_CHANGES: readonly { readonly kind: ListChange; readonly filter: strin
   { kind: 'resources', filter: 'resourcesListChanged', method: 'notifications/resources/list_changed' },
 ];
 
-/** URIs that one listener may name. */
-const MAX_URIS = 1000;
+/** Parts of resources that a server may name in one window; of more it is told which resources they are parts of. */
+const MAX_PARTS = 100;
 
 interface Listener {
   readonly exchange: Exchange;
@@ -34,56 +38,96 @@ interface Listener {
 }
 
 /** Those who are at one endpoint. */
-interface Audience {
+interface Crowd {
   readonly sessions: Map<Session, Wishes>;
   readonly listeners: Set<Listener>;
 }
 
-const NOBODY: Audience = { sessions: new Map(), listeners: new Set() };
+const NOBODY: Crowd = { sessions: new Map(), listeners: new Set() };
+
+/** Somebody, and what they see. */
+interface Standing {
+  readonly who: Session | Listener;
+  readonly wishes: Wishes;
+  readonly vantage: Vantage;
+}
+
+interface Change {
+  readonly kinds: ReadonlySet<ListChange>;
+  readonly owners: boolean;
+}
 
 export interface SubscriptionsOptions {
-  /** The server that owns a URI at an endpoint; undefined when nobody does. */
-  readonly ownerOf: (uri: string, endpoint: string) => string | undefined;
+  /** The server that owns a URI; undefined when nobody does that can be seen. */
+  readonly ownerOf: (uri: string, vantage: Vantage) => string | undefined;
+  /** What somebody may see at this moment. */
+  readonly audienceOf: (visitor: { readonly endpoint: string; readonly principal: Principal }) => Audience | undefined;
+  /** What is another for somebody who sees another part of the catalogue. */
+  readonly changeBetween: (before: Vantage, after: Vantage) => Change;
   /** False when a server has said that it reports no updates. */
   readonly supports: (server: string) => boolean;
   readonly want: Want;
   readonly info: JsonObject;
+  /** Of each principal: resources it is subscribed to, and listens that are open. */
+  readonly limits: () => { readonly subscriptions: number; readonly streams: number };
+  readonly setTimer: SetTimer;
 }
 
 export class SubscriptionsRoom {
   readonly #options: SubscriptionsOptions;
-  readonly #audiences: Map<string, Audience> = new Map();
+  /** By endpoint. */
+  readonly #crowds: Map<string, Crowd> = new Map();
   readonly #wants: Wants;
+  /** Changes of lists, by endpoint and kind. */
+  readonly #changes: Windows;
+  /** Updates of resources, by server. */
+  readonly #updates: Map<string, Windows> = new Map();
   #closed = false;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
+    this.#changes = new Windows(options.setTimer);
     this.#wants = new Wants(options.want);
   }
 
-  /** Endpoints at which somebody is. */
-  endpoints(): Iterable<string> {
-    return this.#audiences.keys();
+  /** Where somebody is, and what they see there; each once. */
+  *vantages(): Iterable<Vantage> {
+    for (const endpoint of this.#crowds.keys()) {
+      const seen = new Set<Audience | undefined>();
+      for (const { vantage } of this.#standingAt(endpoint)) {
+        if (seen.has(vantage.audience)) continue;
+        seen.add(vantage.audience);
+        yield vantage;
+      }
+    }
+  }
+
+  /** Everybody, and what they see now: for `audiencesChanged`. */
+  standing(): readonly Standing[] {
+    return [...this.#crowds.keys()].flatMap((endpoint) => this.#standingAt(endpoint));
   }
 
   sessionOpened(session: Session): void {
-    this.#audience(session.endpoint).sessions.set(session, new Map());
+    this.#crowd(session.endpoint).sessions.set(session, new Map());
   }
 
   sessionClosed(session: Session): void {
     const { endpoint } = session;
-    const wishes = this.#audiences.get(endpoint)?.sessions.get(session);
-    this.#audiences.get(endpoint)?.sessions.delete(session);
+    const wishes = this.#crowds.get(endpoint)?.sessions.get(session);
+    this.#crowds.get(endpoint)?.sessions.delete(session);
     this.#forget(wishes ?? new Map(), endpoint);
   }
 
-  /** `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. */
-  subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' | 'too_many' {
-    const wishes = this.#audiences.get(session.endpoint)?.sessions.get(session);
-    const owner = this.#options.ownerOf(uri, session.endpoint);
+  /**
+   * `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. Throws when the principal has as many
+   * as it may have.
+   */
+  subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' {
+    const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
+    const owner = this.#options.ownerOf(uri, this.#vantageOf(session));
     if (wishes === undefined || owner === undefined) return 'unknown';
     if (!this.#options.supports(owner)) return 'unsupported';
-    if (wishes.size >= MAX_URIS && !wishes.has(uri)) return 'too_many';
+    if (!wishes.has(uri)) this.#mayHave(session.principal, 1);
     const before = wishes.get(uri);
     wishes.set(uri, owner);
     this.#wants.change([[uri, before, owner]]);
@@ -91,32 +135,41 @@ export class SubscriptionsRoom {
   }
 
   unsubscribe(session: Session, uri: string): void {
-    const wishes = this.#audiences.get(session.endpoint)?.sessions.get(session);
+    const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
     const owner = wishes?.get(uri);
     wishes?.delete(uri);
     this.#wants.change([[uri, owner, undefined]]);
   }
 
-  /** Serves `subscriptions/listen` until its client goes or the gateway stops (2026-07-28, "Subscriptions"). */
+  /**
+   * Serves `subscriptions/listen` until its client goes or the gateway stops (2026-07-28, "Subscriptions"). Throws when the
+   * principal has as many as it may have, of these or of resources.
+   */
   listen(exchange: Exchange): Promise<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const filter = exchange.message.params?.['notifications'];
     const asked = isObject(filter) ? filter : {};
     const changes = LIST_CHANGES.filter(({ filter: name }) => asked[name] === true);
     const named = Array.isArray(asked['resourceSubscriptions']) ? asked['resourceSubscriptions'] : [];
-    const { endpoint } = exchange;
+    const { endpoint, principal } = exchange;
+    const { streams, subscriptions } = this.#options.limits();
+    if (this.#listenersOf(principal).length >= streams) throw tooMany('streams', streams);
+    // Owners are looked for only when all that is named could be had.
+    if (named.length > subscriptions) throw tooMany('subscriptions', subscriptions);
     const wishes: Wishes = new Map();
+    const vantage = this.#vantageOf(exchange);
     for (const uri of named.filter((each) => typeof each === 'string')) {
-      const owner = this.#options.ownerOf(uri, endpoint);
-      if (owner !== undefined && this.#options.supports(owner) && wishes.size < MAX_URIS) wishes.set(uri, owner);
+      const owner = this.#options.ownerOf(uri, vantage);
+      if (owner !== undefined && this.#options.supports(owner)) wishes.set(uri, owner);
     }
+    this.#mayHave(principal, wishes.size);
     const listener: Listener = {
       exchange,
       changes: new Set(changes.map(({ kind }) => kind)),
       wishes,
       finish: resolve,
     };
-    this.#audience(endpoint).listeners.add(listener);
+    this.#crowd(endpoint).listeners.add(listener);
     this.#wants.change([...wishes].map(([uri, owner]) => [uri, undefined, owner]));
     exchange.onCancel(() => this.#drop(listener, {}));
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
@@ -129,14 +182,35 @@ export class SubscriptionsRoom {
     return promise;
   }
 
-  /** Lists have changed for everybody at an endpoint. */
-  listChanged(endpoint: string, kinds: ReadonlySet<ListChange>): void {
-    const { sessions, listeners } = this.#audiences.get(endpoint) ?? NOBODY;
-    for (const { kind, method } of LIST_CHANGES) {
+  /** Lists have changed for all who see the same at an endpoint. */
+  listChanged({ audience, endpoint }: Vantage, kinds: ReadonlySet<ListChange>): void {
+    for (const { kind } of LIST_CHANGES) {
       if (!kinds.has(kind)) continue;
-      for (const session of sessions.keys()) session.notify({ jsonrpc: '2.0', method });
-      for (const listener of listeners) if (listener.changes.has(kind)) this.#tell(listener, method, {});
+      this.#changes.say(`${kind} ${endpoint} ${audience?.key ?? ''}`, () => {
+        for (const { vantage, who } of this.#standingAt(endpoint)) {
+          if (vantage.audience === audience) this.#tellChange(who, kind);
+        }
+      });
     }
+  }
+
+  /** The policy is another one: those whose part of the catalogue is another now are told, and lose what they may not see. */
+  audiencesChanged(before: readonly Standing[]): void {
+    for (const standing of before) this.#audienceChanged(standing);
+  }
+
+  /** The same for a session whose principal has other rights now. */
+  principalChanged(session: Session, before: Vantage): void {
+    const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
+    if (wishes !== undefined) this.#audienceChanged({ who: session, wishes, vantage: before });
+  }
+
+  #audienceChanged({ vantage, who, wishes }: Standing): void {
+    const now = this.#vantageOf('exchange' in who ? who.exchange : who);
+    if (now.audience === vantage.audience) return;
+    const { kinds } = this.#options.changeBetween(vantage, now);
+    this.#wants.change(this.#movesOf(wishes, now));
+    for (const kind of kinds) this.#tellChange(who, kind);
   }
 
   /**
@@ -144,45 +218,55 @@ export class SubscriptionsRoom {
    * of that principal that reports, and nobody else hears of it.
    */
   updated(server: string, message: JsonRpcNotification, hearer?: string): void {
-    const { uri, ...params } = message.params ?? {};
+    const uri = message.params?.['uri'];
     if (typeof uri !== 'string') return;
+    const wanted = this.#wants.covering(server, uri);
+    if (wanted.length === 0) return;
+    const windows = this.#updates.get(server) ?? new Windows(this.#options.setTimer);
+    this.#updates.set(server, windows);
+    const say = (changed: string, update: JsonRpcNotification): void =>
+      windows.say(`${changed} ${hearer ?? ''}`, () => this.#tellUpdate(server, changed, update, hearer));
+    const isKnown = wanted.includes(uri) || windows.has(`${uri} ${hearer ?? ''}`);
+    if (isKnown || windows.size < MAX_PARTS) return say(uri, message);
+    for (const whole of wanted) say(whole, { ...message, params: { uri: whole } });
+  }
+
+  #tellUpdate(server: string, uri: string, message: JsonRpcNotification, hearer: string | undefined): void {
     const concerns = (wishes: Wishes): boolean =>
       [...wishes].some(([wanted, owner]) => owner === server && covers(wanted, uri));
     const mayHear = (principal: Principal): boolean => hearer === undefined || principalKey(principal) === hearer;
-    const { _meta: given, ...others } = params;
+    const { _meta: given, ...others } = message.params ?? {};
     const meta = withoutEnvelope(isObject(given) ? given : {});
-    const shown: JsonObject = { ...others, uri, ...(Object.keys(meta).length > 0 && { _meta: meta }) };
-    for (const { sessions, listeners } of this.#audiences.values()) {
-      for (const [session, wishes] of sessions) {
-        if (mayHear(session.principal) && concerns(wishes)) session.notify({ ...message, params: shown });
-      }
-      for (const listener of listeners) {
-        if (!mayHear(listener.exchange.principal) || !concerns(listener.wishes)) continue;
-        this.#tell(listener, message.method, shown);
-      }
+    const shown: JsonObject = { ...others, ...(Object.keys(meta).length > 0 && { _meta: meta }) };
+    for (const { vantage, who, wishes } of this.standing()) {
+      const { principal } = 'exchange' in who ? who.exchange : who;
+      if (!mayHear(principal) || !concerns(wishes)) continue;
+      if (vantage.audience?.maySee('resource', server, uri) === false) continue;
+      if ('exchange' in who) this.#tell(who, message.method, shown);
+      else who.notify({ ...message, params: shown });
     }
   }
 
   /** Resources at an endpoint may belong to other servers now. What nobody owns is wanted again when somebody does. */
-  ownersChanged(endpoint: string): void {
-    this.#wants.change([...this.#wishesAt(endpoint)].flatMap((wishes) => this.#movesOf(wishes, endpoint)));
+  ownersChanged({ audience, endpoint }: Vantage): void {
+    const concerned = this.#standingAt(endpoint).filter(({ vantage }) => vantage.audience === audience);
+    this.#wants.change(concerned.flatMap(({ vantage, wishes }) => this.#movesOf(wishes, vantage)));
   }
 
   /** What was wanted of servers that are gone, and what nobody else owns, is forgotten quietly. */
   serversRemoved(servers: ReadonlySet<string>): void {
     this.#wants.forget(servers);
-    for (const endpoint of this.#audiences.keys()) {
-      for (const wishes of this.#wishesAt(endpoint)) {
-        const orphans = [...wishes].filter(([, owner]) => owner !== undefined && servers.has(owner));
-        this.#wants.change(this.#movesOf(wishes, endpoint));
-        for (const [uri] of orphans) if (wishes.get(uri) === undefined) wishes.delete(uri);
-      }
+    for (const server of servers) this.#updates.delete(server);
+    for (const { vantage, wishes } of this.standing()) {
+      const orphans = [...wishes].filter(([, owner]) => owner !== undefined && servers.has(owner));
+      this.#wants.change(this.#movesOf(wishes, vantage));
+      for (const [uri] of orphans) if (wishes.get(uri) === undefined) wishes.delete(uri);
     }
   }
 
   /** An endpoint is no more: whoever listens there is told that it is over. Its sessions are ended by who has them. */
   endpointGone(endpoint: string): void {
-    for (const listener of this.#audiences.get(endpoint)?.listeners ?? []) this.#end(listener);
+    for (const listener of this.#crowds.get(endpoint)?.listeners ?? []) this.#end(listener);
   }
 
   /** A server has come up again: it is told what is wanted of it. */
@@ -194,25 +278,48 @@ export class SubscriptionsRoom {
   /** Ends every listen in order, also those that still come. */
   close(): void {
     this.#closed = true;
-    for (const endpoint of this.#audiences.keys()) this.endpointGone(endpoint);
+    for (const endpoint of this.#crowds.keys()) this.endpointGone(endpoint);
   }
 
-  #audience(endpoint: string): Audience {
-    const audience = this.#audiences.get(endpoint) ?? { sessions: new Map(), listeners: new Set() };
-    this.#audiences.set(endpoint, audience);
-    return audience;
+  #crowd(endpoint: string): Crowd {
+    const crowd = this.#crowds.get(endpoint) ?? { sessions: new Map(), listeners: new Set() };
+    this.#crowds.set(endpoint, crowd);
+    return crowd;
   }
 
-  *#wishesAt(endpoint: string): Iterable<Wishes> {
-    const { sessions, listeners } = this.#audiences.get(endpoint) ?? NOBODY;
-    yield* sessions.values();
-    for (const { wishes } of listeners) yield wishes;
+  #vantageOf(visitor: Session | Exchange): Vantage {
+    return { endpoint: visitor.endpoint, audience: this.#options.audienceOf(visitor) };
+  }
+
+  #listenersOf(principal: Principal): Listener[] {
+    return [...this.#crowds.values()].flatMap(({ listeners }) =>
+      [...listeners].filter(({ exchange }) => isSame(exchange.principal, principal)),
+    );
+  }
+
+  /** Throws when a principal, at whatever endpoints, would have more resources than it may. */
+  #mayHave(principal: Principal, more: number): void {
+    const { subscriptions } = this.#options.limits();
+    let count = more;
+    for (const { sessions } of this.#crowds.values()) {
+      for (const [session, wishes] of sessions) if (isSame(session.principal, principal)) count += wishes.size;
+    }
+    for (const { wishes } of this.#listenersOf(principal)) count += wishes.size;
+    if (more > 0 && count > subscriptions) throw tooMany('subscriptions', subscriptions);
+  }
+
+  #standingAt(endpoint: string): Standing[] {
+    const { sessions, listeners } = this.#crowds.get(endpoint) ?? NOBODY;
+    return [
+      ...[...sessions].map(([who, wishes]) => ({ who, wishes, vantage: this.#vantageOf(who) })),
+      ...[...listeners].map((who) => ({ who, wishes: who.wishes, vantage: this.#vantageOf(who.exchange) })),
+    ];
   }
 
   /** Sets the owners of today, and says what has moved. */
-  #movesOf(wishes: Wishes, endpoint: string): [string, string | undefined, string | undefined][] {
+  #movesOf(wishes: Wishes, vantage: Vantage): [string, string | undefined, string | undefined][] {
     return [...wishes].map(([uri, before]) => {
-      const owner = this.#options.ownerOf(uri, endpoint);
+      const owner = this.#options.ownerOf(uri, vantage);
       wishes.set(uri, owner);
       return [uri, before, owner];
     });
@@ -220,14 +327,14 @@ export class SubscriptionsRoom {
 
   /** Somebody has left an endpoint. */
   #forget(wishes: Wishes, endpoint: string): void {
-    const audience = this.#audiences.get(endpoint);
-    if (audience?.sessions.size === 0 && audience.listeners.size === 0) this.#audiences.delete(endpoint);
+    const crowd = this.#crowds.get(endpoint);
+    if (crowd?.sessions.size === 0 && crowd.listeners.size === 0) this.#crowds.delete(endpoint);
     this.#wants.change([...wishes].map(([uri, owner]) => [uri, owner, undefined]));
   }
 
   #drop(listener: Listener, result: JsonObject): void {
     const { endpoint } = listener.exchange;
-    if (this.#audiences.get(endpoint)?.listeners.delete(listener) !== true) return;
+    if (this.#crowds.get(endpoint)?.listeners.delete(listener) !== true) return;
     listener.finish({ kind: 'value', result: { resultType: 'complete', ...result } });
     this.#forget(listener.wishes, endpoint);
   }
@@ -238,6 +345,12 @@ export class SubscriptionsRoom {
     });
   }
 
+  #tellChange(who: Session | Listener, kind: ListChange): void {
+    const { method } = LIST_CHANGES.find((each) => each.kind === kind) as (typeof LIST_CHANGES)[number];
+    if (!('exchange' in who)) who.notify({ jsonrpc: '2.0', method });
+    else if (who.changes.has(kind)) this.#tell(who, method, {});
+  }
+
   #tell(listener: Listener, method: string, params: JsonObject): void {
     const given = isObject(params['_meta']) ? params['_meta'] : {};
     const meta = { ...given, [META_SUBSCRIPTION_ID]: listener.exchange.message.id };
@@ -245,8 +358,19 @@ export class SubscriptionsRoom {
   }
 }
 
-/** True when an update of `uri` is one of `wanted`: servers may name a part of what was subscribed (2025-11-25, resources). */
-function covers(wanted: string, uri: string): boolean {
-  if (uri === wanted) return true;
-  return uri.startsWith(wanted.endsWith('/') ? wanted : `${wanted}/`);
+function isSame(one: Principal, other: Principal): boolean {
+  return one.subject === other.subject && one.issuer === other.issuer;
+}
+
+function tooMany(limit: 'subscriptions' | 'streams', count: number): Refused {
+  const text = `A client may have ${count.toLocaleString('en')} ${limit} at a time.`;
+  return new Refused('rate_limited', `${text} End one of them first.`, {
+    headers: {
+      'retry-after': '1',
+      'ratelimit-limit': String(count),
+      'ratelimit-remaining': '0',
+      'ratelimit-reset': '1',
+    },
+    data: { limit, retryAfterMs: 1000 },
+  });
 }

@@ -7,20 +7,19 @@ import { Refused } from '../errors.ts';
 
 export interface SessionStepOptions {
   readonly subscriptions: {
-    subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' | 'too_many';
+    subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported';
     unsubscribe(session: Session, uri: string): void;
     listen(exchange: Exchange): Promise<Answer>;
   };
   readonly levelChanged: () => void;
   /** Waits for resources that were never heard of, so that a URI may turn up. */
-  readonly resourcesReady: (endpoint: string) => Promise<void>;
+  readonly resourcesReady: (exchange: Exchange) => Promise<void>;
 }
 
 /** How a subscription is refused. */
 const NOT_SUBSCRIBED = {
   unknown: 'resource_not_found',
   unsupported: 'method_not_found',
-  too_many: 'rate_limited',
 } as const;
 
 /** What a client says about its own session or stream. */
@@ -36,7 +35,7 @@ export function createSessionStep(options: SessionStepOptions): Step {
     },
     'resources/subscribe': async ({ exchange }, session) => {
       const uri = uriOf(exchange);
-      await options.resourcesReady(exchange.endpoint);
+      await options.resourcesReady(exchange);
       const outcome = session === undefined ? 'subscribed' : options.subscriptions.subscribe(session, uri);
       if (outcome !== 'subscribed') throw new Refused(NOT_SUBSCRIBED[outcome], undefined, { data: { uri } });
     },
@@ -44,7 +43,7 @@ export function createSessionStep(options: SessionStepOptions): Step {
       if (session !== undefined) options.subscriptions.unsubscribe(session, uriOf(exchange));
     },
     'subscriptions/listen': async ({ exchange }) => {
-      if (namesResources(exchange)) await options.resourcesReady(exchange.endpoint);
+      if (namesResources(exchange)) await options.resourcesReady(exchange);
       return await options.subscriptions.listen(exchange);
     },
   };

@@ -1,6 +1,8 @@
-import type { Answer, Exchange, Session } from '@sallyport/server';
+import type { Answer, Exchange, Principal, Session } from '@sallyport/server';
+import { principalKey } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
+import type { Audience, Vantage } from '../call.ts';
 import { SubscriptionsRoom } from './index.ts';
 import { createSessionStep } from './session-step.ts';
 
@@ -12,20 +14,23 @@ interface Client {
 
 type FakeSession = Session & Client;
 
-function sessionAt(endpoint: string): FakeSession {
+const ME = { issuer: 'local', subject: 'me', roles: [] };
+
+function sessionAt(endpoint: string, principal: Principal = ME): FakeSession {
   const got: JsonRpcNotification[] = [];
-  return { endpoint, got, notify: (message: JsonRpcNotification) => void got.push(message) } as never;
+  return { endpoint, principal, got, notify: (message: JsonRpcNotification) => void got.push(message) } as never;
 }
 
 type FakeExchange = Exchange & Client & { readonly cancel: () => void };
 
-function listenAt(endpoint: string, notifications: JsonObject, id = 7): FakeExchange {
+function listenAt(endpoint: string, notifications: JsonObject, principal: Principal = ME): FakeExchange {
   const got: JsonRpcNotification[] = [];
   const listeners: (() => void)[] = [];
   return {
     endpoint,
+    principal,
     era: 'stateless',
-    message: { jsonrpc: '2.0', id, method: 'subscriptions/listen', params: { notifications } },
+    message: { jsonrpc: '2.0', id: 7, method: 'subscriptions/listen', params: { notifications } },
     got,
     notify: (message: JsonRpcNotification) => void got.push(message),
     onCancel: (listener: () => void) => void listeners.push(listener),
@@ -39,23 +44,43 @@ interface Setting {
   readonly room: SubscriptionsRoom;
   /** By endpoint, then by URI. */
   readonly owners: Record<string, Record<string, string>>;
+  /** By subject; whoever is not here sees everything. */
+  readonly audiences: Record<string, Audience>;
   readonly wants: string[];
+  /** What was asked for later, oldest first; 50 ms each. */
+  readonly timers: (() => void)[];
 }
 
-function setting(): Setting {
+function setting(limits = { subscriptions: 1000, streams: 100 }): Setting {
   const owners: Setting['owners'] = {
     '/mcp': { 'x:1': 'a', 'x:2': 'a', 'y:1': 'b', 'mute:1': 'mute' },
     '/mcp/s/b': { 'x:1': 'b', 'y:1': 'b' },
   };
+  const audiences: Setting['audiences'] = {};
   const wants: string[] = [];
+  const timers: Setting['timers'] = [];
   const room = new SubscriptionsRoom({
-    ownerOf: (uri, endpoint) => owners[endpoint]?.[uri],
+    ownerOf: (uri, { audience, endpoint }) => {
+      const owner = owners[endpoint]?.[uri];
+      return owner === undefined || audience?.maySee('resource', owner, uri) === false ? undefined : owner;
+    },
+    audienceOf: ({ principal }) => audiences[principal.subject],
+    changeBetween: () => ({ kinds: new Set(['resources'] as const), owners: true }),
     supports: (server) => server !== 'mute',
     want: (server, uris) => wants.push([`${server}:`, ...uris].join(' ')),
     info: { name: 'gateway' },
+    limits: () => limits,
+    setTimer: (fire, ms) => {
+      expect(ms).toBe(50);
+      timers.push(fire);
+      return () => undefined;
+    },
   });
-  return { room, owners, wants };
+  return { room, owners, audiences, wants, timers };
 }
+
+const at = (endpoint: string): Vantage => ({ endpoint, audience: undefined });
+const endpoints = (room: SubscriptionsRoom): string[] => [...room.vantages()].map(({ endpoint }) => endpoint);
 
 const updated = (uri: string): JsonRpcNotification => ({
   jsonrpc: '2.0',
@@ -77,17 +102,17 @@ describe('changes of lists', () => {
     ];
     void room.listen(tools);
     void room.listen(prompts);
-    expect([...room.endpoints()]).toEqual(['/mcp', '/mcp/s/b']);
-    room.listChanged('/mcp', new Set(['tools']));
-    room.listChanged('/mcp/v/nobody', new Set(['tools']));
+    expect(endpoints(room)).toEqual(['/mcp', '/mcp/s/b']);
+    room.listChanged(at('/mcp'), new Set(['tools']));
+    room.listChanged(at('/mcp/v/nobody'), new Set(['tools']));
     expect([methods(here), methods(there)]).toEqual([['tools/list_changed'], []]);
     expect(methods(tools)).toEqual(['subscriptions/acknowledged', 'tools/list_changed']);
     expect(methods(prompts)).toEqual(['subscriptions/acknowledged']);
     room.sessionClosed(here);
     tools.cancel();
     prompts.cancel();
-    expect([...room.endpoints()]).toEqual(['/mcp/s/b']);
-    room.listChanged('/mcp', new Set(['tools']));
+    expect(endpoints(room)).toEqual(['/mcp/s/b']);
+    room.listChanged(at('/mcp'), new Set(['tools']));
     expect([here.got, tools.got]).toEqual([[], []]);
   });
 });
@@ -154,15 +179,15 @@ describe('subscriptions', () => {
     room.subscribe(session, 'x:2');
     wants.length = 0;
     owners['/mcp'] = { 'x:1': 'b' };
-    room.ownersChanged('/mcp');
+    room.ownersChanged(at('/mcp'));
     expect(wants.splice(0).toSorted()).toEqual(['a:', 'b: x:1']);
     room.updated('a', updated('x:1'));
     room.updated('b', updated('x:1'));
     expect(uris(session)).toEqual(['x:1']);
     owners['/mcp'] = { 'x:1': 'b', 'x:2': 'a' };
-    room.ownersChanged('/mcp/s/b');
+    room.ownersChanged(at('/mcp/s/b'));
     expect(wants).toEqual([]);
-    room.ownersChanged('/mcp');
+    room.ownersChanged(at('/mcp'));
     expect(wants).toEqual(['a: x:2']);
   });
 
@@ -179,10 +204,170 @@ describe('subscriptions', () => {
     expect(wants).toEqual(['b: y:1 x:2']);
     wants.length = 0;
     owners['/mcp'] = { 'x:1': 'a', 'x:2': 'b', 'y:1': 'b' };
-    room.ownersChanged('/mcp');
+    room.ownersChanged(at('/mcp'));
     room.renew('a');
     expect(wants).toEqual([]);
     expect(methods(session)).toEqual([]);
+  });
+});
+
+/** The end of every window that is open. */
+function pass({ timers }: Setting): void {
+  for (const fire of timers.splice(0)) fire();
+}
+
+describe('a server that reports without end', () => {
+  it('P3-09 is told of once a window: at once, and with what it said last', () => {
+    const set = setting();
+    const { room } = set;
+    const [session, stream] = [sessionAt('/mcp'), listenAt('/mcp', { resourceSubscriptions: ['x:1', 'x:2'] })];
+    room.sessionOpened(session);
+    for (const uri of ['x:1', 'x:2']) room.subscribe(session, uri);
+    void room.listen(stream);
+    stream.got.length = 0;
+    const storm = (from: number): void => {
+      for (let n = from; n < from + 5000; n++) {
+        for (const uri of ['x:1', 'x:2']) {
+          room.updated('a', { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri, n } });
+        }
+      }
+    };
+    const numbers = ({ got }: Client): string[] =>
+      got.splice(0).map(({ params }) => `${params?.['uri'] as string} ${params?.['n'] as number}`);
+    storm(0);
+    expect([numbers(session), numbers(stream)]).toEqual([
+      ['x:1 0', 'x:2 0'],
+      ['x:1 0', 'x:2 0'],
+    ]);
+    pass(set);
+    expect([numbers(session), numbers(stream)]).toEqual([
+      ['x:1 4999', 'x:2 4999'],
+      ['x:1 4999', 'x:2 4999'],
+    ]);
+    storm(5000);
+    expect(numbers(session)).toEqual([]);
+    pass(set);
+    expect(numbers(session)).toEqual(['x:1 9999', 'x:2 9999']);
+    pass(set);
+    pass(set);
+    expect([numbers(session), set.timers]).toEqual([[], []]);
+    storm(0);
+    expect(numbers(session)).toEqual(['x:1 0', 'x:2 0']);
+  });
+
+  it('P3-09 is told of once a window for each list that changes', () => {
+    const set = setting();
+    const session = sessionAt('/mcp');
+    set.room.sessionOpened(session);
+    for (let n = 0; n < 10_000; n++) set.room.listChanged(at('/mcp'), new Set(['tools', 'prompts']));
+    expect(methods(session)).toEqual(['tools/list_changed', 'prompts/list_changed']);
+    pass(set);
+    expect(methods(session)).toEqual(['tools/list_changed', 'prompts/list_changed']);
+    pass(set);
+    expect([methods(session), set.timers]).toEqual([[], []]);
+  });
+
+  it('leaves no change unsaid to whoever comes in between, and says nothing to whoever has gone', () => {
+    const set = setting();
+    const [early, late] = [sessionAt('/mcp'), sessionAt('/mcp')];
+    set.room.sessionOpened(early);
+    set.room.subscribe(early, 'x:1');
+    set.room.updated('a', updated('x:1'));
+    set.room.sessionOpened(late);
+    set.room.subscribe(late, 'x:1');
+    set.room.updated('a', updated('x:1'));
+    set.room.sessionClosed(early);
+    pass(set);
+    expect([early, late].map(uris)).toEqual([['x:1'], ['x:1']]);
+  });
+
+  it('keeps instances apart: what one says does not stand for another', () => {
+    const { room } = setting();
+    const you = { ...ME, subject: 'you' };
+    const [mine, yours] = [sessionAt('/mcp'), sessionAt('/mcp', you)];
+    for (const session of [mine, yours]) {
+      room.sessionOpened(session);
+      room.subscribe(session, 'x:1');
+    }
+    room.updated('a', updated('x:1'), principalKey(ME));
+    room.updated('a', updated('x:1'), principalKey(you));
+    expect([mine, yours].map(uris)).toEqual([['x:1'], ['x:1']]);
+  });
+
+  it('may name parts without end: from some number on it is the whole that has changed', () => {
+    const set = setting();
+    const [session, other] = [sessionAt('/mcp'), sessionAt('/mcp')];
+    for (const each of [session, other]) set.room.sessionOpened(each);
+    set.room.subscribe(session, 'x:1');
+    set.room.subscribe(other, 'x:2');
+    for (let n = 0; n < 10_000; n++) set.room.updated('a', updated(`nobody:wants/${n}`));
+    expect(set.timers).toEqual([]);
+    for (let n = 0; n < 10_000; n++) set.room.updated('a', updated(`x:1/${n}`));
+    const told = uris(session);
+    expect(told).toHaveLength(101);
+    expect(told.at(-1)).toBe('x:1');
+    // As many windows as there were things to tell, and the whole has one more to tell.
+    expect(set.timers).toHaveLength(101);
+    pass(set);
+    expect([session, other].map(uris)).toEqual([['x:1'], []]);
+    set.room.updated('a', updated('x:2'));
+    expect(uris(other)).toEqual(['x:2']);
+  });
+});
+
+describe('DOS-10 a principal', () => {
+  const full = (limit: string): unknown =>
+    expect.objectContaining({ key: 'rate_limited', data: { limit, retryAfterMs: 1000 } });
+
+  function thrown(work: () => unknown): unknown {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  }
+
+  it('may have so many subscriptions, in all its sessions and listens', () => {
+    const { room, wants } = setting({ subscriptions: 3, streams: 100 });
+    const [one, other, you] = [sessionAt('/mcp'), sessionAt('/mcp/s/b'), sessionAt('/mcp', { ...ME, issuer: 'else' })];
+    for (const session of [one, other, you]) room.sessionOpened(session);
+    const stream = listenAt('/mcp', { resourceSubscriptions: ['y:1', 'unknown:1'] });
+    void room.listen(stream);
+    expect([room.subscribe(one, 'x:1'), room.subscribe(other, 'x:1')]).toEqual(['subscribed', 'subscribed']);
+    wants.length = 0;
+    expect(thrown(() => room.subscribe(one, 'x:2'))).toEqual(full('subscriptions'));
+    expect(thrown(() => room.listen(listenAt('/mcp', { resourceSubscriptions: ['x:2'] })))).toEqual(
+      full('subscriptions'),
+    );
+    expect(wants).toEqual([]);
+    // What it has it may ask for again, and others have their own.
+    expect([room.subscribe(one, 'x:1'), room.subscribe(you, 'x:2')]).toEqual(['subscribed', 'subscribed']);
+    void room.listen(listenAt('/mcp', { toolsListChanged: true }));
+    room.unsubscribe(one, 'x:1');
+    expect(room.subscribe(one, 'x:2')).toBe('subscribed');
+    stream.cancel();
+    expect(room.subscribe(one, 'x:1')).toBe('subscribed');
+    room.sessionClosed(other);
+    expect(room.subscribe(one, 'y:1')).toBe('subscribed');
+    expect(thrown(() => room.subscribe(one, 'x:3'))).toBe('unknown');
+  });
+
+  it('may not name more than it may have in one listen: nothing is looked up', () => {
+    const { room } = setting({ subscriptions: 3, streams: 100 });
+    const many = Array.from({ length: 4 }, (_, n) => `unknown:${n}`);
+    expect(thrown(() => room.listen(listenAt('/mcp', { resourceSubscriptions: many })))).toEqual(full('subscriptions'));
+  });
+
+  it('may have so many listens open, and one more when one has ended', () => {
+    const { room } = setting({ subscriptions: 3, streams: 2 });
+    const [one, other] = [listenAt('/mcp', {}), listenAt('/mcp/s/b', {})];
+    void room.listen(one);
+    void room.listen(other);
+    expect(thrown(() => room.listen(listenAt('/mcp', {})))).toEqual(full('streams'));
+    void room.listen(listenAt('/mcp', {}, { ...ME, subject: 'you' }));
+    other.cancel();
+    void room.listen(listenAt('/mcp', {}));
+    expect(endpoints(room)).toEqual(['/mcp']);
   });
 });
 
@@ -199,7 +384,7 @@ describe('the end of a listen', () => {
     const answer = (await answers[0]) as Answer & { readonly kind: 'value' };
     expect(answer.result).toMatchObject({ resultType: 'complete', _meta: { [SUBSCRIPTION]: 7 } });
     expect(wants).toEqual(['b: x:1', 'b:']);
-    expect([open, [...room.endpoints()]]).toEqual([true, ['/mcp']]);
+    expect([open, endpoints(room)]).toEqual([true, ['/mcp']]);
   });
 
   it('comes with that of the gateway, also for one that is late', async () => {
@@ -209,7 +394,7 @@ describe('the end of a listen', () => {
     const late = listenAt('/mcp', {});
     expect(await Promise.all([early, room.listen(late)])).toEqual([complete, complete]);
     expect(methods(late)).toEqual(['subscriptions/acknowledged']);
-    expect([...room.endpoints()]).toEqual([]);
+    expect(endpoints(room)).toEqual([]);
   });
 });
 
@@ -220,7 +405,7 @@ describe('the step', () => {
     const step = createSessionStep({
       subscriptions: room,
       levelChanged: () => undefined,
-      resourcesReady: async (endpoint) => {
+      resourcesReady: async ({ endpoint }) => {
         waited.push(endpoint);
         owners[endpoint] = { 'late:1': 'a' };
       },
@@ -243,5 +428,66 @@ describe('the step', () => {
       never,
     );
     expect(waited).toEqual(['/mcp/v/late', '/mcp/v/late2']);
+  });
+});
+
+describe('what a policy leaves of it', () => {
+  const only = (key: string, ...seen: readonly string[]): Audience => ({
+    key,
+    maySee: (_, __, id) => seen.includes(id),
+    mayUse: () => true,
+    mayEnter: () => true,
+  });
+  const [alice, bob]: Principal[] = [
+    { ...ME, subject: 'alice' },
+    { ...ME, subject: 'bob' },
+  ];
+
+  it('AUT-02 is subscribed to and heard of by those who may see it', () => {
+    const { room, audiences, wants } = setting();
+    audiences['alice'] = only('a', 'x:1');
+    const session = sessionAt('/mcp', alice);
+    room.sessionOpened(session);
+    expect([room.subscribe(session, 'x:1'), room.subscribe(session, 'x:2')]).toEqual(['subscribed', 'unknown']);
+    const listener = listenAt('/mcp', { resourceSubscriptions: ['x:1', 'x:2'] }, alice);
+    void room.listen(listener);
+    expect(listener.got[0]?.params?.['notifications']).toEqual({ resourceSubscriptions: ['x:1'] });
+    expect(wants).toEqual(['a: x:1']);
+  });
+
+  it('changes of lists are told to those who see the same', () => {
+    const { room, audiences } = setting();
+    audiences['alice'] = only('a', 'x:1');
+    const [hers, his] = [sessionAt('/mcp', alice), sessionAt('/mcp', bob)];
+    room.sessionOpened(hers);
+    room.sessionOpened(his);
+    expect([...room.vantages()]).toEqual([{ endpoint: '/mcp', audience: audiences['alice'] }, at('/mcp')]);
+    room.listChanged({ endpoint: '/mcp', audience: audiences['alice'] }, new Set(['tools']));
+    expect([methods(hers), methods(his)]).toEqual([['tools/list_changed'], []]);
+  });
+
+  it('AUT-08 ends what may not be seen any more, and says that the lists are others', () => {
+    const { room, audiences, wants } = setting();
+    const [hers, his] = [sessionAt('/mcp', alice), sessionAt('/mcp', bob)];
+    for (const session of [hers, his]) {
+      room.sessionOpened(session);
+      room.subscribe(session, 'x:1');
+    }
+    const listener = listenAt('/mcp', { resourcesListChanged: true, resourceSubscriptions: ['x:1'] }, alice);
+    void room.listen(listener);
+    methods(listener);
+    const before = room.standing();
+    audiences['alice'] = only('nothing');
+    // Before anybody has told it: what may not be seen is not heard of.
+    room.updated('a', updated('x:1'));
+    expect([uris(hers), uris(his), uris(listener)]).toEqual([[], ['x:1'], []]);
+    room.audiencesChanged(before);
+    expect([methods(hers), methods(his), methods(listener)]).toEqual([
+      ['resources/list_changed'],
+      [],
+      ['resources/list_changed'],
+    ]);
+    room.unsubscribe(his, 'x:1');
+    expect(wants.at(-1)).toBe('a:');
   });
 });

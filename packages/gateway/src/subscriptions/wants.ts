@@ -22,6 +22,11 @@ export class Wants {
     return [...(this.#counts.get(server)?.keys() ?? [])];
   }
 
+  /** What somebody wants of a server and an update of `uri` is one of. */
+  covering(server: string, uri: string): string[] {
+    return this.of(server).filter((wanted) => covers(wanted, uri));
+  }
+
   /** Servers that are gone need not be told of anything. */
   forget(servers: ReadonlySet<string>): void {
     for (const server of servers) this.#counts.delete(server);
@@ -47,4 +52,10 @@ export class Wants {
     else this.#counts.delete(server);
     return count;
   }
+}
+
+/** True when an update of `uri` is one of `wanted`: servers may name a part of what was subscribed (2025-11-25, resources). */
+export function covers(wanted: string, uri: string): boolean {
+  if (uri === wanted) return true;
+  return uri.startsWith(wanted.endsWith('/') ? wanted : `${wanted}/`);
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createFailureLimit } from './failures.ts';
 
 it('counts failures of an address in a window of a minute', () => {
@@ -11,6 +11,18 @@ it('counts failures of an address in a window of a minute', () => {
   expect(limit.failed('a')).toBe(0);
 });
 
+it('tells beforehand whether another failure is one too many, and counts nothing', () => {
+  let nowMs = 0;
+  const limit = createFailureLimit(2, () => nowMs);
+  limit.failed('a');
+  expect([limit.waitMs('a'), limit.waitMs('a'), limit.waitMs('b'), limit.waitMs(undefined)]).toEqual([0, 0, 0, 0]);
+  limit.failed('a');
+  nowMs = 20_000;
+  expect([limit.waitMs('a'), limit.waitMs('b')]).toEqual([40_000, 0]);
+  nowMs = 60_000;
+  expect(limit.waitMs('a')).toBe(0);
+});
+
 it('forgets the address that failed longest ago when there are very many', () => {
   const limit = createFailureLimit(1, () => 0);
   limit.failed('first');
@@ -20,4 +32,22 @@ it('forgets the address that failed longest ago when there are very many', () =>
   limit.failed('one more');
   expect(limit.failed('second')).toBe(0);
   expect(limit.failed('first')).toBe(60_000);
+});
+
+describe('addresses of one host', () => {
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', true],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::', true],
+    ['2001:db8::1', '2001:db8:0:0:9::', true],
+    ['::1', '::2', true],
+    ['192.0.2.1', '::ffff:192.0.2.1', true],
+    ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
+    ['2001:db8::1', '2001:db9::1', false],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.2', false],
+    ['192.0.2.1', '192.0.2.2', false],
+  ])('%s and %s: %s', (one, two, areOne) => {
+    const limit = createFailureLimit(1, () => 0);
+    limit.failed(one);
+    expect(limit.waitMs(two) > 0).toBe(areOne);
+  });
 });

@@ -1,6 +1,7 @@
 /**
  * How often an address may fail to authenticate: a fixed window a minute long, in a bounded table. It slows down who
- * guesses; a good credential is never refused because of it, so it is asked only after a failure.
+ * guesses; a good credential is never refused because of it, so it is asked only after a failure, or before work that an
+ * unknown credential would cause.
  */
 
 const WINDOW_MS = 60_000;
@@ -9,20 +10,48 @@ const MAX_ADDRESSES = 10_000;
 export interface FailureLimit {
   /** Counts a failure. Milliseconds to wait when there were too many, else 0. */
   failed(address: string | undefined): number;
+  /** Milliseconds for which another failure of this address would be one too many, else 0. Counts nothing. */
+  waitMs(address: string | undefined): number;
+}
+
+interface Window {
+  readonly startMs: number;
+  count: number;
 }
 
 export function createFailureLimit(perMinute: number, now: () => number): FailureLimit {
-  const windows = new Map<string, { startMs: number; count: number }>();
+  const windows = new Map<string, Window>();
+  const current = (network: string, nowMs: number): Window | undefined => {
+    const known = windows.get(network);
+    return known !== undefined && nowMs - known.startMs < WINDOW_MS ? known : undefined;
+  };
   return {
-    failed: (address = '') => {
-      const nowMs = now();
-      const known = windows.get(address);
-      const window = known !== undefined && nowMs - known.startMs < WINDOW_MS ? known : { startMs: nowMs, count: 0 };
+    failed: (address) => {
+      const [network, nowMs] = [networkOf(address), now()];
+      const window = current(network, nowMs) ?? { startMs: nowMs, count: 0 };
       window.count++;
-      windows.delete(address);
-      windows.set(address, window);
+      windows.delete(network);
+      windows.set(network, window);
       if (windows.size > MAX_ADDRESSES) windows.delete(windows.keys().next().value as string);
       return window.count > perMinute ? window.startMs + WINDOW_MS - nowMs : 0;
     },
+    waitMs: (address) => {
+      const nowMs = now();
+      const window = current(networkOf(address), nowMs);
+      return window !== undefined && window.count >= perMinute ? window.startMs + WINDOW_MS - nowMs : 0;
+    },
   };
+}
+
+/** Who is counted: an IPv4 address, written as IPv6 or not; of an IPv6 address its /64, because one host has all of that. */
+function networkOf(address = ''): string {
+  if (!address.includes(':')) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail] = address.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? 0 : tail.split(':').length;
+  // Two colons stand for as many groups of zeros as are missing.
+  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - after) }, () => '0');
+  return [...groups, ...zeros].slice(0, 4).join(':');
 }

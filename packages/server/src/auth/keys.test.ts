@@ -1,14 +1,24 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createKeyTable, formatClientKey, type KeyStorage, type KeyTable, type StoredKey } from './keys.ts';
+import { formatClientKey } from './key-form.ts';
+import type { ClientKey, KeyRecord, KeyStorage, StoredKey } from './key-records.ts';
+import { createKeyTable, MAX_GRACE_MS, type KeyTable } from './keys.ts';
 
 interface Kept {
   keys: Map<string, unknown>;
+  /** Everything that was ever written: the place of a record in it is its version. */
+  written: unknown[];
   uses: Map<string, number>;
   writtenUses: number;
   loads: number;
   version: number;
+}
+
+function write(kept: Kept, name: string, value: unknown): void {
+  kept.keys.set(name, value);
+  kept.written.push(value);
+  kept.version += 1;
 }
 
 /** Storage in this test's memory, as several tables would share it. */
@@ -16,12 +26,21 @@ const storageOver = (kept: Kept): KeyStorage => ({
   version: async () => kept.version,
   async load() {
     kept.loads += 1;
-    return { keys: [...kept.keys.values()], lastUsed: new Map(kept.uses) };
+    const records = [...kept.keys].map(([name, value]): KeyRecord => ({
+      name,
+      value,
+      version: kept.written.indexOf(value),
+    }));
+    return { records, lastUsed: new Map(kept.uses) };
   },
   async add(key) {
     if (kept.keys.has(key.name)) return false;
-    kept.keys.set(key.name, key);
-    kept.version += 1;
+    write(kept, key.name, key);
+    return true;
+  },
+  async replace({ name, version }, key) {
+    if (!kept.keys.has(name) || kept.written.indexOf(kept.keys.get(name)) !== version) return false;
+    write(kept, name, key);
     return true;
   },
   async remove({ name }) {
@@ -51,7 +70,7 @@ describe('the key table', () => {
     });
 
   beforeEach(() => {
-    kept = { keys: new Map(), uses: new Map(), writtenUses: 0, loads: 0, version: 0 };
+    kept = { keys: new Map(), written: [], uses: new Map(), writtenUses: 0, loads: 0, version: 0 };
     nowMs = 1_000_000;
     table = openTable();
   });
@@ -181,8 +200,7 @@ describe('the key table', () => {
     const { key } = await table.create({ name: 'alice' });
     expect(table.verify(key)).toBeDefined();
     const digest = randomBytes(32).toString('base64url');
-    kept.keys.set('alice', { ...(kept.keys.get('alice') as StoredKey), hash: digest });
-    kept.version += 1;
+    write(kept, 'alice', { ...(kept.keys.get('alice') as StoredKey), hash: digest });
     await table.refresh();
     expect(table.verify(key)).toBeUndefined();
   });
@@ -209,7 +227,7 @@ describe('the key table', () => {
 
   it('takes a damaged record for no key, and the others for what they are', async () => {
     const { key } = await table.create({ name: 'alice' });
-    const good = kept.keys.get('alice') as StoredKey;
+    const good = { ...(kept.keys.get('alice') as StoredKey), id: 'ab'.repeat(8), name: 'bob' };
     const damaged = [
       null,
       7,
@@ -221,13 +239,39 @@ describe('the key table', () => {
       { ...good, roles: 'dev' },
       { ...good, id: '../x' },
       { ...good, expires: 'soon' },
+      { ...good, rotated: 'yesterday' },
+      { ...good, previous: {} },
+      { ...good, previous: { hash: good.hash, until: 'soon' } },
       { ...good, name: 3 },
+      { ...good, name: 'carol' },
     ];
-    damaged.forEach((value, index) => kept.keys.set(`bad${index}`, value));
-    kept.version += 1;
-    await table.refresh();
+    for (const value of damaged) {
+      write(kept, 'bob', value);
+      expect(await table.list()).toMatchObject([{ name: 'alice' }]);
+    }
+    write(kept, 'bob', good);
+    expect(await table.list()).toHaveLength(2);
     expect(table.verify(key)).toBeDefined();
-    expect(await table.list()).toHaveLength(1);
+  });
+
+  it('leaves what it does not understand as it is, unless it is told to end it', async () => {
+    const newer = { format: 2, secrets: ['x'] };
+    write(kept, 'bob', newer);
+    await expect(table.create({ name: 'bob' })).rejects.toMatchObject({ code: 'name_taken' });
+    await expect(table.rotate('bob', { graceMs: 0 })).rejects.toMatchObject({ code: 'unreadable' });
+    await expect(table.setRoles('bob', [])).rejects.toMatchObject({ code: 'unreadable' });
+    expect(kept.keys.get('bob')).toBe(newer);
+    expect(await table.revoke('bob')).toEqual({ id: undefined, name: 'bob' });
+    expect(kept.keys.has('bob')).toBe(false);
+  });
+
+  it('keeps members that it does not know', async () => {
+    const { key } = await table.create({ name: 'alice' });
+    write(kept, 'alice', { ...(kept.keys.get('alice') as StoredKey), network: ['10.0.0.0/8'] });
+    await table.setRoles('alice', ['ops']);
+    await table.rotate('alice', { graceMs: 0 });
+    expect(kept.keys.get('alice')).toMatchObject({ network: ['10.0.0.0/8'], roles: ['ops'] });
+    expect(table.verify(key)).toBeUndefined();
   });
 
   it('reads the keys again only when something changed', async () => {
@@ -302,6 +346,138 @@ describe('the key table', () => {
     await table.refresh();
     await table.close();
     expect(kept.writtenUses).toBe(before);
+  });
+
+  describe('rotated', () => {
+    const HOUR_MS = 3_600_000;
+
+    const rotate = async (graceMs: number, expiresAtMs?: number): Promise<{ key: string; record: ClientKey }> => {
+      const issued = await table.rotate('alice', { graceMs, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+      if (issued === undefined) throw new Error('There is no alice.');
+      return issued;
+    };
+
+    it('P3-14 has another secret, and stays who it is', async () => {
+      const before = await table.create({
+        name: 'alice',
+        roles: ['dev'],
+        client: 'cursor',
+        expiresAtMs: nowMs + 9 * HOUR_MS,
+      });
+      table.verify(before.key);
+      nowMs += 1000;
+      const { key, record } = await rotate(HOUR_MS);
+      expect(record).toEqual({
+        ...before.record,
+        rotated: nowMs,
+        previousValidUntil: nowMs + HOUR_MS,
+      });
+      expect(key).not.toBe(before.key);
+      expect(key).toMatch(/^sp_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
+      expect(table.verify(key)).toEqual(record);
+      expect(await table.list()).toMatchObject([{ id: before.record.id, lastUsed: nowMs }]);
+      expect(JSON.stringify([...kept.keys])).not.toContain(key.slice(-43));
+    });
+
+    it('P3-14 is good with the old secret until the grace ends, in every process and without a refresh', async () => {
+      const old = await table.create({ name: 'alice' });
+      const other = openTable();
+      const { key } = await rotate(HOUR_MS);
+      await other.refresh();
+      const seen = [table, other].map((one) => one.verify(old.key));
+      nowMs += HOUR_MS - 1;
+      for (const one of [table, other]) expect(one.verify(old.key)).toMatchObject({ name: 'alice' });
+      nowMs += 1;
+      for (const [at, one] of [table, other].entries()) {
+        expect(one.verify(old.key)).toBeUndefined();
+        expect(one.holds(seen[at] as ClientKey)).toBe(false);
+        expect(one.verify(key)).toMatchObject({ name: 'alice' });
+      }
+      expect((await table.list())[0]).not.toHaveProperty('previousValidUntil');
+    });
+
+    it('without a grace is dead under the old secret at once, and elsewhere with the next refresh', async () => {
+      const old = await table.create({ name: 'alice' });
+      const other = openTable();
+      await other.refresh();
+      const seen = [table.verify(old.key), other.verify(old.key)];
+      const { record } = await rotate(0);
+      expect(record).not.toHaveProperty('previousValidUntil');
+      await other.refresh();
+      for (const [at, one] of [table, other].entries()) {
+        expect(one.verify(old.key)).toBeUndefined();
+        expect(one.holds(seen[at] as ClientKey)).toBe(false);
+      }
+    });
+
+    it('twice within a grace ends the oldest secret', async () => {
+      const keys = [(await table.create({ name: 'alice' })).key];
+      keys.push((await rotate(HOUR_MS)).key, (await rotate(HOUR_MS)).key);
+      expect(keys.map((key) => table.verify(key)?.name)).toEqual([undefined, 'alice', 'alice']);
+    });
+
+    it('is revoked with both secrets', async () => {
+      const old = await table.create({ name: 'alice' });
+      const { key } = await rotate(HOUR_MS);
+      await table.revoke('alice');
+      for (const secret of [old.key, key]) expect(table.verify(secret)).toBeUndefined();
+    });
+
+    it('does not let the old secret outlive either expiry', async () => {
+      const old = await table.create({ name: 'alice', expiresAtMs: nowMs + 10 });
+      expect((await rotate(HOUR_MS, nowMs + 2 * HOUR_MS)).record).toMatchObject({
+        expires: nowMs + 2 * HOUR_MS,
+        previousValidUntil: nowMs + 10,
+      });
+      const second = await rotate(HOUR_MS, nowMs + 5);
+      expect(second.record).toMatchObject({ expires: nowMs + 5, previousValidUntil: nowMs + 5 });
+      nowMs += 5;
+      for (const key of [old.key, second.key]) expect(table.verify(key)).toBeUndefined();
+    });
+
+    it('needs an expiry to come, and a grace that is one', async () => {
+      await table.create({ name: 'alice', expiresAtMs: nowMs + 10 });
+      for (const graceMs of [-1, 1.5, Number.NaN, MAX_GRACE_MS + 1]) {
+        await expect(rotate(graceMs)).rejects.toMatchObject({ code: 'bad_grace' });
+      }
+      await expect(rotate(0, nowMs)).rejects.toMatchObject({ code: 'bad_expiry' });
+      nowMs += 10;
+      await expect(rotate(0)).rejects.toMatchObject({ code: 'bad_expiry' });
+      expect((await rotate(HOUR_MS, nowMs + 10)).record).not.toHaveProperty('previousValidUntil');
+      await expect(table.rotate('local', { graceMs: 0 })).rejects.toMatchObject({ code: 'local_key' });
+      expect(await table.rotate('nobody', { graceMs: 0 })).toBeUndefined();
+    });
+
+    it('by two at once ends with one secret and the one before it', async () => {
+      const old = await table.create({ name: 'alice' });
+      const other = openTable();
+      const issued = await Promise.all(
+        [table, other].map(async (one) => (await one.rotate('alice', { graceMs: HOUR_MS }))?.key ?? ''),
+      );
+      await Promise.all([table.refresh(), other.refresh()]);
+      expect(table.verify(old.key)).toBeUndefined();
+      for (const key of issued) expect(table.verify(key)).toMatchObject({ name: 'alice' });
+    });
+  });
+
+  it('P2-16 changes roles without another secret, elsewhere with the next refresh', async () => {
+    const { key, record } = await table.create({ name: 'alice', roles: ['admin', 'dev'] });
+    const other = openTable();
+    await other.refresh();
+    const seen = other.verify(key) as ClientKey;
+    expect(await table.setRoles(record.id, ['dev'])).toEqual({ ...record, roles: ['dev'] });
+    expect(table.verify(key)).toMatchObject({ roles: ['dev'] });
+    await other.refresh();
+    expect(other.holds(seen)).toBe(false);
+    expect(other.verify(key)).toMatchObject({ roles: ['dev'] });
+    expect(await table.setRoles('nobody', [])).toBeUndefined();
+  });
+
+  it('gives up a change that others do not let through', async () => {
+    await table.create({ name: 'alice' });
+    const storage: KeyStorage = { ...storageOver(kept), replace: async () => false };
+    const unlucky = createKeyTable({ storage, hmacKey, now: () => nowMs, random: randomBytes });
+    await expect(unlucky.setRoles('alice', [])).rejects.toMatchObject({ code: 'busy' });
   });
 
   it('lists the oldest first', async () => {

@@ -1,42 +1,16 @@
 /**
- * Client keys: how they are made, kept and checked. A key is `sp_<id>_<secret>` with a random secret of 256 bits, so
- * one keyed hash is enough; a slow password hash would only let strangers burn our CPU.
+ * Client keys: how they are made, replaced, ended and checked. The secret of a key has 256 random bits, so one keyed hash is
+ * enough; a slow password hash would only let strangers burn our CPU.
  *
  * It does not read requests, does not limit failed attempts, and does not keep anything on disk: storage is passed in.
  */
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { badNameText, formatClientKey, hasKeyForm, idOf, isKeyName, LOCAL, secretOf, STAND_IN } from './key-form.ts';
+import { entryOf, NO_SECRET, withoutPast, type Entry, type Secret } from './key-entries.ts';
+import { publicPart, storedKey, type ClientKey, type KeyStorage, type StoredKey } from './key-records.ts';
 
-/** A client key as people and policies see it: everything but the secret. Times are milliseconds since 1970. */
-export interface ClientKey {
-  /** 16 hexadecimal digits, or `local` for the local key. */
-  readonly id: string;
-  /** Unique; the subject of the principal. */
-  readonly name: string;
-  readonly roles: readonly string[];
-  readonly created: number;
-  readonly expires?: number;
-  readonly lastUsed?: number;
-  /** The AI client it was made for. */
-  readonly client?: string;
-}
-
-/** What storage keeps of a key; `hash` is HMAC-SHA256 of the secret in base64url. */
-export interface StoredKey extends Omit<ClientKey, 'lastUsed'> {
-  readonly hash: string;
-}
-
-/** Where keys are kept, shared with other processes. */
-export interface KeyStorage {
-  /** Another number after every key added or removed by any process; not for uses. */
-  version(): Promise<number>;
-  /** All keys as they were read, unchecked, and when each id was last used (ms since 1970). */
-  load(): Promise<{ readonly keys: readonly unknown[]; readonly lastUsed: ReadonlyMap<string, number> }>;
-  /** False when the name is taken, decided by the storage in one step. */
-  add(key: StoredKey): Promise<boolean>;
-  /** False when it was gone already. */
-  remove(key: ClientKey): Promise<boolean>;
-  recordUse(id: string, atMs: number): Promise<void>;
-}
+export { formatClientKey, hasKeyForm } from './key-form.ts';
+export type { ClientKey, KeyRecord, KeyStorage, StoredKey } from './key-records.ts';
 
 /** What a key table needs. */
 export interface KeyTableOptions {
@@ -59,17 +33,40 @@ export interface NewKey {
   readonly client?: string;
 }
 
+/** How a key gets another secret. */
+export interface Rotation {
+  /** How long the secret before is good too; 0 = not at all. At most {@link MAX_GRACE_MS}. */
+  readonly graceMs: number;
+  /** Absent: the key ends when it would have. */
+  readonly expiresAtMs?: number;
+}
+
+/** A key as it is handed out: this once. */
+export interface IssuedKey {
+  readonly record: ClientKey;
+  readonly key: string;
+}
+
 /** The keys of this gateway. Empty until the first {@link KeyTable.refresh}, so nobody gets in before it. */
 export interface KeyTable {
-  /** The key itself is returned here and never again. */
-  create(wanted: NewKey): Promise<{ readonly record: ClientKey; readonly key: string }>;
+  create(wanted: NewKey): Promise<IssuedKey>;
+  /**
+   * Gives a key another secret; all else of it stays. The secret before is good until the grace ends, or until it would have
+   * ended anyway; one that was in its grace already ends now. Undefined: no such key.
+   */
+  rotate(idOrName: string, rotation: Rotation): Promise<IssuedKey | undefined>;
+  /** Replaces the roles of a key. Undefined: no such key. */
+  setRoles(idOrName: string, roles: readonly string[]): Promise<ClientKey | undefined>;
   /** All keys in storage, oldest first, expired ones too; freshly read. */
   list(): Promise<readonly ClientKey[]>;
-  /** Holds here when it resolves, in other processes after their next refresh. Undefined: no such key. */
-  revoke(idOrName: string): Promise<ClientKey | undefined>;
+  /**
+   * Ends a key with all its secrets, here when it resolves, in other processes after their next refresh. Undefined: no such
+   * key. A record that is not understood has no id, and goes by its name.
+   */
+  revoke(idOrName: string): Promise<{ readonly id: string | undefined; readonly name: string } | undefined>;
   /** Whose key it is. Never throws, whatever is passed; a wrong key costs about the same whatever is wrong with it. */
   verify(key: string): ClientKey | undefined;
-  /** Whether a key that was verified before is still good: neither revoked, changed nor expired. Counts as a use. */
+  /** Whether what `verify` gave is still good: neither revoked, changed, rotated away nor expired. Counts as a use. */
   holds(key: ClientKey): boolean;
   /**
    * Takes over what other processes changed, and writes down uses, each key at most once a minute. Cheap when nothing
@@ -80,8 +77,17 @@ export interface KeyTable {
   close(): Promise<void>;
 }
 
-/** Why a key could not be made or revoked. */
-export type KeyErrorCode = 'bad_name' | 'bad_expiry' | 'bad_local_key' | 'local_key' | 'name_taken';
+/** Why a key could not be made or changed. */
+export type KeyErrorCode =
+  | 'bad_configured_key'
+  | 'bad_expiry'
+  | 'bad_grace'
+  | 'bad_local_key'
+  | 'bad_name'
+  | 'busy'
+  | 'local_key'
+  | 'name_taken'
+  | 'unreadable';
 
 /** A refusal of the key table; the message is for people. */
 export class KeyError extends Error {
@@ -94,69 +100,18 @@ export class KeyError extends Error {
   }
 }
 
-const LOCAL = 'local';
-const PREFIX = 'sp_';
-const SECRET_LENGTH = 43;
-const FORM = /^sp_(?:[0-9a-f]{16}|local)_[A-Za-z0-9_-]{43}$/;
-const ID = /^[0-9a-f]{16}$/;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
-const DIGEST = /^[A-Za-z0-9_-]{43}$/;
+/** A secret that is good for longer is no remainder but a second key. */
+export const MAX_GRACE_MS: number = 90 * 86_400_000;
 const USE_INTERVAL_MS = 60_000;
-
-/** What is hashed in place of something that has not the form of a key; nothing is ever compared with it. */
-const STAND_IN = `${PREFIX}${'0'.repeat(16)}_${'A'.repeat(SECRET_LENGTH)}`;
-const STAND_IN_HASH = new Uint8Array(32);
-
-/** A key from its id and 32 random bytes. */
-export function formatClientKey(id: string, secret: Uint8Array): string {
-  return `${PREFIX}${id}_${Buffer.from(secret).toString('base64url')}`;
-}
-
-/** Whether the text has the form of a client key; says nothing about whether it is one. */
-export function hasKeyForm(text: string): boolean {
-  return FORM.test(text);
-}
-
-const secretOf = (key: string): string => key.slice(-SECRET_LENGTH);
-const idOf = (key: string): string => key.slice(PREFIX.length, -SECRET_LENGTH - 1);
-
-const isMatch = (value: unknown, form: RegExp): boolean => typeof value === 'string' && form.test(value);
-const isOptional = (value: unknown, type: 'number' | 'string'): boolean => value === undefined || typeof value === type;
-const isRoles = (value: unknown): boolean => Array.isArray(value) && value.every((role) => typeof role === 'string');
-
-/** Storage may have been edited by hand: what does not look like a key is none. */
-function isStoredKey(value: unknown): value is StoredKey {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, name, hash: digest, roles, created, expires, client }: Partial<Record<keyof StoredKey, unknown>> = value;
-  if (!isMatch(id, ID) || !isMatch(name, NAME) || !isMatch(digest, DIGEST) || !isRoles(roles)) return false;
-  return typeof created === 'number' && isOptional(expires, 'number') && isOptional(client, 'string');
-}
-
-interface Entry {
-  readonly key: ClientKey;
-  readonly hash: Uint8Array;
-  /** SHA-256 of the whole key once it was verified: spares the keyed hash. A key has one right text, so one is enough. */
-  verified: Uint8Array | undefined;
-  lastUsedMs: number;
-  recordedMs: number;
-}
-
-/** Field by field: what else storage holds, the hash first of all, stays there. */
-function publicPart({ id, name, roles, created, expires, client }: StoredKey): ClientKey {
-  return Object.freeze({
-    id,
-    name,
-    roles: Object.freeze([...roles]),
-    created,
-    ...(expires === undefined ? {} : { expires }),
-    ...(client === undefined ? {} : { client }),
-  });
-}
+/** How often a change is tried when others change the same key meanwhile. */
+const TRIES = 8;
 
 class Table implements KeyTable {
   readonly #options: KeyTableOptions;
   readonly #local: Entry | undefined;
   #entries: ReadonlyMap<string, Entry>;
+  /** Names of records that are not understood. */
+  #unreadable: ReadonlySet<string> = new Set();
   #seenVersion: number | undefined;
   /** Loads run one after another, so an older one never overwrites a newer. */
   #queue: Promise<void> = Promise.resolve();
@@ -164,27 +119,29 @@ class Table implements KeyTable {
   constructor(options: KeyTableOptions) {
     this.#options = options;
     const { localKey } = options;
-    if (localKey !== undefined) {
-      if (!hasKeyForm(localKey) || idOf(localKey) !== LOCAL) {
-        throw new KeyError('bad_local_key', 'The local key has not the form of one. Remove local.key and start again.');
-      }
-      const key: ClientKey = Object.freeze({
-        id: LOCAL,
-        name: LOCAL,
-        roles: Object.freeze([]),
-        created: options.now(),
-      });
-      this.#local = { key, hash: this.#hmac(localKey), verified: undefined, lastUsedMs: 0, recordedMs: 0 };
-    }
+    this.#local = localKey === undefined ? undefined : this.#localEntry(localKey);
     this.#entries = this.#withLocal([]);
+  }
+
+  #localEntry(localKey: string): Entry {
+    if (!hasKeyForm(localKey) || idOf(localKey) !== LOCAL) {
+      throw new KeyError('bad_local_key', 'The local key has not the form of one. Remove local.key and start again.');
+    }
+    const created = this.#options.now();
+    const stored: StoredKey = { id: LOCAL, name: LOCAL, roles: [], created, hash: this.#digestText(localKey) };
+    return entryOf({ name: LOCAL, value: stored, version: 0 }, stored, 0, undefined);
   }
 
   #hmac(key: string): Uint8Array {
     return createHmac('sha256', this.#options.hmacKey).update(secretOf(key)).digest();
   }
 
-  #withLocal(entries: readonly (readonly [string, Entry])[]): ReadonlyMap<string, Entry> {
-    const table = new Map(entries);
+  #digestText(key: string): string {
+    return Buffer.from(this.#hmac(key)).toString('base64url');
+  }
+
+  #withLocal(entries: readonly Entry[]): ReadonlyMap<string, Entry> {
+    const table = new Map(entries.map((entry) => [entry.stored.id, entry]));
     if (this.#local !== undefined) table.set(LOCAL, this.#local);
     return table;
   }
@@ -199,20 +156,28 @@ class Table implements KeyTable {
   }
 
   async #load(): Promise<void> {
-    const { storage } = this.#options;
+    const { storage, now } = this.#options;
     // The version first: a change between the two reads is then loaded again next time, never missed.
     const version = await storage.version();
-    const { keys, lastUsed } = await storage.load();
-    const entries = keys.filter(isStoredKey).map((stored): readonly [string, Entry] => {
-      const digest = Buffer.from(stored.hash, 'base64url');
-      const before = this.#entries.get(stored.id);
-      const recordedMs = lastUsed.get(stored.id) ?? 0;
-      const verified = before !== undefined && timingSafeEqual(before.hash, digest) ? before.verified : undefined;
-      const lastUsedMs = Math.max(before?.lastUsedMs ?? 0, recordedMs);
-      return [stored.id, { key: publicPart(stored), hash: digest, verified, lastUsedMs, recordedMs }];
-    });
+    const { records, lastUsed } = await storage.load();
+    const nowMs = now();
+    const entries: Entry[] = [];
+    const unreadable = new Set<string>();
+    for (const record of records) {
+      const stored = storedKey(record);
+      if (stored === undefined) unreadable.add(record.name);
+      else {
+        const usedMs = lastUsed.get(stored.id) ?? 0;
+        entries.push(entryOf(record, withoutPast(stored, nowMs), usedMs, this.#entries.get(stored.id)));
+      }
+    }
     this.#entries = this.#withLocal(entries);
+    this.#unreadable = unreadable;
     this.#seenVersion = version;
+  }
+
+  async #reload(): Promise<void> {
+    await this.#enqueue(async () => await this.#load());
   }
 
   async #recordUses(minimumMs: number): Promise<void> {
@@ -221,33 +186,31 @@ class Table implements KeyTable {
       if (entry === this.#local || entry.lastUsedMs <= entry.recordedMs) continue;
       if (nowMs - entry.recordedMs < minimumMs) continue;
       const atMs = entry.lastUsedMs;
-      await this.#options.storage.recordUse(entry.key.id, atMs);
+      await this.#options.storage.recordUse(entry.stored.id, atMs);
       entry.recordedMs = atMs;
     }
   }
 
-  async create(wanted: NewKey): Promise<{ readonly record: ClientKey; readonly key: string }> {
+  #checkExpiry(expiresAtMs: number | undefined): void {
+    if (expiresAtMs === undefined || (Number.isSafeInteger(expiresAtMs) && expiresAtMs > this.#options.now())) return;
+    throw new KeyError('bad_expiry', 'The key would have expired already. Give a time to come.');
+  }
+
+  async create(wanted: NewKey): Promise<IssuedKey> {
     const { storage, now, random } = this.#options;
     const { name, roles = [], expiresAtMs, client } = wanted;
-    if (!NAME.test(name) || ID.test(name) || name === LOCAL) {
-      throw new KeyError(
-        'bad_name',
-        `${JSON.stringify(name)} cannot name a key: up to 64 letters, digits and . _ @ + -, beginning with a letter or digit, neither "local" nor of the form of an id.`,
-      );
-    }
-    if (expiresAtMs !== undefined && !(Number.isSafeInteger(expiresAtMs) && expiresAtMs > now())) {
-      throw new KeyError('bad_expiry', 'The key would have expired already. Give a time to come.');
-    }
+    if (!isKeyName(name)) throw new KeyError('bad_name', badNameText(name));
+    this.#checkExpiry(expiresAtMs);
     const id = Buffer.from(random(8)).toString('hex');
     const key = formatClientKey(id, random(32));
     const stored: StoredKey = {
       id,
       name,
-      hash: Buffer.from(this.#hmac(key)).toString('base64url'),
+      hash: this.#digestText(key),
       roles,
       created: now(),
-      ...(expiresAtMs === undefined ? {} : { expires: expiresAtMs }),
-      ...(client === undefined ? {} : { client }),
+      ...(expiresAtMs !== undefined && { expires: expiresAtMs }),
+      ...(client !== undefined && { client }),
     };
     if (!(await storage.add(stored))) {
       throw new KeyError(
@@ -255,55 +218,116 @@ class Table implements KeyTable {
         `There is a key named ${name} already. Choose another name, or revoke it first.`,
       );
     }
-    await this.#enqueue(async () => await this.#load());
+    await this.#reload();
     return { record: publicPart(stored), key };
   }
 
-  async list(): Promise<readonly ClientKey[]> {
-    await this.#enqueue(async () => await this.#load());
-    return [...this.#entries.values()]
-      .filter((entry) => entry !== this.#local)
-      .map(({ key, lastUsedMs }) => (lastUsedMs === 0 ? key : { ...key, lastUsed: lastUsedMs }))
-      .toSorted((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
+  async rotate(idOrName: string, { graceMs, expiresAtMs }: Rotation): Promise<IssuedKey | undefined> {
+    const { now, random } = this.#options;
+    this.#checkExpiry(expiresAtMs);
+    if (!(Number.isSafeInteger(graceMs) && graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
+      throw new KeyError('bad_grace', 'The grace of an old key is at most 90 days; 0 ends it at once.');
+    }
+    const secret = random(32);
+    const stored = await this.#change(idOrName, (before) => {
+      const nowMs = now();
+      const { previous: _oldest, ...kept } = before;
+      const expires = expiresAtMs ?? before.expires;
+      if (expires !== undefined && expires <= nowMs) {
+        throw new KeyError('bad_expiry', `The key ${before.name} has expired. Give it another time to end.`);
+      }
+      const until = Math.min(nowMs + graceMs, before.expires ?? Infinity, expires ?? Infinity);
+      return {
+        ...kept,
+        hash: this.#digestText(formatClientKey(before.id, secret)),
+        rotated: nowMs,
+        ...(expires !== undefined && { expires }),
+        ...(until > nowMs && { previous: { hash: before.hash, until } }),
+      };
+    });
+    return stored && { record: publicPart(stored), key: formatClientKey(stored.id, secret) };
   }
 
-  async revoke(idOrName: string): Promise<ClientKey | undefined> {
+  async setRoles(idOrName: string, roles: readonly string[]): Promise<ClientKey | undefined> {
+    const stored = await this.#change(idOrName, (before) => ({ ...before, roles }));
+    return stored && publicPart(stored);
+  }
+
+  /** Whatever others change meanwhile, `next` is made of the record that it replaces. */
+  async #change(idOrName: string, next: (before: StoredKey) => StoredKey): Promise<StoredKey | undefined> {
+    for (let left = TRIES; left > 0; left -= 1) {
+      const found = await this.#find(idOrName);
+      if (found === undefined) return undefined;
+      if (found === 'unreadable') {
+        throw new KeyError(
+          'unreadable',
+          `The key ${idOrName} is damaged, or of a newer Sallyport: nothing was changed. Change it with that one, or revoke it.`,
+        );
+      }
+      const stored = next(found.stored);
+      if (!(await this.#options.storage.replace(found.record, stored))) continue;
+      await this.#reload();
+      return stored;
+    }
+    throw new KeyError('busy', `The key ${idOrName} is being changed by others all the time. Try again.`);
+  }
+
+  async #find(idOrName: string): Promise<Entry | 'unreadable' | undefined> {
     if (idOrName === LOCAL) {
       throw new KeyError(
         'local_key',
-        'The local key cannot be revoked. Remove the file local.key and restart the gateway.',
+        'The local key cannot be changed. Remove the file local.key and restart the gateway.',
       );
     }
-    const found = (await this.list()).find(({ id, name }) => id === idOrName || name === idOrName);
+    await this.#reload();
+    if (this.#unreadable.has(idOrName)) return 'unreadable';
+    return [...this.#entries.values()].find(({ stored: { id, name } }) => id === idOrName || name === idOrName);
+  }
+
+  async list(): Promise<readonly ClientKey[]> {
+    await this.#reload();
+    return [...this.#entries.values()]
+      .filter((entry) => entry !== this.#local)
+      .map(({ stored, lastUsedMs }) => ({ ...publicPart(stored), ...(lastUsedMs !== 0 && { lastUsed: lastUsedMs }) }))
+      .toSorted((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
+  }
+
+  async revoke(idOrName: string): Promise<{ readonly id: string | undefined; readonly name: string } | undefined> {
+    const found = await this.#find(idOrName);
     if (found === undefined) return undefined;
-    const removed = await this.#options.storage.remove(found);
-    await this.#enqueue(async () => await this.#load());
-    return removed ? found : undefined;
+    const key = found === 'unreadable' ? { id: undefined, name: idOrName } : publicPart(found.stored);
+    const removed = await this.#options.storage.remove(key);
+    await this.#reload();
+    return removed ? { id: key.id, name: key.name } : undefined;
   }
 
   verify(presented: string): ClientKey | undefined {
-    // The length first: a header may be long, and a hash of it would cost in proportion.
-    const formed = typeof presented === 'string' && presented.length <= STAND_IN.length && FORM.test(presented);
-    const text = formed ? presented : STAND_IN;
+    const isFormed = hasKeyForm(presented);
+    const text = isFormed ? presented : STAND_IN;
     const digest = hash('sha256', text, 'buffer');
-    const entry = formed ? this.#entries.get(idOf(text)) : undefined;
-    if (entry?.verified !== undefined && timingSafeEqual(entry.verified, digest)) return this.#accept(entry);
-    const matches = timingSafeEqual(this.#hmac(text), entry?.hash ?? STAND_IN_HASH);
-    if (!matches || entry === undefined) return undefined;
-    entry.verified = digest;
-    return this.#accept(entry);
+    const entry = isFormed ? this.#entries.get(idOf(text)) : undefined;
+    const seen = entry?.secrets.find(({ verified }) => verified !== undefined && timingSafeEqual(verified, digest));
+    if (entry !== undefined && seen !== undefined) return this.#accept(entry, seen);
+    const hmac = this.#hmac(text);
+    const secrets: readonly Pick<Secret, 'hash'>[] = entry?.secrets ?? NO_SECRET;
+    const at = secrets.findIndex((secret) => timingSafeEqual(hmac, secret.hash));
+    const secret = entry?.secrets[at];
+    if (entry === undefined || secret === undefined) return undefined;
+    secret.verified = digest;
+    return this.#accept(entry, secret);
   }
 
   holds(key: ClientKey): boolean {
     const entry = this.#entries.get(key.id);
-    return entry?.key === key && this.#accept(entry) !== undefined;
+    const secret = entry?.secrets.find((one) => one.key === key);
+    return entry !== undefined && secret !== undefined && this.#accept(entry, secret) !== undefined;
   }
 
-  #accept(entry: Entry): ClientKey | undefined {
+  #accept(entry: Entry, { key }: Secret): ClientKey | undefined {
     const nowMs = this.#options.now();
-    if (entry.key.expires !== undefined && entry.key.expires <= nowMs) return undefined;
+    if (key.expires !== undefined && key.expires <= nowMs) return undefined;
     entry.lastUsedMs = nowMs;
-    return entry.key;
+    return key;
   }
 
   async refresh(): Promise<void> {

@@ -18,6 +18,8 @@ export interface Peer {
   /** The name of the place that it asked for. */
   readonly endpoint: string;
   readonly principal: Principal;
+  /** Its network address; absent when it has come over no network. */
+  readonly address?: string | undefined;
   /** Its folder; asked when it is wanted. */
   readonly local: () => LocalClient | undefined;
 }
@@ -64,6 +66,7 @@ export class ConnectionCall implements Exchange {
   readonly revision: Exchange['revision'];
   readonly transport: Peer['transport'];
   readonly endpoint: string;
+  readonly address: string | undefined;
   readonly principal: Principal;
   readonly client: ClientFacts;
   readonly logLevel: LogLevel | undefined;
@@ -87,6 +90,7 @@ export class ConnectionCall implements Exchange {
     this.text = text;
     this.transport = host.peer.transport;
     this.endpoint = host.peer.endpoint;
+    this.address = host.peer.address;
     this.principal = host.peer.principal;
     if (envelope === undefined) {
       this.era = 'session';

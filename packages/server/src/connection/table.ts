@@ -1,21 +1,19 @@
 /**
- * The connections that clients hold open over HTTP: WebSockets and the streams of HTTP+SSE. Counted by principal, looked
- * after at every sweep, and ended together. What carries them is not known here.
+ * The connections that clients hold open over HTTP: WebSockets and the streams of HTTP+SSE. Looked after at every sweep,
+ * and ended together. What carries them is not known here.
  */
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { wireError, type MessageLimits, type WireError } from '@sallyport/wire';
-import { principalKey, type LocalClient, type Principal, type Served } from '../exchange.ts';
+import type { LocalClient, Principal, Served } from '../exchange.ts';
 import { Connection, type Channel } from './connection.ts';
-
-/** How many connections a principal may hold, unless it is told otherwise. */
-export const CONNECTIONS_PER_PRINCIPAL = 64;
+import type { Seats } from './seats.ts';
 
 export interface ConnectionTableOptions {
   readonly served: Served;
   readonly messageLimits: MessageLimits;
-  readonly maxPerPrincipal: number;
+  readonly seats: Seats;
   /** A connection older than this is drained, as a session of that age is ended. */
   readonly absoluteMs: number;
   readonly now: () => number;
@@ -33,6 +31,7 @@ export interface ConnectionSeed {
   readonly transport: 'ws' | 'sse';
   readonly request: IncomingMessage;
   readonly principal: Principal;
+  readonly address: string | undefined;
   readonly endpoint: string;
   readonly channel: RemoteChannel;
   readonly stateless: boolean;
@@ -45,7 +44,6 @@ interface Held extends Pick<ConnectionSeed, 'channel' | 'transport'> {
 export class ConnectionTable {
   /** Open connections, each with its channel and the time of its drain. */
   readonly #open: Map<Connection, Held> = new Map();
-  readonly #perPrincipal: Map<string, number> = new Map();
   readonly #options: ConnectionTableOptions;
   #draining = false;
 
@@ -65,29 +63,26 @@ export class ConnectionTable {
 
   /** Why this principal may not open another connection now. */
   refusal(principal: Principal): WireError | undefined {
-    if (this.#draining) return wireError('shutting_down');
-    const held = this.#perPrincipal.get(principalKey(principal)) ?? 0;
-    return held < this.#options.maxPerPrincipal ? undefined : wireError('rate_limited', TOO_MANY);
+    return this.#draining ? wireError('shutting_down') : this.#options.seats.refusal(principal);
   }
 
   /** Opens a connection that was not refused. It is forgotten when it is destroyed. */
-  open({ channel, endpoint, principal, request, stateless, transport }: ConnectionSeed): Connection {
-    const { absoluteMs, messageLimits, now, localOf, served } = this.#options;
-    const owner = principalKey(principal);
+  open({ address, channel, endpoint, principal, request, stateless, transport }: ConnectionSeed): Connection {
+    const { absoluteMs, messageLimits, now, localOf, seats, served } = this.#options;
+    const leave = seats.take(principal);
     const connection: Connection = new Connection({
       channel,
-      peer: { transport, endpoint, principal, local: () => localOf?.(request, principal) },
+      peer: { transport, endpoint, principal, address, local: () => localOf?.(request, principal) },
       served,
       messageLimits,
       sessionId: randomUUID(),
       stateless,
       onClosed: () => {
         this.#open.delete(connection);
-        this.#count(owner, -1);
+        leave();
       },
     });
     this.#open.set(connection, { channel, transport, endMs: now() + absoluteMs });
-    this.#count(owner, 1);
     return connection;
   }
 
@@ -111,12 +106,4 @@ export class ConnectionTable {
     this.#draining = true;
     for (const connection of this.#open.keys()) connection.destroy();
   }
-
-  #count(owner: string, by: 1 | -1): void {
-    const held = (this.#perPrincipal.get(owner) ?? 0) + by;
-    if (held === 0) this.#perPrincipal.delete(owner);
-    else this.#perPrincipal.set(owner, held);
-  }
 }
-
-const TOO_MANY = 'Too many connections are open.';

@@ -1,11 +1,12 @@
-/** What the listener hands to an endpoint. Types alone. */
+/** What the listener hands to an endpoint, and what an endpoint is. Types alone. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorKey } from '@sallyport/wire';
 import type { Principal } from '../exchange.ts';
+import type { RemoteClient } from './forwarded.ts';
 
 /** A request whose caller is known. */
-export interface Arrival {
+export interface Arrival extends RemoteClient {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly principal: Principal;
@@ -21,4 +22,29 @@ export interface Arrival {
 export interface UpgradeArrival extends Arrival {
   /** What came right behind the request. */
   readonly head: Buffer;
+}
+
+/** Something that is served, under the name that its sessions and calls carry. Several may share an endpoint. */
+export interface Place {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** Without it a request to upgrade is answered like any other (RFC 9110 §7.8). */
+  readonly webSocket?: UpgradeEndpoint | undefined;
+}
+
+/** What answers at a path once the caller is known. */
+export interface Endpoint {
+  handle(arrival: Arrival): void;
+}
+
+/** What takes over the sockets of requests that become WebSockets. */
+export interface UpgradeEndpoint {
+  upgrade(arrival: UpgradeArrival): void;
+}
+
+/** What answers at a path that needs no credential: health, well-known documents, signing in. */
+export interface PublicRoute {
+  readonly handle: (request: IncomingMessage, response: ServerResponse, client: RemoteClient) => void;
+  /** It is answered whatever the Host header says. */
+  readonly hostExempt: boolean;
 }

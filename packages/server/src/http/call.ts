@@ -26,6 +26,7 @@ import type { ReplyChannel } from './reply-channel.ts';
 /** Who calls, from where, and with what headers. */
 export interface Caller {
   readonly endpoint: string;
+  readonly address: string | undefined;
   readonly local: () => LocalClient | undefined;
   readonly principal: Principal;
   readonly headers: HeaderBag;
@@ -44,6 +45,7 @@ export interface CallFacts extends Caller {
 export function statelessFacts(caller: Caller, message: JsonRpcRequest, text: string, envelope: Envelope): CallFacts {
   return {
     endpoint: caller.endpoint,
+    address: caller.address,
     local: caller.local,
     principal: caller.principal,
     headers: caller.headers,
@@ -60,6 +62,7 @@ export function statelessFacts(caller: Caller, message: JsonRpcRequest, text: st
 export function sessionFacts(caller: Caller, message: JsonRpcRequest, text: string, session: HttpSession): CallFacts {
   return {
     endpoint: caller.endpoint,
+    address: caller.address,
     local: caller.local,
     principal: caller.principal,
     headers: caller.headers,
@@ -82,6 +85,7 @@ export class HttpCall implements Exchange, OpenCall {
   readonly revision: Revision;
   readonly transport = 'http' as const;
   readonly endpoint: string;
+  readonly address: string | undefined;
   readonly principal: Principal;
   readonly client: ClientFacts;
   readonly logLevel: LogLevel | undefined;
@@ -99,6 +103,7 @@ export class HttpCall implements Exchange, OpenCall {
     this.era = facts.era;
     this.revision = facts.revision;
     this.endpoint = facts.endpoint;
+    this.address = facts.address;
     this.#local = facts.local;
     this.principal = facts.principal;
     this.client = facts.client;

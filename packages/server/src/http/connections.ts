@@ -3,14 +3,22 @@
  * request. It knows no paths, so its answers have the form of MCP paths.
  */
 
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { failure, wireError, type WireError } from '@sallyport/wire';
+import { headerLines, isEncrypted } from './headers.ts';
 
-/** Refuses the sockets of an address that has `max` already. Requests on a refused socket must not be served. */
-export function capConnections(server: Server, max: number): void {
+/**
+ * Counts the sockets of each address for as long as they are open. What it returns is false for one of an address that had
+ * `max` already; those that are exempt are not counted.
+ */
+export function createConnectionCap(
+  max: number,
+  isExempt: (address: string | undefined) => boolean,
+): (socket: Socket) => boolean {
   const perAddress = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
+  return (socket) => {
+    if (isExempt(socket.remoteAddress)) return true;
     const address = socket.remoteAddress ?? '';
     const count = (perAddress.get(address) ?? 0) + 1;
     perAddress.set(address, count);
@@ -19,8 +27,13 @@ export function capConnections(server: Server, max: number): void {
       if (left === 0) perAddress.delete(address);
       else perAddress.set(address, left);
     });
-    if (count > max) endRaw(socket, '429 Too Many Requests', wireError('rate_limited', 'Too many connections.'));
-  });
+    return count <= max;
+  };
+}
+
+/** Refuses a socket. Requests on it must not be served. */
+export function refuseConnection(socket: Socket): void {
+  endRaw(socket, '429 Too Many Requests', wireError('rate_limited', 'Too many connections.'), [RETRY_AFTER]);
 }
 
 /**
@@ -53,11 +66,15 @@ function isWaitingForBody({ headersSent, req, socket }: ServerResponse): boolean
   return !headersSent && !req.complete && socket !== null;
 }
 
-function endRaw(socket: Socket, status: string, error: WireError): void {
+const RETRY_AFTER = 'retry-after: 60';
+
+function endRaw(socket: Socket, status: string, error: WireError, more: readonly string[] = []): void {
   if (!socket.writable) return void socket.destroy();
   const body = JSON.stringify(failure(error.error));
   const head = [
     `HTTP/1.1 ${status}`,
+    ...headerLines(isEncrypted(socket)),
+    ...more,
     'connection: close',
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,

@@ -32,12 +32,33 @@ function codeOf(response: RawResponse): string {
 
 const [BODY, HEADERS] = stateless(1, 'tools/call', { name: 'echo' });
 
+describe('what is no credential', () => {
+  it.each([
+    ['the query', '/mcp?authorization=Bearer%20alice&access_token=alice&key=alice&api_key=alice', {}, BODY],
+    ['a cookie', '/mcp', { cookie: 'authorization=Bearer alice; token=alice; session=alice' }, BODY],
+    ['another header', '/mcp', { 'x-api-key': 'alice', 'proxy-authorization': 'Bearer alice' }, BODY],
+    ['the body', '/mcp', {}, BODY.replace('{', '{"authorization":"Bearer alice","access_token":"alice",')],
+    ['a form', '/mcp', { 'content-type': 'application/x-www-form-urlencoded' }, 'access_token=alice'],
+  ])('DSA-13 is what stands in %s', async (_name, target, headers, body) => {
+    const opened = await door();
+    const response = await opened.request(
+      'POST',
+      target,
+      { ...JSON_HEADERS, ...HEADERS, ...headers, authorization: '' },
+      body,
+    );
+    expect(codeOf(response)).toBe('401 unauthenticated');
+    expect(opened.calls).toEqual([]);
+  });
+});
+
 describe('what is refused before identity', () => {
   it.each([
     [{ host: 'evil.test:80' }, '403 forbidden_origin'],
     [{ host: '127.0.0.1.nip.io' }, '403 forbidden_origin'],
     [{ host: 'a@localhost' }, '403 forbidden_origin'],
     [{ origin: 'null' }, '403 forbidden_origin'],
+    [{ origin: '' }, '403 forbidden_origin'],
     [{ origin: 'http://evil.test' }, '403 forbidden_origin'],
     [{ host: 'evil.test', origin: 'http://evil.test' }, '403 forbidden_origin'],
     [{ authorization: 'Bearer mallory' }, '401 unauthenticated'],
@@ -46,6 +67,36 @@ describe('what is refused before identity', () => {
     const opened = await door();
     expect(codeOf(await opened.post(BODY, { ...HEADERS, ...headers }))).toBe(expected);
     expect(opened.calls).toHaveLength(0);
+  });
+
+  it('P3-03 P3-04 a second Origin line is not overlooked, and nothing of the body is read for either', async () => {
+    const opened = await door({ origins: ['http://localhost:*', 'https://a.test'] });
+    const head = {
+      ...JSON_HEADERS,
+      ...HEADERS,
+      authorization: 'Bearer alice',
+      host: 'localhost',
+      expect: '100-continue',
+      'content-length': String(BODY.length),
+    };
+    const rest = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+    for (const [lines, status] of [
+      ['origin: https://a.test', 100],
+      ['origin: http://localhost:3000', 100],
+      ['origin: https://a.test\r\norigin: https://evil.test', 403],
+      ['origin: https://evil.test\r\norigin: https://a.test', 403],
+      ['origin: https://a.test\r\norigin: https://a.test', 403],
+      ['origin: http://localhost:1\r\norigin: http://localhost:2', 403],
+      ['origin: http://localhost:80@evil.test', 403],
+    ] as const) {
+      const client = await opened.connect();
+      client.socket.write(`POST /mcp HTTP/1.1\r\n${lines}\r\n${rest.join('')}\r\n`);
+      expect([lines, (await client.head()).status]).toEqual([lines, status]);
+      client.socket.write(BODY);
+      if (status === 100) await client.response();
+      client.destroy();
+    }
+    expect(opened.calls).toHaveLength(2);
   });
 
   it('a second Host or Authorization line is not overlooked', async () => {
@@ -63,7 +114,7 @@ describe('what is refused before identity', () => {
     }
   });
 
-  it('targets that are no path, odd paths and overriding headers open nothing', async () => {
+  it('INP-11 targets that are no path, odd paths and overriding headers open nothing', async () => {
     const opened = await door();
     const expected: Readonly<Record<string, number>> = {
       'http://127.0.0.1/mcp': 400,
@@ -128,15 +179,26 @@ describe('CORS', () => {
     expect(
       answers.map(({ status, headers }) => [status, headers['access-control-allow-origin'], headers['vary']]),
     ).toEqual([
-      [200, good.origin, 'origin'],
-      [401, good.origin, 'origin'],
-      [400, good.origin, 'origin'],
+      [200, good.origin, 'Origin'],
+      [401, good.origin, 'Origin'],
+      [400, good.origin, 'Origin'],
     ]);
     expect((await opened.post(BODY, HEADERS)).headers['access-control-allow-origin']).toBeUndefined();
   });
 });
 
 describe('bodies', () => {
+  it.each([
+    ['multipart/form-data; boundary=x', `--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n${BODY}\r\n--x--`, 415],
+    ['application/x-www-form-urlencoded', `a=${encodeURIComponent(BODY)}`, 415],
+    ['application/json', '', 400],
+  ])('INP-11 of %s that hold no message are refused', async (contentType, body, status) => {
+    const opened = await door();
+    const response = await opened.post(body, { ...HEADERS, 'content-type': contentType });
+    expect(response.status).toBe(status);
+    expect(opened.calls).toEqual([]);
+  });
+
   const MAX = 64 * 1024;
 
   it('are refused by their announced size before any of them is read', async () => {
@@ -247,12 +309,13 @@ describe('sockets', () => {
     expect(slow.filter(({ received }) => received.startsWith('HTTP/1.1 408 '))).toHaveLength(200);
   });
 
-  it('of one address are capped; one over the cap is told and serves no request', async () => {
+  it('DOS-10 of one address are capped; one over the cap is told and serves no request', async () => {
     const opened = await door({ limits: { connectionsPerAddress: 2 } });
     const [first, second] = [await opened.connect(), await opened.connect()];
     const third = await opened.connect();
     third.post(BODY, HEADERS);
-    expect(codeOf(await third.response())).toBe('429 rate_limited');
+    const refused = await third.response();
+    expect([codeOf(refused), refused.headers['retry-after']]).toEqual(['429 rate_limited', '60']);
     await third.closed;
     expect(opened.calls).toHaveLength(0);
     first.socket.end();

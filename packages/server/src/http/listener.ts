@@ -1,95 +1,38 @@
 /**
  * The HTTP listener: sockets, timeouts, caps, the checks that need no identity, and the way by path to an endpoint.
- * The order of the checks on a request is `#route` and `#serve`, top to bottom; one that would become a WebSocket is no
- * exception. It does not read bodies and knows neither MCP nor the WebSocket protocol.
+ * The order of the checks on a request is `#route`, `#serve` and `#enter`, top to bottom; one that would become a
+ * WebSocket is no exception. It does not read bodies and knows neither MCP nor the WebSocket protocol.
  */
 
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { MAX_HEADER_BYTES, wireError, type ErrorKey, type WireError } from '@sallyport/wire';
-import { principalKey, type Principal } from '../exchange.ts';
-import type { Arrival, UpgradeArrival } from './arrival.ts';
-import { answerBrokenRequest, capConnections, refuseUpgrade } from './connections.ts';
-import { refuse, refusePlain } from './refuse.ts';
-import { corsHeaders, preflightHeaders, type Shield } from './shield.ts';
+import { wireError, type WireError } from '@sallyport/wire';
+import type { Authenticated } from '../auth/authenticate.ts';
+import type { Arrival } from './arrival.ts';
+import { answerBrokenRequest, createConnectionCap, refuseConnection, refuseUpgrade } from './connections.ts';
+import type { RemoteClient } from './forwarded.ts';
+import { GuardedResponse, isEncrypted } from './headers.ts';
+import type { ListenerOptions } from './listener-options.ts';
+import { endWith, refuse, refusePlain } from './refuse.ts';
+import { corsHeaders, preflightHeaders } from './shield.ts';
+import type { TlsFront } from './tls.ts';
+import {
+  asksTooMuch,
+  isSameCaller,
+  targetOf,
+  unanswered,
+  VisitCredentials,
+  type Judgement,
+  type Target,
+  type Visit,
+} from './visit.ts';
 
-export interface ListenerLimits {
-  readonly headerBytes: number;
-  readonly headerTimeoutMs: number;
-  readonly bodyTimeoutMs: number;
-  /** Sockets of one address at a time. */
-  readonly connectionsPerAddress: number;
-  /** How often heartbeats go out and dead peers are looked for. */
-  readonly sweepMs: number;
-}
-
-export const LISTENER_LIMITS: ListenerLimits = {
-  headerBytes: MAX_HEADER_BYTES,
-  headerTimeoutMs: 10_000,
-  bodyTimeoutMs: 30_000,
-  connectionsPerAddress: 256,
-  sweepMs: 15_000,
-};
-
-/** What a credential is judged by. */
-export interface Credentials {
-  readonly authorization: string | undefined;
-  /** The connection, as something to remember it by. */
-  readonly connection: object;
-  /** True for a request made on this machine, straight to this listener. */
-  readonly local: boolean;
-  readonly address: string | undefined;
-}
-
-export interface Unauthenticated {
-  readonly error: WireError;
-  /** `WWW-Authenticate` and the like. */
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-export type Authenticate = (credentials: Credentials) => Principal | Unauthenticated;
-
-/** A route without a credential: health, well-known documents. */
-export type PublicRoute = (request: IncomingMessage, response: ServerResponse) => void;
-
-export interface ListenerOptions {
-  readonly shield: Shield;
-  readonly authenticate: Authenticate;
-  /** What stands at a path, for callers who are known; undefined when there is nothing. `query` is without its `?`. */
-  readonly endpoint: (path: string, query: string) => Place | undefined;
-  /** Paths on which errors are JSON-RPC errors. */
-  readonly isMcpPath: (path: string) => boolean;
-  /** Exact paths that need no credential; `hostExempt` ones are answered whatever the Host header says. */
-  readonly routes: Readonly<Record<string, { readonly handle: PublicRoute; readonly hostExempt: boolean }>>;
-  readonly limits: ListenerLimits;
-  /** A request ended without having become a call. */
-  readonly onRefused?: (reason: ErrorKey) => void;
-  /** Called every `sweepMs`: heartbeats, expiry. */
-  readonly onSweep: () => void;
-}
-
-/** Something that is served, under the name that its sessions and calls carry. Several may share an endpoint. */
-export interface Place {
-  readonly name: string;
-  readonly endpoint: Endpoint;
-  /** Without it a request to upgrade is answered like any other (RFC 9110 §7.8). */
-  readonly webSocket?: UpgradeEndpoint | undefined;
-}
-
-/** What answers at a path once the caller is known. */
-export interface Endpoint {
-  handle(arrival: Arrival): void;
-}
-
-/** What takes over the sockets of requests that become WebSockets. */
-export interface UpgradeEndpoint {
-  upgrade(arrival: UpgradeArrival): void;
-}
+export type { Authenticate, Unauthenticated } from '../auth/authenticate.ts';
 
 export interface Listener {
-  /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …). */
+  /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …), or when what TLS needs cannot be used. */
   listen(host: string, port: number): Promise<AddressInfo>;
-  /** Sockets that are open. */
+  /** Sockets that are open, without those that have not spoken HTTP yet where that is told from TLS. */
   readonly sockets: number;
   /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. Idempotent. */
   close(graceMs: number): Promise<void>;
@@ -99,9 +42,16 @@ export interface Listener {
    * second or less, because they expire.
    */
   recheck(): void;
+  /**
+   * Loads certificates, authorities and revocation lists again, for connections to come. Those that are open stay, but
+   * where other client certificates may hold now: then the ones that showed one end, after the answer that has not begun
+   * yet. Throws, and leaves all as it was, when what is loaded cannot be used.
+   */
+  reloadTls(): void;
 }
 
 export function createListener(options: ListenerOptions): Listener {
+  GuardedResponse.check();
   const door = new Door(options);
   return {
     listen: (host, port) => door.listen(host, port),
@@ -110,36 +60,32 @@ export function createListener(options: ListenerOptions): Listener {
     },
     close: (graceMs) => door.close(graceMs),
     recheck: () => door.recheck(),
+    reloadTls: () => door.reloadTls(),
   };
-}
-
-/** A request, and what became known of it. */
-interface Visit {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** What came behind the head of a request that becomes a WebSocket. */
-  readonly head: Buffer | undefined;
-  /** The one before on the same socket, when this one came before that was answered. */
-  earlier: Visit | undefined;
-  principal: Principal | undefined;
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = {};
 
 class Door {
   readonly #options: ListenerOptions;
-  readonly #server: Server;
+  readonly #server: Server<typeof IncomingMessage, typeof GuardedResponse>;
   readonly #sweep: NodeJS.Timeout;
   /** All sockets, each with its last visit. */
   readonly #sockets: Map<Socket, Visit | undefined> = new Map();
+  /** Sockets on which nothing new is answered. */
+  readonly #leaving: WeakSet<Socket> = new WeakSet();
+  readonly #judgement: Judgement;
+  #front: TlsFront | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const { limits } = options;
-    const arrive = (request: IncomingMessage, response: ServerResponse): void => this.#arrive(request, response);
+    const { limits, shield } = options;
+    this.#judgement = { shield, certificateOf: (socket) => this.#front?.certificateOf(socket) };
+    const arrive = (request: IncomingMessage, response: GuardedResponse): void => this.#arrive(request, response);
     this.#server = createServer(
       {
+        ServerResponse: GuardedResponse,
         maxHeaderSize: limits.headerBytes,
         headersTimeout: limits.headerTimeoutMs,
         requestTimeout: limits.headerTimeoutMs + limits.bodyTimeoutMs,
@@ -167,7 +113,6 @@ class Door {
       this.#sockets.set(socket, undefined);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    capConnections(this.#server, limits.connectionsPerAddress);
     this.#sweep = setInterval(options.onSweep, limits.sweepMs).unref();
   }
 
@@ -175,9 +120,20 @@ class Door {
     return this.#sockets.size;
   }
 
-  listen(host: string, port: number): Promise<AddressInfo> {
+  async listen(host: string, port: number): Promise<AddressInfo> {
     const server = this.#server;
-    return new Promise((resolve, reject) => {
+    const { limits, shield, tls } = this.#options;
+    const admit = createConnectionCap(limits.connectionsPerAddress, (address) => shield.isTrustedProxy(address));
+    if (tls === undefined) {
+      server.on('connection', (socket: Socket) => {
+        if (!admit(socket)) refuseConnection(socket);
+      });
+    } else {
+      // It takes longer to load than a start without it may.
+      const { openTlsFront } = await import('./tls.ts');
+      this.#front = openTlsFront(server, { ...tls, admit, handshakeMs: limits.headerTimeoutMs });
+    }
+    return await new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host, port, backlog: 1024 }, () => {
         server.off('error', reject);
@@ -202,6 +158,7 @@ class Door {
     server.keepAliveTimeout = 1;
     server.keepAliveTimeoutBuffer = 0;
     server.closeIdleConnections();
+    this.#front?.close();
     for (const [socket, visit] of this.#sockets) {
       // To node:http a socket that has said nothing yet is not idle.
       if (visit === undefined) socket.destroy();
@@ -217,32 +174,61 @@ class Door {
 
   recheck(): void {
     for (const [socket, visit] of this.#sockets) {
-      for (let each = visit; each !== undefined; each = each.earlier) if (!this.#holds(each)) socket.destroy();
+      for (let each = visit; each !== undefined; each = each.earlier) this.#recheck(socket, each);
     }
   }
 
-  /** False when somebody is served who would not be let in now, or as somebody else. */
-  #holds({ principal, request, response }: Visit): boolean {
-    if (principal === undefined || response.writableEnded) return true;
-    const { authenticate, shield } = this.#options;
-    return isSameCaller(principal, authenticate(new RequestCredentials(request, shield)));
+  /** Cuts somebody who is served and would not be let in now, or as somebody else. Not being able to tell is that too. */
+  #recheck(socket: Socket, visit: Visit): void {
+    const { principal, response } = visit;
+    if (principal === undefined || response.writableEnded || visit.asking) return;
+    const judge = (now: Authenticated | undefined): void => {
+      visit.asking = false;
+      if (!response.writableEnded && (now === undefined || !isSameCaller(principal, now))) socket.destroy();
+    };
+    try {
+      const now = this.#options.authenticate(new VisitCredentials(visit, this.#judgement));
+      if (!(now instanceof Promise)) return judge(now);
+      visit.asking = true;
+      now.then(judge, () => judge(undefined));
+    } catch {
+      judge(undefined);
+    }
   }
 
-  #arrive(request: IncomingMessage, response: ServerResponse, head?: Buffer): void {
+  reloadTls(): void {
+    const front = this.#front;
+    if (front === undefined) throw new Error('This listener speaks no TLS.');
+    if (!front.reload()) return;
+    for (const [socket, visit] of this.#sockets) {
+      if (front.certificateOf(socket) === undefined) continue;
+      this.#leaving.add(socket);
+      if (visit === undefined || visit.head !== undefined || visit.response.headersSent) socket.destroy();
+      else visit.response.shouldKeepAlive = false;
+    }
+  }
+
+  #arrive(request: IncomingMessage, response: GuardedResponse, head?: Buffer): void {
     const { socket } = request;
     // A socket over the cap has had its answer. That it ends before it is read is the system's habit, not its promise.
     if (!socket.writable) return void socket.destroy();
+    if (this.#leaving.has(socket)) return;
     const earlier = unanswered(this.#sockets.get(socket));
-    const visit: Visit = { request, response, head, earlier, principal: undefined };
+    const client = this.#clientOf(request);
+    response.secure = client.secure;
+    const visit: Visit = { request, response, client, head, earlier, principal: undefined, asking: false };
     this.#sockets.set(socket, visit);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;
     try {
       this.#route(visit);
     } catch {
-      // Nothing is known of the caller: no more is said than that it failed.
-      if (response.headersSent) response.destroy();
-      else this.#reject(visit, wireError('internal'));
+      this.#fail(visit);
     }
+  }
+
+  #clientOf({ headers, socket }: IncomingMessage): RemoteClient {
+    const client = this.#options.shield.clientOf({ peer: socket.remoteAddress, headers });
+    return isEncrypted(socket) ? { address: client.address, secure: true } : client;
   }
 
   /**
@@ -256,7 +242,9 @@ class Door {
     if (this.#sockets.get(socket)?.response.writableFinished === false) return false;
     const target = targetOf(request);
     try {
-      return target !== undefined && this.#options.endpoint(target.path, target.query)?.webSocket !== undefined;
+      return (
+        target !== undefined && this.#options.endpoint(target.path, target.query, undefined)?.webSocket !== undefined
+      );
     } catch {
       // It fails once more as the plain request that it is then, and is answered there.
       return false;
@@ -269,45 +257,100 @@ class Door {
     socket.on('error', () => {});
     // Node before 24.9 and 22.21 does not ask whether to upgrade.
     if (!this.#becomesWebSocket(request)) return refuseUpgrade(socket);
-    const response = new ServerResponse(request);
+    const response = new GuardedResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.once('finish', () => socket.destroySoon());
     this.#arrive(request, response, head);
   }
 
+  /** Speaks plain HTTP where TLS is spoken. */
+  #isMisled(socket: Socket): boolean {
+    return this.#options.tls !== undefined && !isEncrypted(socket);
+  }
+
   #route(visit: Visit): void {
-    const { request, response } = visit;
-    const { shield, routes } = this.#options;
+    const { client, request, response } = visit;
+    const { shield } = this.#options;
     const { host, origin } = request.headers;
     const target = targetOf(request);
+    if (this.#isMisled(request.socket)) return this.#sendToTls(visit, target);
     // Only proxies are sent whole URLs: two names of a host would have to agree in all that follows.
     if (target === undefined) return this.#reject(visit, wireError('invalid_request', NO_PATH));
-    const route = Object.hasOwn(routes, target.path) ? routes[target.path] : undefined;
-    if (route?.hostExempt === true) return route.handle(request, response);
+    const route = this.#options.route(target.path);
+    if (route?.hostExempt === true) return route.handle(request, response, client);
     if (!shield.hostAllowed(host) || !shield.originAllowed(origin, host)) {
       return this.#reject(visit, wireError('forbidden_origin'));
     }
-    if (route !== undefined) return route.handle(request, response);
-    if (origin === undefined) return this.#serve(visit, target, NO_HEADERS);
-    if (request.method === 'OPTIONS') {
+    if (origin !== undefined && request.method === 'OPTIONS') {
       const requested = request.headers['access-control-request-headers'];
-      response.writeHead(204, preflightHeaders(origin, requested)).end();
-    } else this.#serve(visit, target, corsHeaders(origin));
+      return void response.writeHead(204, preflightHeaders(origin, requested)).end();
+    }
+    const headers = origin === undefined ? NO_HEADERS : corsHeaders(origin);
+    if (route === undefined) return this.#serve(visit, target, headers);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    route.handle(request, response, client);
   }
 
-  #serve(visit: Visit, { path, query }: Target, headers: Readonly<Record<string, string>>): void {
-    const { head, request, response } = visit;
-    const { authenticate, endpoint, shield } = this.#options;
-    const principal = authenticate(new RequestCredentials(request, shield));
+  #sendToTls(visit: Visit, target: Target | undefined): void {
+    const { request, response } = visit;
+    const { host } = request.headers;
+    if (target === undefined || !this.#options.shield.hostAllowed(host)) {
+      return this.#reject(visit, wireError('invalid_request', TLS_ALONE));
+    }
+    endWith(response, 308, { location: `https://${host}${request.url}` }, '');
+  }
+
+  #serve(visit: Visit, target: Target, headers: Readonly<Record<string, string>>): void {
+    if (asksTooMuch(visit)) return this.#reject(visit, wireError('rate_limited'), { ...headers, 'retry-after': '1' });
+    const found = this.#options.authenticate(new VisitCredentials(visit, this.#judgement));
+    if (found instanceof Promise) void this.#await(visit, target, headers, found);
+    else this.#enter(visit, target, headers, found);
+  }
+
+  async #await(
+    visit: Visit,
+    target: Target,
+    headers: Readonly<Record<string, string>>,
+    pending: Promise<Authenticated>,
+  ): Promise<void> {
+    const { socket } = visit.request;
+    visit.asking = true;
+    try {
+      const found = await pending;
+      // Meanwhile its client may have gone, or have been told that it was too slow.
+      if (!socket.writable || this.#leaving.has(socket)) socket.destroy();
+      else this.#enter(visit, target, headers, found);
+    } catch {
+      this.#fail(visit);
+    } finally {
+      visit.asking = false;
+    }
+  }
+
+  #enter(
+    visit: Visit,
+    { path, query }: Target,
+    headers: Readonly<Record<string, string>>,
+    principal: Authenticated,
+  ): void {
+    const { client, head, request, response } = visit;
     if ('error' in principal) return this.#reject(visit, principal.error, { ...headers, ...principal.headers });
     visit.principal = principal;
-    const place = endpoint(path, query);
+    const { endpoint, onRefused } = this.#options;
+    const place = endpoint(path, query, principal);
     if (place === undefined) return this.#reject(visit, wireError('no_such_path'), headers);
-    const { onRefused } = this.#options;
-    const arrival: Arrival = { request, response, principal, endpoint: place.name, headers, onRefused };
+    const { address, secure } = client;
+    const { name } = place;
+    const arrival: Arrival = { request, response, principal, endpoint: name, address, secure, headers, onRefused };
     if (head === undefined || place.webSocket === undefined) place.endpoint.handle(arrival);
     else place.webSocket.upgrade({ ...arrival, head });
+  }
+
+  /** Nothing may be known of the caller: no more is said than that it failed. */
+  #fail(visit: Visit): void {
+    if (visit.response.headersSent) visit.response.destroy();
+    else this.#reject(visit, wireError('internal'));
   }
 
   #reject(visit: Visit, error: WireError, headers: Readonly<Record<string, string>> = NO_HEADERS): void {
@@ -318,57 +361,5 @@ class Door {
   }
 }
 
-/** A visit that is not answered yet, without those before it that are: or a busy socket would keep all of its visits. */
-function unanswered(visit: Visit | undefined): Visit | undefined {
-  for (let each = visit; each !== undefined; each = each.earlier) {
-    while (each.earlier?.response.writableFinished === true) each.earlier = each.earlier.earlier;
-  }
-  return visit?.response.writableFinished === false ? visit : visit?.earlier;
-}
-
 const NO_PATH = 'The request target must be a path.';
-
-interface Target {
-  /** As it was sent: it is compared whole and never decoded or normalised. */
-  readonly path: string;
-  readonly query: string;
-}
-
-/** Undefined when a request asks for no path. */
-function targetOf({ url = '' }: IncomingMessage): Target | undefined {
-  if (!url.startsWith('/')) return undefined;
-  const mark = url.indexOf('?');
-  return mark === -1 ? { path: url, query: '' } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
-}
-
-/** True for one who has the same name and may do the same. */
-function isSameCaller(before: Principal, now: Principal | Unauthenticated): boolean {
-  if (now === before) return true;
-  if ('error' in now || principalKey(now) !== principalKey(before)) return false;
-  return now.roles.length === before.roles.length && now.roles.every((role, at) => role === before.roles[at]);
-}
-
-/** What is costly to know is found out when it is asked. */
-class RequestCredentials implements Credentials {
-  readonly authorization: string | undefined;
-  readonly #request: IncomingMessage;
-  readonly #shield: Shield;
-
-  constructor(request: IncomingMessage, shield: Shield) {
-    this.authorization = request.headers.authorization;
-    this.#request = request;
-    this.#shield = shield;
-  }
-
-  get connection(): object {
-    return this.#request.socket;
-  }
-
-  get address(): string | undefined {
-    return this.#request.socket.remoteAddress;
-  }
-
-  get local(): boolean {
-    return this.#shield.isLocal({ peer: this.address, headers: this.#request.headers });
-  }
-}
+const TLS_ALONE = 'This is spoken over TLS alone.';

@@ -790,3 +790,34 @@ it('two eras on one port get what is theirs: three clients of each, twenty round
   await Promise.all(Array.from({ length: 6 }, (_, who) => client(who)));
   expect(opened.calls).toHaveLength(120);
 });
+
+describe("a session's own stream", () => {
+  it('DOS-10 takes one of the places of its principal, over all transports together, and gives it back', async () => {
+    const opened = await door({ connections: {}, maxPerPrincipal: 2 });
+    const session = await opened.initialize();
+    const stream = { ...inSession(session), accept: 'text/event-stream' };
+    const [first, second] = [await opened.connect(), await opened.connect()];
+    first.request('GET', '/mcp', stream);
+    expect((await first.head()).status).toBe(200);
+    second.request('GET', '/sse');
+    expect((await second.head()).status).toBe(200);
+    const refused = await opened.request('GET', '/mcp', stream);
+    expect([told(refused), refused.headers['retry-after']]).toEqual(['429 rate_limited', '60']);
+    opened.seats.maxPerPrincipal = 3;
+    const third = await opened.connect();
+    third.request('GET', '/mcp', stream);
+    expect((await third.head()).status).toBe(200);
+    opened.seats.maxPerPrincipal = 1;
+    expect(told(await opened.request('GET', '/mcp', stream))).toBe('429 rate_limited');
+    for (const client of [first, second, third]) client.destroy();
+    await expect
+      .poll(async () => {
+        const again = await opened.connect();
+        again.request('GET', '/mcp', stream);
+        const { status } = await again.head();
+        again.destroy();
+        return status;
+      })
+      .toBe(200);
+  });
+});

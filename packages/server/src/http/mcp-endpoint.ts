@@ -18,6 +18,7 @@ import {
   type RequestId,
 } from '@sallyport/wire';
 import { releaseAnswer } from '../answer-bytes.ts';
+import type { Seats } from '../connection/seats.ts';
 import { errorAnswer, type Answer, type LocalClient, type Principal, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import type { HttpSession, Resumption, SessionTable } from '../sessions.ts';
@@ -36,6 +37,7 @@ import { findSession, saysStateless, statedVersion } from './session-headers.ts'
 export interface McpEndpointOptions {
   readonly served: Served;
   readonly sessions: SessionTable;
+  readonly seats: Seats;
   readonly maxBodyBytes: number;
   readonly messageLimits: MessageLimits;
   readonly resumeMs: number;
@@ -118,10 +120,10 @@ export class McpEndpoint {
     if (session !== undefined) this.#run(arrival, [sessionFacts(this.#caller(arrival), message, text, session)], false);
   }
 
-  #caller({ endpoint, principal, request }: Arrival): Caller {
+  #caller({ address, endpoint, principal, request }: Arrival): Caller {
     const { localOf } = this.#options;
     const local = localOf === undefined ? elsewhere : () => localOf(request, principal);
-    return { endpoint, local, principal, headers: request.headers };
+    return { endpoint, address, local, principal, headers: request.headers };
   }
 
   /** Runs the requests of one POST, each as a call of its own, into one response. */
@@ -283,17 +285,21 @@ export class McpEndpoint {
     if (resumed === undefined) {
       return refuseArrival(arrival, wireError('invalid_request', 'What came after this Last-Event-ID is not kept.'));
     }
+    const refusal = this.#options.seats.refusal(arrival.principal);
+    if (refusal !== undefined) return refuseArrival(arrival, refusal, { headers: { 'retry-after': '60' } });
     this.#listen(arrival, session, resumed);
   }
 
   #listen(arrival: Arrival, session: HttpSession, { stream, sequence }: Resumption): void {
     const writer = openEventStream(arrival.response, arrival.headers);
     const end = (): void => stream.disconnect(writer, true);
+    const leave = this.#options.seats.take(arrival.principal);
     this.#streams.add(writer);
     if (stream === session.own) this.#listening.add(end);
     arrival.response.once('close', () => {
       this.#streams.delete(writer);
       this.#listening.delete(end);
+      leave();
       stream.disconnect(writer);
       this.#options.sessions.touch(session);
     });

@@ -8,7 +8,7 @@ import type { ClientKey } from '../auth/keys.ts';
 import type { Principal } from '../exchange.ts';
 import { call, inSession, openDoor, stateless, type TestDoor } from '../testing/door.ts';
 import type { RawClient } from '../testing/raw-client.ts';
-import type { Authenticate } from './listener.ts';
+import type { Authenticate } from '../auth/authenticate.ts';
 
 const doors: TestDoor[] = [];
 
@@ -103,6 +103,9 @@ describe('a recheck', () => {
     ['other roles', { issuer: 'test', subject: 'alice', roles: ['a', 'c'] }, true],
     ['fewer roles', { issuer: 'test', subject: 'alice', roles: ['a'] }, true],
     ['another issuer', { issuer: 'other', subject: 'alice', roles: ['a', 'b'] }, true],
+    ['other groups', { issuer: 'test', subject: 'alice', roles: ['a', 'b'], groups: ['g'] }, true],
+    ['other scopes', { issuer: 'test', subject: 'alice', roles: ['a', 'b'], scopes: [] }, true],
+    ['other claims', { issuer: 'test', subject: 'alice', roles: ['a', 'b'], claims: { team: 'x' } }, true],
     ['the same', { issuer: 'test', subject: 'alice', roles: ['a', 'b'] }, false],
   ])('of one who comes as %s', async (_name, now, cut) => {
     const { authenticate, allowed } = guard();
@@ -113,6 +116,22 @@ describe('a recheck', () => {
     if (cut) await raw.closed;
     await expect.poll(() => opened.connections.size).toBe(cut ? 0 : 1);
     raw.destroy();
+  });
+
+  it('cuts whom it cannot ask about, and goes on with the others', async () => {
+    const { authenticate, allowed } = guard();
+    let broken = false;
+    const opened = await door((credentials) => {
+      if (broken && credentials.authorization === 'Bearer alice') throw new Error('broken');
+      return authenticate(credentials);
+    });
+    const alices = await holdAll(opened, 'alice');
+    const bobs = await holdAll(opened, 'bob');
+    broken = true;
+    allowed.delete('Bearer bob');
+    opened.listener.recheck();
+    await Promise.all([...alices, ...bobs]);
+    await expect.poll(() => opened.connections.size).toBe(0);
   });
 
   it('asks nobody who is not being answered, nor one who needs no credential', async () => {

@@ -53,8 +53,17 @@ function send(
   headers: Readonly<Record<string, string>>,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  const text = JSON.stringify(body);
-  const head = { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+  endWith(response, status, { ...headers, 'content-type': 'application/json' }, JSON.stringify(body));
+}
+
+/** Answers, whatever may still come of the request. */
+export function endWith(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  text: string,
+): void {
+  const head = { ...headers, 'content-length': Buffer.byteLength(text) };
   if (!bodyIsUnwanted(response.req)) {
     response.writeHead(status, head).end(text);
     return;

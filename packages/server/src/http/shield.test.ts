@@ -96,6 +96,85 @@ describe('Origin', () => {
   });
 });
 
+describe('an origin with a wildcard', () => {
+  const shield = createShield({
+    ...PLAIN,
+    origins: ['http://localhost:*', 'https://*.smithery.ai', 'https://*.B.test:*'],
+  });
+
+  it.each([
+    ['http://localhost:3000', true],
+    ['http://localhost:1', true],
+    ['http://localhost', true],
+    ['https://a.smithery.ai', true],
+    ['https://a-1.b.smithery.ai', true],
+    ['HTTPS://A.Smithery.AI', true],
+    ['https://a.b.test:8443', true],
+    ['https://a.b.test', true],
+    ['https://smithery.ai', false],
+    ['https://.smithery.ai', false],
+    ['https://a..smithery.ai', false],
+    ['https://*.smithery.ai', false],
+    ['https://smithery.ai.evil.test', false],
+    ['https://a.smithery.ai.evil.test', false],
+    ['https://evilsmithery.ai', false],
+    ['https://a.evilsmithery.ai', false],
+    ['https://a.smitheryxai', false],
+    ['https://a.smithery.ai.', false],
+    ['https://a.smithery.ai:444', false],
+    ['http://a.smithery.ai', false],
+    ['https://evil.test/a.smithery.ai', false],
+    ['https://evil.test#a.smithery.ai', false],
+    ['https://evil.test?a.smithery.ai', false],
+    ['https://evil.test\\a.smithery.ai', false],
+    ['https://user@a.smithery.ai', false],
+    ['https://user:a.smithery.ai@evil.test', false],
+    ['https://localhost:3000', false],
+    ['http://localhost.evil.test:80', false],
+    ['http://localhost:80@evil.test', false],
+    ['http://localhost:80.evil.test', false],
+    ['http://localhost:', false],
+    ['http://localhost:*', false],
+    ['http://localhost:3000/', false],
+    ['http://localhost:300000', false],
+    ['http://evil.localhost:3000', false],
+    ['http://127.0.0.1:3000', false],
+    ['http://localhost:1, http://localhost:2', false],
+    ['http://localhost:1\nhttp://localhost:2', false],
+    ['null', false],
+    ['', false],
+  ])('P3-03 P3-04 %j: %s', (origin, allowed) => {
+    expect(shield.originAllowed(origin, '127.0.0.1:1')).toBe(allowed);
+  });
+
+  it.each([
+    '*',
+    'https://*',
+    'https://*:*',
+    'https://*.ai',
+    'https://a*.b.test',
+    'https://a.*.test',
+    'https://a.test:8*',
+    '*://a.test',
+    'https://*.*.test',
+    'https://*.a.test/*',
+  ])('P3-03 P3-04 %j is refused at the start', (origin) => {
+    expect(() => createShield({ ...PLAIN, origins: [origin] })).toThrow('is no origin');
+  });
+
+  it('P3-03 P3-04 means nothing where none was written', () => {
+    expect(createShield({ ...PLAIN, origins: ['https://a.test'] }).originAllowed('https://axtest', '127.0.0.1:1')).toBe(
+      false,
+    );
+  });
+});
+
+it('where TLS is spoken a page of the own name counts over https alone', () => {
+  const shield = createShield({ ...PLAIN, tls: {} });
+  const origins = ['https://localhost:1', 'http://localhost:1'];
+  expect(origins.map((origin) => shield.originAllowed(origin, 'localhost:1'))).toEqual([true, false]);
+});
+
 describe('local', () => {
   const at = (
     peer: string | undefined,

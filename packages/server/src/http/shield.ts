@@ -5,16 +5,23 @@
  */
 
 import type { HeaderBag } from '@sallyport/wire';
+import { createProxyTrust, type RemoteClient } from './forwarded.ts';
 
 export interface ShieldOptions {
   /** The address the listener was told to bind. */
   readonly host: string;
   /** Further host names it answers to, without a port. */
   readonly hosts: readonly string[];
-  /** Origins of web pages that may call, exact: scheme://host[:port]. */
+  /**
+   * Origins of web pages that may call: scheme://host[:port]. `*` as the port stands for any port and for none, `*.` before
+   * the host for any name below it.
+   */
   readonly origins: readonly string[];
   readonly publicUrl: URL | undefined;
+  /** Addresses and networks (CIDR) of proxies whose word on their clients is taken. */
   readonly trustProxy: readonly string[];
+  /** Present when TLS is spoken: a page of the gateway's own name then counts over https alone. */
+  readonly tls?: object | undefined;
 }
 
 export interface Shield {
@@ -23,10 +30,14 @@ export interface Shield {
   /** True when there is no Origin, or one that may call. */
   originAllowed(origin: string | undefined, host: string | undefined): boolean;
   /** True for a request made on this machine, straight to this listener. */
-  isLocal(facts: LocalFacts): boolean;
+  isLocal(facts: PeerFacts): boolean;
+  /** True for the address of a proxy whose word is taken. */
+  isTrustedProxy(address: string | undefined): boolean;
+  /** Who made a request, behind trusted proxies by their word. */
+  clientOf(facts: PeerFacts): RemoteClient;
 }
 
-export interface LocalFacts {
+export interface PeerFacts {
   /** Address of the peer of the socket. */
   readonly peer: string | undefined;
   readonly headers: HeaderBag;
@@ -59,12 +70,11 @@ function passedProxy(headers: HeaderBag): boolean {
   return Object.keys(headers).some((name) => name.startsWith('x-forwarded-'));
 }
 
+/** Throws on an origin with a `*` in another place than it may stand in, and on a proxy that is no address. */
 export function createShield(options: ShieldOptions): Shield {
   const names = ownNames(options);
-  const origins = new Set(options.origins.map((origin) => origin.toLowerCase()));
-  if (options.publicUrl !== undefined) origins.add(options.publicUrl.origin);
-  // What a sandboxed frame or a file says of itself: it is nobody, and stands for all of them.
-  origins.delete('null');
+  const trust = createProxyTrust(options.trustProxy);
+  const { exact, patterns } = readOrigins(options);
   const closed = options.publicUrl === undefined && options.trustProxy.length === 0 && isLoopbackHost(options.host);
   /** Clients say the same on every request: the last answer is kept. */
   let last: { readonly host: string | undefined; readonly allowed: boolean } = { host: undefined, allowed: false };
@@ -78,16 +88,52 @@ export function createShield(options: ShieldOptions): Shield {
     originAllowed: (origin, host) => {
       if (origin === undefined) return true;
       const lower = origin.toLowerCase();
-      if (origins.has(lower)) return true;
+      if (exact.has(lower) || patterns.some((pattern) => pattern.test(lower))) return true;
+      if (!hostAllowed(host)) return false;
       const own = host?.toLowerCase();
-      return hostAllowed(host) && (lower === `http://${own}` || lower === `https://${own}`);
+      return lower === `https://${own}` || (options.tls === undefined && lower === `http://${own}`);
     },
+    isTrustedProxy: (address) => trust.trusts(address),
+    clientOf: ({ peer, headers }) => trust.clientOf(peer, headers),
     isLocal: ({ peer, headers }) =>
       closed &&
       isLoopbackAddress(peer) &&
       !passedProxy(headers) &&
       LOOPBACK_NAMES.has(hostName(headers['host'] as string | undefined) ?? ''),
   };
+}
+
+interface Origins {
+  readonly exact: ReadonlySet<string>;
+  readonly patterns: readonly RegExp[];
+}
+
+function readOrigins({ origins, publicUrl }: ShieldOptions): Origins {
+  const lower = origins.map((origin) => origin.toLowerCase());
+  const exact = new Set(lower.filter((origin) => !origin.includes('*')));
+  if (publicUrl !== undefined) exact.add(publicUrl.origin);
+  // What a sandboxed frame or a file says of itself: it is nobody, and stands for all of them.
+  exact.delete('null');
+  return { exact, patterns: lower.filter((origin) => origin.includes('*')).map(patternOf) };
+}
+
+const WITH_WILDCARD = /^([a-z][a-z0-9+.-]*:\/\/)(\*\.)?([a-z0-9.-]*[a-z0-9]|\[[0-9a-f:.]+\])(?::(\*|\d{1,5}))?$/;
+
+function patternOf(origin: string): RegExp {
+  const [, scheme, below, host, port] = WITH_WILDCARD.exec(origin) ?? [];
+  const broad = below !== undefined && host !== 'localhost' && host?.includes('.') !== true;
+  if (scheme === undefined || host === undefined || broad) {
+    const allowed =
+      'A * may stand for the port (http://localhost:*) or for what is before the host (https://*.example.com).';
+    throw new Error(`${JSON.stringify(origin)} is no origin. ${allowed}`);
+  }
+  const labels = below === undefined ? '' : String.raw`(?:[a-z0-9-]+\.)+`;
+  const ports = port === '*' ? String.raw`(?::\d{1,5})?` : literal(port === undefined ? '' : `:${port}`);
+  return new RegExp(`^${literal(scheme)}${labels}${literal(host)}${ports}$`);
+}
+
+function literal(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`);
 }
 
 function ownNames({ host, hosts, publicUrl }: ShieldOptions): ReadonlySet<string> {
@@ -103,7 +149,6 @@ export function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after',
-    vary: 'origin',
   };
 }
 

@@ -240,7 +240,7 @@ describe('a stream', () => {
   });
 
   it('is refused over the cap of a principal, and possible again when one is gone', async () => {
-    const opened = await door({ connections: { maxPerPrincipal: 2 } });
+    const opened = await door({ connections: {}, maxPerPrincipal: 2 });
     const first = await stream(opened);
     await stream(opened);
     const refused = await opened.request('GET', '/sse');

@@ -12,9 +12,8 @@ import { MAX_WAITING_BYTES, type Connection } from '../connection/connection.ts'
 import type { ConnectionTable, RemoteChannel } from '../connection/table.ts';
 import { principalKey } from '../exchange.ts';
 import { readAccept } from './accept.ts';
-import type { Arrival } from './arrival.ts';
+import type { Arrival, Endpoint } from './arrival.ts';
 import { openEventStream, type EventStream } from './event-stream.ts';
-import type { Endpoint } from './listener.ts';
 import { accept, readPost, type Posted } from './post.ts';
 import { refuseArrival } from './refuse.ts';
 
@@ -48,7 +47,7 @@ export function createSseDoor(options: SseDoorOptions): SseDoor {
 }
 
 function open(arrival: Arrival, { connections, messagesPath }: SseDoorOptions, streams: Map<string, OpenStream>): void {
-  const { endpoint, headers, principal, request, response } = arrival;
+  const { address, endpoint, headers, principal, request, response } = arrival;
   if (request.method !== 'GET') {
     return refuseArrival(arrival, wireError('method_not_allowed'), { headers: { allow: 'GET' } });
   }
@@ -59,7 +58,9 @@ function open(arrival: Arrival, { connections, messagesPath }: SseDoorOptions, s
   if (refusal !== undefined) return refuseArrival(arrival, refusal, { headers: { 'retry-after': '60' } });
   const id = randomUUID();
   const channel = new SseChannel(response, headers);
-  const connection = connections.open({ transport: 'sse', request, principal, endpoint, channel, stateless: false });
+  const transport = 'sse';
+  const stateless = false;
+  const connection = connections.open({ transport, request, principal, address, endpoint, channel, stateless });
   streams.set(id, { connection, channel, owner: principalKey(principal) });
   response.once('close', () => {
     streams.delete(id);

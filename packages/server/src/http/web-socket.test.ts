@@ -233,12 +233,13 @@ describe('an upgrade', () => {
     [{ headers: { authorization: 'Bearer mallory', origin: 'http://evil.test' } }, '403 forbidden_origin'],
     [{ path: '/mcp?key=alice', headers: { authorization: '' } }, '401 unauthenticated'],
     [{ headers: { authorization: '' }, protocols: ['mcp', 'alice'] }, '401 unauthenticated'],
+    [{ headers: { authorization: '', cookie: 'authorization=Bearer%20alice' } }, '401 unauthenticated'],
     [{ path: '/mcp/v/none' }, '404 no_such_path'],
     [{ path: '/mcp/v/none', headers: { authorization: '' } }, '401 unauthenticated'],
     [{ path: '/mcp/' }, '404 no_such_path'],
     [{ path: '/sse', headers: { accept: 'application/json' } }, '406 not_acceptable'],
     [{ headers: { 'content-length': '5' } }, '406 not_acceptable'],
-  ])('%j is refused: %s', async (options, expected) => {
+  ])('P2-09 SES-03 DSA-13 %j is refused: %s', async (options, expected) => {
     const opened = await door();
     expect(await refusal(opened, options)).toBe(expected);
     expect(opened.connections.size).toBe(0);
@@ -319,8 +320,8 @@ describe('an upgrade', () => {
     expect(told).toEqual(['401 unauthenticated', '401 unauthenticated', '429 rate_limited']);
   });
 
-  it('is refused over the cap of a principal, and possible again when one is gone', async () => {
-    const opened = await door({ connections: { maxPerPrincipal: 5 } });
+  it('P2-09 DOS-10 is refused over the cap of a principal, and possible again when one is gone', async () => {
+    const opened = await door({ connections: {}, maxPerPrincipal: 5 });
     const held = await Promise.all([1, 2, 3, 4, 5].map(() => client(opened)));
     expect(await refusal(opened)).toBe('429 rate_limited');
     await client(opened, { headers: { authorization: 'Bearer bob' } });
@@ -329,7 +330,7 @@ describe('an upgrade', () => {
     await client(opened);
   });
 
-  it('takes a socket of those that its address may have, for as long as it is open', async () => {
+  it('P2-09 takes a socket of those that its address may have, for as long as it is open', async () => {
     const opened = await door({ limits: { connectionsPerAddress: 2 } });
     const [first] = [await client(opened), await client(opened)];
     expect((await opened.request('GET', '/healthz')).status).toBe(429);
@@ -352,6 +353,17 @@ describe('an upgrade', () => {
 });
 
 describe('frames', () => {
+  it('P2-09 of 5 MB are 1009 where 4 MiB are the limit, and the place is free at once', async () => {
+    const opened = await door({ maxBodyBytes: 4 * 1024 * 1024, maxPerPrincipal: 1 });
+    const { say, closed } = await client(opened);
+    say(call('large', 'ping').padEnd(5 * 1024 * 1024, ' '));
+    expect(await closed).toBe(1009);
+    await expect.poll(() => opened.connections.size).toBe(0);
+    const next = await client(opened);
+    next.say(call('full', 'ping').padEnd(4 * 1024 * 1024, ' '));
+    expect(await next.hear(1)).toMatchObject([{ id: 'full' }]);
+  });
+
   it('over the size are 1009, binary ones 1003, text that is no UTF-8 1007', async () => {
     const opened = await door({ ...handlers(), maxBodyBytes: 4096 });
     const whole = await client(opened);
@@ -434,7 +446,7 @@ describe('frames', () => {
 });
 
 describe('sweeps', () => {
-  it('end a peer that has not ponged by the next, and no other', async () => {
+  it('P2-09 end a peer that has not ponged by the next, and no other', async () => {
     const opened = await door(handlers());
     const alive = await client(opened);
     const silent = await client(opened, { autoPong: false });

@@ -7,8 +7,8 @@
 import { wireError } from '@sallyport/wire';
 import type { RawData, WebSocket, WebSocketServer } from 'ws';
 import type { ConnectionTable } from '../connection/table.ts';
-import type { UpgradeArrival } from './arrival.ts';
-import type { UpgradeEndpoint } from './listener.ts';
+import type { UpgradeArrival, UpgradeEndpoint } from './arrival.ts';
+import { headerLines } from './headers.ts';
 import { refuseArrival } from './refuse.ts';
 import { CLOSE_CODES, openWebSocketChannel } from './web-socket-channel.ts';
 
@@ -59,19 +59,22 @@ function shakeHands(arrival: UpgradeArrival, server: WebSocketServer, connection
   const refusal = connections.refusal(principal);
   if (refusal !== undefined) return refuseArrival(arrival, refusal, { headers: { 'retry-after': '60' } });
   const onError = ({ message }: Error): void => refuseArrival(arrival, wireError('invalid_request', message));
-  // Both are called before `handleUpgrade` returns, if at all.
-  server.once('wsClientError', onError);
+  const onHeaders = (lines: string[]): void => void lines.push(...headerLines(arrival.secure));
+  // All are called before `handleUpgrade` returns, if at all. It writes the head of its answer itself.
+  server.once('wsClientError', onError).once('headers', onHeaders);
   server.handleUpgrade(request, request.socket, head, (webSocket) => {
     response.detachSocket(request.socket);
     converse(arrival, webSocket, connections);
   });
-  server.off('wsClientError', onError);
+  server.off('wsClientError', onError).off('headers', onHeaders);
 }
 
 function converse(arrival: UpgradeArrival, webSocket: WebSocket, connections: ConnectionTable): void {
-  const { endpoint, principal, request } = arrival;
+  const { address, endpoint, principal, request } = arrival;
   const channel = openWebSocketChannel(webSocket, request.socket);
-  const connection = connections.open({ transport: 'ws', request, principal, endpoint, channel, stateless: true });
+  const transport = 'ws';
+  const stateless = true;
+  const connection = connections.open({ transport, request, principal, address, endpoint, channel, stateless });
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
     if (webSocket.readyState !== webSocket.OPEN) return;
     if (isBinary) webSocket.close(CLOSE_CODES.unsupportedData, 'Messages are text.');

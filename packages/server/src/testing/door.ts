@@ -3,20 +3,18 @@
  * the package imports it.
  */
 
-import { MESSAGE_LIMITS, wireError, type MessageLimits } from '@sallyport/wire';
-import { CONNECTIONS_PER_PRINCIPAL, ConnectionTable, type ConnectionTableOptions } from '../connection/table.ts';
+import { MESSAGE_LIMITS, wireError, type ErrorKey, type MessageLimits } from '@sallyport/wire';
+import { CONNECTIONS_PER_PRINCIPAL, createSeats, type Seats } from '../connection/seats.ts';
+import { ConnectionTable, type ConnectionTableOptions } from '../connection/table.ts';
 import { preparedResult, type Answer, type Exchange, type Principal, type Served, type Session } from '../exchange.ts';
-import {
-  createListener,
-  LISTENER_LIMITS,
-  type Authenticate,
-  type Listener,
-  type ListenerLimits,
-  type Place,
-} from '../http/listener.ts';
+import type { Authenticate } from '../auth/authenticate.ts';
+import type { Place, PublicRoute } from '../http/arrival.ts';
+import { LISTENER_LIMITS, type ListenerLimits } from '../http/listener-options.ts';
+import { createListener, type Listener } from '../http/listener.ts';
 import { McpEndpoint, type McpEndpointOptions } from '../http/mcp-endpoint.ts';
 import { createShield } from '../http/shield.ts';
 import { createSseDoor } from '../http/sse.ts';
+import type { TlsOptions } from '../http/tls-options.ts';
 import { createWebSocketDoor } from '../http/web-socket.ts';
 import { SESSION_LIMITS, SessionTable, type SessionLimits } from '../sessions.ts';
 import { JSON_HEADERS, RawClient, type RawResponse } from './raw-client.ts';
@@ -29,6 +27,12 @@ export interface DoorOptions {
   readonly maxBodyBytes?: number;
   readonly resumeMs?: number;
   readonly origins?: readonly string[];
+  readonly trustProxy?: readonly string[];
+  readonly tls?: TlsOptions;
+  readonly maxPerPrincipal?: number;
+  readonly onRefused?: (reason: ErrorKey) => void;
+  /** Told of every place that is asked for, by whom. */
+  readonly onPlace?: (path: string, principal: Principal | undefined) => void;
   /** WebSockets are served, and the transport of 2024-11-05. */
   readonly connections?: Partial<ConnectionTableOptions>;
   readonly authenticate?: Authenticate;
@@ -41,6 +45,7 @@ export interface TestDoor {
   readonly endpoint: McpEndpoint;
   readonly sessions: SessionTable;
   readonly connections: ConnectionTable;
+  readonly seats: Seats;
   /** Every call that arrived. */
   readonly calls: Exchange[];
   readonly opened: Session[];
@@ -71,20 +76,17 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
   const clock = { nowMs: 1_000_000 };
   const seen: Seen = { calls: [], opened: [], told: [] };
   const served = servedFor(options, seen);
-  const sessions = new SessionTable(
-    { ...SESSION_LIMITS, ...options.sessionLimits },
-    { opened: (session) => served.sessionOpened(session), closed: (session) => served.sessionClosed(session) },
-    () => clock.nowMs,
-  );
+  const sessions = sessionsOf(options, served, clock);
   const { resumeMs = 60_000, maxBodyBytes = 64 * 1024, localOf } = options;
+  const seats = createSeats(options.maxPerPrincipal ?? CONNECTIONS_PER_PRINCIPAL);
   const limits = { maxBodyBytes, messageLimits: MESSAGE_LIMITS };
   const locals = localOf && { localOf };
-  const endpoint = new McpEndpoint({ ...limits, ...locals, served, sessions, resumeMs });
+  const endpoint = new McpEndpoint({ ...limits, ...locals, served, sessions, seats, resumeMs });
   const connections = new ConnectionTable({
     ...locals,
     served,
     messageLimits: MESSAGE_LIMITS,
-    maxPerPrincipal: CONNECTIONS_PER_PRINCIPAL,
+    seats,
     absoluteMs: SESSION_LIMITS.absoluteMs,
     now: () => clock.nowMs,
     ...options.connections,
@@ -104,6 +106,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
     endpoint,
     sessions,
     connections,
+    seats,
     ...seen,
     clock,
     request,
@@ -126,6 +129,18 @@ export async function openDoor(options: DoorOptions = {}): Promise<TestDoor> {
   };
 }
 
+function sessionsOf({ sessionLimits }: DoorOptions, served: Served, clock: { readonly nowMs: number }): SessionTable {
+  return new SessionTable(
+    { ...SESSION_LIMITS, ...sessionLimits },
+    {
+      opened: (session) => served.sessionOpened(session),
+      changed: (session, before) => served.sessionChanged(session, before),
+      closed: (session) => served.sessionClosed(session),
+    },
+    () => clock.nowMs,
+  );
+}
+
 /** What reached the one who serves. */
 interface Seen {
   readonly calls: Exchange[];
@@ -142,6 +157,7 @@ function servedFor({ handle, served }: DoorOptions, { calls, opened, told }: See
     },
     notified: (message) => void told.push(message.method),
     sessionOpened: (session) => void opened.push(session),
+    sessionChanged: () => {},
     sessionClosed: () => {},
     ...served,
   };
@@ -174,33 +190,48 @@ const authenticate: Authenticate = ({ authorization }) =>
     headers: { 'www-authenticate': 'Bearer' },
   };
 
+const ROUTES: ReadonlyMap<string, PublicRoute> = new Map<string, PublicRoute>([
+  ['/healthz', { hostExempt: true, handle: (_request, response) => void response.end('up') }],
+  ['/known', { hostExempt: false, handle: (_request, response) => void response.end('known') }],
+  [
+    '/page',
+    {
+      hostExempt: false,
+      handle: (_request, response) => {
+        response.setHeader('content-security-policy', "default-src 'none'");
+        response.setHeader('cache-control', 'max-age=60');
+        response.end('page');
+      },
+    },
+  ],
+  ['/whoami', { hostExempt: false, handle: (_request, response, client) => void response.end(JSON.stringify(client)) }],
+  [
+    '/broken',
+    {
+      hostExempt: false,
+      handle: () => {
+        throw new Error('secret detail');
+      },
+    },
+  ],
+]);
+
 function listenerOf(options: DoorOptions, places: Readonly<Record<string, Place>>): Listener {
+  const { origins = [], tls, trustProxy = [] } = options;
   return createListener({
-    shield: createShield({
-      host: '127.0.0.1',
-      hosts: [],
-      origins: options.origins ?? [],
-      publicUrl: undefined,
-      trustProxy: [],
-    }),
+    shield: createShield({ host: '127.0.0.1', hosts: [], origins, publicUrl: undefined, trustProxy, tls }),
+    tls,
     authenticate: options.authenticate ?? authenticate,
-    endpoint: (path, query) => {
+    ...(options.onRefused && { onRefused: options.onRefused }),
+    endpoint: (path, query, principal) => {
+      options.onPlace?.(path, principal);
       const place = Object.hasOwn(places, path) ? places[path] : undefined;
       return place === undefined || place.name !== '/mcp/v/other' || query === ''
         ? place
         : { ...place, name: `${place.name}?${query}` };
     },
     isMcpPath: (path) => path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path === '/messages',
-    routes: {
-      '/healthz': { hostExempt: true, handle: (_request, response) => void response.end('up') },
-      '/known': { hostExempt: false, handle: (_request, response) => void response.end('known') },
-      '/broken': {
-        hostExempt: false,
-        handle: () => {
-          throw new Error('secret detail');
-        },
-      },
-    },
+    route: (path) => ROUTES.get(path),
     limits: { ...LISTENER_LIMITS, ...options.limits },
     onSweep: () => {},
   });

@@ -1,6 +1,7 @@
 /** For tests: an HTTP client on a bare socket, as rude as a test wants it: it sends what it is told and reads what comes. */
 
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 export const JSON_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'application/json',
@@ -37,11 +38,12 @@ export class RawClient {
     });
   }
 
-  static connect(port: number): Promise<RawClient> {
+  /** With options of TLS, over TLS. */
+  static connect(port: number, tls?: ConnectionOptions): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1');
+      const socket = tls === undefined ? connect(port, '127.0.0.1') : connectTls({ ...tls, port, host: '127.0.0.1' });
       socket.once('error', reject);
-      socket.once('connect', () => resolve(new RawClient(socket)));
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => resolve(new RawClient(socket)));
     });
   }
 
@@ -73,6 +75,13 @@ export class RawClient {
     return response;
   }
 
+  /** The head of the next response. What follows it stays. */
+  async head(): Promise<Omit<RawResponse, 'body'>> {
+    const text = await this.until((received) => /^[^]*?\r\n\r\n/.exec(received)?.[0]);
+    this.received = this.received.slice(text.length);
+    return parseHead(text.slice(0, -4));
+  }
+
   /** The data of the events received so far, of a response that is a stream. */
   events(): { id: string | undefined; data: string }[] {
     const body = dechunk(this.received.slice(this.received.indexOf('\r\n\r\n') + 4));
@@ -102,21 +111,30 @@ export class RawClient {
 function parseResponse(text: string): [RawResponse, number] | undefined {
   const end = text.indexOf('\r\n\r\n');
   if (end === -1) return undefined;
-  const [first = '', ...lines] = text.slice(0, end).split('\r\n');
-  const headers: Record<string, string> = {};
-  for (const line of lines)
-    headers[line.slice(0, line.indexOf(':')).toLowerCase()] = line.slice(line.indexOf(':') + 1).trim();
+  const { headers, status } = parseHead(text.slice(0, end));
   const start = end + 4;
   const length = Number(headers['content-length'] ?? 0);
   if (headers['transfer-encoding'] === 'chunked') {
     const last = text.indexOf('\r\n0\r\n\r\n', start - 2);
     if (last === -1) return undefined;
     const body = Buffer.from(dechunk(text.slice(start)), 'latin1').toString('utf8');
-    return [{ status: Number(first.split(' ')[1]), headers, body }, last + 7];
+    return [{ status, headers, body }, last + 7];
   }
   if (text.length < start + length) return undefined;
   const body = Buffer.from(text.slice(start, start + length), 'latin1').toString('utf8');
-  return [{ status: Number(first.split(' ')[1]), headers, body }, start + length];
+  return [{ status, headers, body }, start + length];
+}
+
+/** A header that comes several times is joined by commas. */
+function parseHead(text: string): Omit<RawResponse, 'body'> {
+  const [first = '', ...lines] = text.split('\r\n');
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase();
+    const value = line.slice(line.indexOf(':') + 1).trim();
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  }
+  return { status: Number(first.split(' ')[1]), headers };
 }
 
 function dechunk(text: string): string {

@@ -9,6 +9,7 @@ export function server(name: string, more: Partial<CatalogServer> = {}): Catalog
     fingerprint: `print of ${name}`,
     features: { tools: true, resources: true, prompts: true },
     tools: { deny: [], rename: {}, describe: {}, arguments: {} },
+    readOnly: false,
     tags: [],
     overHttp: false,
     ...more,
@@ -57,14 +58,14 @@ export function roomOf(setup: Setup, more: Partial<CatalogOptions> = {}): Settin
   const room = new CatalogRoom({
     setup,
     roots: ['/mcp', 'stdio'],
-    watched: () => watched,
+    watched: () => [...watched].map((endpoint) => ({ endpoint, audience: undefined })),
     info: {},
     deadlineMs: () => 0,
     load: async () => undefined,
     save: async () => undefined,
     start: () => Promise.reject(new Error('nothing is started')),
     problem: () => undefined,
-    onChanged: (endpoint, { kinds, owners }) =>
+    onChanged: ({ endpoint }, { kinds, owners }) =>
       changes.push([endpoint, ...kinds, ...(owners ? ['owners'] : [])].join(' ')),
     schedule: (tell) => scheduled.push(tell),
     log: () => undefined,

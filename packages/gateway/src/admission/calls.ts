@@ -1,0 +1,112 @@
+/**
+ * Whether a call may begin: the limits of its principal and its session, and of the gateway as a whole. All of them are
+ * asked before any is used; and what a call had of them is given back when a later one refuses it.
+ *
+ * The local key on a request of this machine is its own user, and has no limit as a principal; through a proxy it has.
+ */
+
+import { principalKey, type Exchange } from '@sallyport/server';
+import type { Step } from '../call.ts';
+import { giveBack, take, type Bucket } from './bucket.ts';
+import { isOverLimit, longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
+import type { CallLimits } from './limits.ts';
+import type { Quota, Quotas } from './quota.ts';
+import { createBucketTable } from './table.ts';
+import { numberText } from './text.ts';
+
+export interface CallsOptions {
+  readonly limits: () => Pick<CallLimits, 'rate' | 'concurrency'>;
+  readonly quotas: Pick<Quotas, 'find' | 'over' | 'take' | 'giveBack'>;
+  /** Milliseconds, monotonic. */
+  readonly monotonic: () => number;
+}
+
+/** What a call has of the limits over time. */
+interface Share {
+  readonly buckets: readonly (Bucket | undefined)[];
+  readonly quota: Quota | undefined;
+}
+
+/** A call that ends makes room: nobody knows when. */
+const RETRY_MS = 1000;
+
+export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
+  const [wholes, principals, sessions] = [createBucketTable(), createBucketTable(), createBucketTable()];
+  const underWay = new UnderWay();
+
+  const claim = (exchange: Exchange, principal: string | undefined, quota: Quota | undefined): Share => {
+    const nowMs = monotonic();
+    const { concurrency, rate } = limits();
+    const whole = wholes.of('gateway', rate.global, nowMs);
+    const own = principals.of(principal, rate.perPrincipal, nowMs);
+    const session = sessions.of(exchange.session?.id, rate.perSession, nowMs);
+    const exceeded = longest(
+      overRate('global', whole),
+      overRate('perPrincipal', own),
+      overRate('perSession', session),
+      quotas.over(quota),
+      overConcurrency(isLasting(exchange) ? 0 : underWay.of(principal), concurrency),
+    );
+    if (exceeded !== undefined) throw refusalOf(exceeded);
+    const buckets = [whole, own, session];
+    buckets.forEach(take);
+    quotas.take(quota);
+    return { buckets, quota };
+  };
+
+  return async (call, next) => {
+    const { exchange } = call;
+    const principal = isOwnUser(exchange) ? undefined : principalKey(exchange.principal);
+    const found = principal === undefined ? undefined : quotas.find(principal);
+    // What is claimed was asked for in the same turn: nothing is waited for in between.
+    const share = claim(exchange, principal, found instanceof Promise ? await found : found);
+    const counted = isLasting(exchange) ? undefined : principal;
+    underWay.enter(counted);
+    try {
+      return await next(call);
+    } catch (error) {
+      if (isOverLimit(error)) {
+        share.buckets.forEach(giveBack);
+        quotas.giveBack(share.quota);
+      }
+      throw error;
+    } finally {
+      underWay.leave(counted);
+    }
+  };
+}
+
+/** Calls under way, of principals that have any. */
+class UnderWay {
+  readonly #counts: Map<string, number> = new Map();
+
+  of(principal: string | undefined): number {
+    return (principal === undefined ? undefined : this.#counts.get(principal)) ?? 0;
+  }
+
+  enter(principal: string | undefined): void {
+    if (principal !== undefined) this.#counts.set(principal, this.of(principal) + 1);
+  }
+
+  leave(principal: string | undefined): void {
+    if (principal === undefined) return;
+    const left = this.of(principal) - 1;
+    if (left === 0) this.#counts.delete(principal);
+    else this.#counts.set(principal, left);
+  }
+}
+
+function overConcurrency(underWay: number, count: number): Exceeded | undefined {
+  if (underWay < count) return undefined;
+  const text = `${numberText(count)} calls of this client are under way, as many as may be.`;
+  return { limit: 'concurrency', text, count, remaining: 0, retryAfterMs: RETRY_MS, resetMs: RETRY_MS };
+}
+
+/** What listens counts as a call, and not as one under way: it lasts. */
+function isLasting({ message }: Exchange): boolean {
+  return message.method === 'subscriptions/listen';
+}
+
+function isOwnUser({ local, principal }: Exchange): boolean {
+  return local !== undefined && principal.issuer === 'local' && principal.subject === 'local';
+}

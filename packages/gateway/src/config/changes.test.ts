@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { changesBetween } from './changes.ts';
+import { checkConfig } from './check.ts';
+import { masked } from './describe.ts';
+import { effectiveView } from './effective.ts';
+import { resolveServer } from './servers.ts';
+import type { Config } from './types.ts';
+
+const secret = 'CANARY-7d1f-CANARY-7d1f-CANARY-7d1f';
+const hash = `$2b$12$${'C'.repeat(53)}`;
+const key = (name: string, more: object = {}): object => ({ name, key: `${secret}-${name}`, ...more });
+const id = 'https://id.example.com';
+const tls = { cert: '/c.pem', key: '/k.pem' };
+const deny = { effect: 'deny', tools: ['s__write_*'] };
+const ask = { effect: 'ask', tools: ['s__send'] };
+const allow = { effect: 'allow', servers: ['*'] };
+
+function configOf(value: object): Config {
+  const { entry, findings } = checkConfig({ mcpServers: { s: { command: 'x' } }, ...value });
+  if (entry === undefined) throw new Error(JSON.stringify(findings));
+  const { mcpServers, ...rest } = entry;
+  const options = { directory: '/', fileEnv: {}, unresolved: [] };
+  const servers = Object.entries(mcpServers).map(([name, server]) => resolveServer(name, server, options));
+  return { ...rest, servers, discovery: { mode: 'full' } };
+}
+
+const everything = {
+  listen: { host: '0.0.0.0', tls: { ...tls, clientCa: '/ca.pem' } },
+  auth: {
+    mode: ['key', 'jwt', 'oidc', 'introspection', 'mtls'],
+    keys: [key('a', { roles: ['dev'], expires: '2027-01-31' }), { name: 'b', hash }],
+    scopes: ['mcp'],
+    jwt: { issuer: id, jwks: { keys: [{ kty: 'RSA' }] }, clockTolerance: '5s' },
+    oidc: { preset: 'keycloak', issuer: `${id}/realms/a`, clientId: 'us', clientSecret: secret },
+    introspection: { issuer: `${id}/i`, clientId: 'us', clientSecret: secret, cache: 0 },
+    server: { accessToken: '5m' },
+    browser: { idle: '10m' },
+  },
+  policy: {
+    roles: { dev: { claims: { tier: 1 } } },
+    rules: [deny, ask, allow],
+    external: { url: `https://opa.example.com/?token=${secret}`, headers: { 'X-Key': secret, Accept: 'text/plain' } },
+  },
+  limits: { rate: { perPrincipal: 'off', perTool: '5/s' }, quota: { day: 5 } },
+  telemetry: { metrics: { key: secret } },
+  mcpServers: { s: { command: 'x', readOnly: true } },
+};
+
+describe('the configuration in effect', () => {
+  it('is written as the file would be', () => {
+    const config = configOf(everything);
+    expect(configOf(effectiveView(config))).toEqual(config);
+    expect(configOf(effectiveView(configOf({})))).toEqual(configOf({}));
+  });
+
+  it('shows no secret', () => {
+    const text = JSON.stringify(masked(effectiveView(configOf(everything))));
+    expect(text).not.toContain('CANARY');
+    expect(text).not.toContain(hash);
+    for (const kept of ['"clientId":"us"', '"name":"a"', 'https://opa.example.com/', 'text/plain', '"5/s"']) {
+      expect(text).toContain(kept);
+    }
+  });
+});
+
+describe('a change', () => {
+  it.each([
+    ['auth.mode', {}, { auth: { mode: 'none' } }],
+    ['auth.mode', {}, { auth: { mode: ['key', 'jwt'], jwt: { issuer: id } } }],
+    ['auth.keys', {}, { auth: { keys: [key('a')] } }],
+    ['auth.keys', { auth: { keys: [key('a')] } }, { auth: { keys: [key('a', { key: `${secret}-other` })] } }],
+    ['auth.keys', { auth: { keys: [key('a')] } }, { auth: { keys: [key('a', { roles: ['admin'] })] } }],
+    ['auth.keys', { auth: { keys: [key('a', { expires: '2027-01-01' })] } }, { auth: { keys: [key('a')] } }],
+    ['auth.keys', { auth: { keys: [key('a')] } }, { auth: { keys: [key('b')] } }],
+    ['auth.scopes', { auth: { scopes: ['a', 'b'] } }, { auth: { scopes: ['a'] } }],
+    ['policy', { policy: {} }, {}],
+    ['policy.default', { policy: {} }, { policy: { default: 'allow' } }],
+    ['policy.rules', { policy: { rules: [deny, allow] } }, { policy: { rules: [allow] } }],
+    ['policy.rules', { policy: { rules: [ask] } }, { policy: { rules: [{ ...ask, effect: 'allow' }] } }],
+    ['policy.rules', { policy: { rules: [deny] } }, { policy: { rules: [{ ...deny, when: 'false' }] } }],
+    ['policy.external', { policy: { external: { url: 'https://a/' } } }, { policy: {} }],
+    [
+      'policy.external',
+      { policy: { external: { url: 'https://a/' } } },
+      { policy: { external: { url: 'https://b/' } } },
+    ],
+    ['mcpServers.s.readOnly', { mcpServers: { s: { command: 'x', readOnly: true } } }, {}],
+    ['listen.tls', { listen: { tls } }, {}],
+    [
+      'listen.tls.minVersion',
+      { listen: { tls } },
+      {
+        listen: {
+          tls: {
+            ...tls,
+            minVersion: 'TLSv1.2',
+            cipherSuites: ['TLS_AES_256_GCM_SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+          },
+        },
+      },
+    ],
+  ])('of %s opens: from %j to %j', (opened, before, after) => {
+    const [was, is] = [configOf(before), configOf(after)];
+    expect(changesBetween(was, is).opening).toEqual([opened]);
+    expect(changesBetween(was, is).lines.join()).not.toContain('CANARY');
+  });
+
+  it.each([
+    ['a key that goes', { auth: { keys: [key('a'), key('b')] } }, { auth: { keys: [key('b')] } }],
+    ['the last key that goes', { auth: { keys: [key('a')] } }, {}],
+    ['another order of keys', { auth: { keys: [key('a'), key('b')] } }, { auth: { keys: [key('b'), key('a')] } }],
+    ['a policy that comes', {}, { policy: { rules: [deny] } }],
+    ['a rule that comes', { policy: { rules: [deny] } }, { policy: { rules: [allow, deny, ask] } }],
+    ['a policy that gets stricter', { policy: { default: 'allow' } }, { policy: { roles: { dev: {} } } }],
+    ['a decision point that comes', { policy: {} }, { policy: { external: { url: 'https://a/' } } }],
+    [
+      'limits over time',
+      {},
+      {
+        limits: {
+          rate: { perPrincipal: 'off' },
+          quota: { day: 1 },
+          serverConcurrency: 1,
+          serverQueue: 1,
+          streams: 1,
+          subscriptions: 1,
+        },
+      },
+    ],
+    ['a server that only reads', {}, { mcpServers: { s: { command: 'x', readOnly: true } } }],
+  ])('of %s can be taken over', (_what, before, after) => {
+    expect(changesBetween(configOf(before), configOf(after))).toMatchObject({ needRestart: [], opening: [] });
+  });
+
+  it.each([
+    ['auth.mode', { auth: { mode: ['key', 'jwt'], jwt: { issuer: id } } }, {}],
+    [
+      'auth.jwt.issuer',
+      { auth: { mode: 'jwt', jwt: { issuer: id } } },
+      { auth: { mode: 'jwt', jwt: { issuer: `${id}/` } } },
+    ],
+    ['auth.scopes', {}, { auth: { scopes: ['a'] } }],
+    ['auth.browser.idle', {}, { auth: { browser: { idle: '1m' } } }],
+    ['listen.tls.cert', { listen: { tls } }, { listen: { tls: { ...tls, cert: '/other.pem' } } }],
+  ])('of %s needs a restart', (named, before, after) => {
+    expect(changesBetween(configOf(before), configOf(after)).needRestart).toContain(named);
+  });
+
+  it('names keys, and says nothing of those that stayed', () => {
+    const before = configOf({ auth: { keys: [key('a'), key('b')] } });
+    const after = configOf({ auth: { keys: [key('b')] } });
+    expect(changesBetween(before, after).lines).toEqual([
+      'auth.keys.a.name: removed',
+      'auth.keys.a.key: removed',
+      'auth.keys.a.roles: removed',
+    ]);
+  });
+});

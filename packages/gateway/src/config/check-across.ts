@@ -1,0 +1,84 @@
+/**
+ * What keys of different parts ask of each other: `auth` of `listen`, and rules of what they name. It looks at an entry that
+ * the schema had nothing against. What a plain listener beyond loopback means is asked by `serve` too, whose `--host` counts.
+ */
+import { didYouMean } from './problems.ts';
+import type { ConfigEntry } from './schema.ts';
+import type { Finding } from './schema-parts.ts';
+import { isLoopbackHost } from './schema-values.ts';
+import type { AuthConfig, ListenConfig } from './types.ts';
+
+/** Everything that only shows across parts. */
+export function checkAcross(entry: ConfigEntry): Finding[] {
+  return [...clientCertificates(entry), ...plainTokens(entry), ...namesOfRules(entry)];
+}
+
+type Door = { readonly listen: ListenConfig; readonly auth: AuthConfig };
+
+/**
+ * Why `serve` must not listen like this, and what to write instead; undefined when nothing is wrong. Only loopback goes
+ * without authentication or TLS.
+ */
+export function openListener({ listen, auth }: Door): string | undefined {
+  if (isLoopbackHost(listen.host)) return undefined;
+  if (auth.modes.includes('none')) {
+    return `listen.host ${listen.host} with auth none would let anybody in: only loopback goes without keys`;
+  }
+  const [plain] = plainTokens({ listen, auth });
+  if (plain !== undefined) return `${plain.path.join('.')}: ${plain.message}`;
+  if (listen.tls !== undefined || listen.plainBehindProxy) return undefined;
+  return (
+    `listen.host ${listen.host} is reachable from elsewhere and the listener is plain HTTP.\n` +
+    'Listen on 127.0.0.1, set listen.tls, or put a TLS proxy in front and set listen.plainBehindProxy: true'
+  );
+}
+
+function clientCertificates({ listen, auth }: Door): Finding[] {
+  return auth.modes.includes('mtls') && listen.tls?.clientCa === undefined
+    ? [
+        {
+          path: ['auth', 'mode'],
+          message: '`mtls` needs `listen.tls.clientCa`, the authorities whose client certificates are accepted',
+        },
+      ]
+    : [];
+}
+
+/** Tokens name the address they are for, and must not travel in the clear (RFC 6750 §5.2, RFC 8707). */
+function plainTokens({ listen, auth }: Door): Finding[] {
+  const needing = auth.server === undefined ? auth.modes.find(takesTokens) : 'auth.server';
+  if (needing === undefined) return [];
+  const { host, tls, publicUrl } = listen;
+  const url = publicUrl === undefined ? undefined : new URL(publicUrl);
+  if (isLoopbackHost(host) && (url === undefined || isLoopbackHost(url.hostname))) return [];
+  if (url === undefined ? tls !== undefined : url.protocol === 'https:') return [];
+  return [
+    {
+      path: ['listen', ...(url === undefined ? [] : ['publicUrl'])],
+      message: `\`${needing}\` beyond loopback needs ${url === undefined ? '`listen.tls`, or `listen.publicUrl` with ' : ''}the https address that clients use`,
+    },
+  ];
+}
+
+function takesTokens(mode: AuthConfig['modes'][number]): boolean {
+  return mode === 'jwt' || mode === 'oidc' || mode === 'introspection';
+}
+
+/** A rule about a server or view that is not there would silently do nothing. */
+function namesOfRules({ policy, mcpServers, views }: ConfigEntry): Finding[] {
+  const known = { servers: Object.keys(mcpServers), views: Object.keys(views) };
+  return (policy?.rules ?? []).flatMap((rule, index) =>
+    (['servers', 'views'] as const).flatMap((kind) =>
+      (rule[kind] ?? []).flatMap((name, place): Finding[] =>
+        !/^[\w-]+$/.test(name) || known[kind].includes(name)
+          ? []
+          : [
+              {
+                path: ['policy', 'rules', index, kind, place],
+                message: `there is no such ${kind.slice(0, -1)}${didYouMean(name, known[kind])}`,
+              },
+            ],
+      ),
+    ),
+  );
+}

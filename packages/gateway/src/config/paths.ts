@@ -1,0 +1,31 @@
+/** The paths of `listen` and `auth`, which are relative to the configuration file, made absolute. Those of servers: servers.ts. */
+import { resolve } from 'node:path';
+import type { AuthConfig, ListenConfig } from './types.ts';
+
+/** The same with absolute paths; `directory` is the folder of the file. */
+export function withAbsolutePaths<T extends { readonly listen: ListenConfig; readonly auth: AuthConfig }>(
+  entry: T,
+  directory: string,
+): T {
+  const { listen, auth } = entry;
+  const at = (path: string): string => resolve(directory, path);
+  return {
+    ...entry,
+    listen: {
+      ...listen,
+      ...(listen.tls !== undefined && {
+        tls: {
+          ...listen.tls,
+          cert: at(listen.tls.cert),
+          key: at(listen.tls.key),
+          ...(listen.tls.clientCa !== undefined && { clientCa: at(listen.tls.clientCa) }),
+          ...(listen.tls.crl !== undefined && { crl: at(listen.tls.crl) }),
+        },
+      }),
+    },
+    auth: {
+      ...auth,
+      ...(auth.jwt !== undefined && { jwt: { ...auth.jwt, publicKeys: auth.jwt.publicKeys.map(at) } }),
+    },
+  };
+}

@@ -1,0 +1,8 @@
+/** The user of this machine, as a caller: by the local key, over this process's stdio, or where there is no authentication. */
+
+import type { Principal } from '@sallyport/server';
+
+/** The issuer of everybody whose key is our own. */
+export const LOCAL_ISSUER = 'local';
+
+export const LOCAL: Principal = { issuer: LOCAL_ISSUER, subject: 'local', roles: [] };

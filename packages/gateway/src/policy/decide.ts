@@ -1,0 +1,44 @@
+/**
+ * One call against what is known of its target: deny wins over ask, ask over allow. A condition that cannot say counts
+ * against the caller: what allows does not apply, what denies does.
+ */
+
+import type { Decision } from '../call.ts';
+import { lacks, type RuledAudience, type Verdict } from './audience.ts';
+import { ConditionInput, type PrincipalFacts } from './condition-input.ts';
+import type { Facts } from './facts.ts';
+import type { Rule } from './rules.ts';
+
+const ORDER: readonly Decision['effect'][] = ['allow', 'ask', 'deny'];
+
+/** `principal`: as conditions see the caller, made only for a call that has conditions to meet. */
+export function decideByRules(audience: RuledAudience, facts: Facts, principal: () => PrincipalFacts): Decision {
+  const { target } = facts;
+  if (target.kind === 'tool' || target.kind === 'prompt') {
+    const verdict = audience.verdict(target);
+    return verdict.decided ?? conclude(verdict, new ConditionInput(facts, principal()));
+  }
+  const outcomes = audience
+    .verdicts(target)
+    .map((verdict) => verdict.decided ?? conclude(verdict, new ConditionInput(facts, principal())));
+  return outcomes.reduce((one, other) => (ORDER.indexOf(other.effect) > ORDER.indexOf(one.effect) ? other : one));
+}
+
+function conclude({ denies, grants, otherwise, lacking }: Verdict, input: ConditionInput): Decision {
+  const denied = denies.find((rule) => counts(rule, input));
+  if (denied !== undefined) return denied.decision;
+  const granted = grants.find((rule) => counts(rule, input));
+  if (granted !== undefined) return granted.decision;
+  if (otherwise.effect !== 'deny') return otherwise;
+  const first = lacking.find(({ rule }) => counts(rule, input));
+  return first === undefined ? otherwise : lacks(first);
+}
+
+function counts({ condition, settings }: Rule, input: ConditionInput): boolean {
+  if (condition === undefined) return true;
+  try {
+    return condition.holds(input);
+  } catch {
+    return settings.effect === 'deny';
+  }
+}

@@ -1,0 +1,9 @@
+/** The part of `oidc-provider` that identity-provider.ts uses; the package has no types. */
+declare module 'oidc-provider' {
+  import type { RequestListener } from 'node:http';
+
+  export class Provider {
+    constructor(issuer: string, configuration: object);
+    callback(): RequestListener;
+  }
+}
