@@ -49,7 +49,13 @@ export function placesOf({ servers, views }: Setup, roots: readonly string[], au
   return {
     roots,
     hasServer: (name) => names.has(name) && audience?.mayUse(name) !== false,
-    hasView: (name) => Object.hasOwn(views, name) && audience?.mayEnter(name) !== false,
+    hasView: (name) => {
+      const rules = Object.hasOwn(views, name) ? views[name] : undefined;
+      if (rules === undefined || audience === undefined) return rules !== undefined;
+      return (
+        audience.mayEnter(name) && servers.some((server) => belongs(server, rules) && audience.mayUse(server.name))
+      );
+    },
   };
 }
 

@@ -1,20 +1,23 @@
 /**
- * `config convert`: a file of dynamic-mcp or of another program that foreign.ts knows, rewritten as ours. What is mapped is
- * written in our keys, what is left out is listed, what cannot be expressed stops the conversion. Variables stay
- * variables. dynamic-mcp's own rules that differ are made explicit: it knows no `$$` and no `${VAR:-default}`, reads `$$` as
- * two dollars, and offers its tools in groups.
+ * `config convert`: a file of Only1MCP, of dynamic-mcp or of another program that foreign.ts knows, rewritten as ours. What is
+ * mapped is written in our keys, what is left out is listed, what cannot be expressed stops the conversion. Variables stay
+ * variables.
  */
+import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import { checkDraft, draftOf } from './check-text.ts';
-import { pieces } from './expand.ts';
+import { checkDraft, draftOf, type Draft } from './check-text.ts';
+import { commented } from './convert-comments.ts';
+import { convertDynamicMcp, isDynamicMcp } from './convert-dynamic-mcp.ts';
+import { pieces, type Lookup } from './expand.ts';
+import { refuseNotYet } from './not-yet.ts';
+import { convertOnly1Mcp, isOnly1Mcp, originsOf } from './only1mcp.ts';
+import { at } from './only1mcp-reader.ts';
 import { configError } from './problems.ts';
-import type { Format } from './source.ts';
+import { locate, readSource, type Format, type Path, type Source } from './source.ts';
+import type { Finding } from './schema-parts.ts';
 import type { Problem } from './types.ts';
 
 export type Conversion = { readonly text: string; readonly notes: readonly Problem[] };
-
-/** dynamic-mcp's defaults; ours differ, so a file that relied on them says so after the conversion. */
-const dynamicTimeouts = { tools: '30s', resources: '10s', prompts: '10s' };
 
 /** Converts the text of `file`. Rejects with a ConfigError when something in it would be lost. */
 export async function convertConfig(
@@ -23,88 +26,69 @@ export async function convertConfig(
   format: Format,
   output: 'yaml' | 'json',
 ): Promise<Conversion> {
+  const source = await readSource(text, format);
+  if (isOnly1Mcp(source.value)) return fromOnly1Mcp(file, source.value, source, output);
   const draft = await draftOf(file, text, format);
-  const dynamic = isDynamicMcp(draft.value);
-  const value = dynamic ? dynamicMcp(draft.value) : draft.value;
-  // Variables may well be unset where a file is converted: what depends on them cannot be judged.
-  const problems = checkDraft({ ...draft, value }, { env: {}, files: new Map() }).problems;
-  const lost = problems.filter(({ path }) => !hasVariable(at(draft.source.value, path)));
+  const value = isDynamicMcp(draft.value) ? convertDynamicMcp(draft.value) : draft.value;
+  const lost = lostIn({ ...draft, value }, draft.source.value);
   if (lost.length > 0) throw configError(lost);
-  return {
-    text: output === 'yaml' ? stringify(value, { lineWidth: 0 }) : `${JSON.stringify(value, null, 2)}\n`,
-    notes: draft.warnings,
-  };
+  return { text: output === 'yaml' ? stringify(value, { lineWidth: 0 }) : jsonText(value), notes: draft.warnings };
 }
 
-/** dynamic-mcp wants a description on every server and knows few other keys. */
-function isDynamicMcp(value: unknown): boolean {
-  if (!isObject(value) || !isObject(value['mcpServers'])) return false;
-  const known = [
-    'type',
-    'description',
-    'command',
-    'args',
-    'env',
-    'url',
-    'headers',
-    'oauth',
-    'features',
-    'enabled',
-    'timeout',
-  ];
-  const servers = Object.values(value['mcpServers']);
-  return (
-    Object.keys(value).every((key) => key === 'mcpServers') &&
-    servers.length > 0 &&
-    servers.every(
-      (server) =>
-        isObject(server) &&
-        typeof server['description'] === 'string' &&
-        Object.keys(server).every((key) => known.includes(key)),
-    )
+function fromOnly1Mcp(
+  file: string,
+  written: Readonly<Record<string, unknown>>,
+  source: Source,
+  output: 'yaml' | 'json',
+): Conversion {
+  const ledger = convertOnly1Mcp(written);
+  const { value, notes, comments } = ledger;
+  const place = ({ path, message }: Finding): Problem => {
+    const position = locate(source, path);
+    return { file, ...(position !== undefined && { position }), path, message };
+  };
+  // Nothing of this draft has a place in the file: where each value came from, the ledger knows.
+  const empty = { value, positions: new Map(), problems: [] };
+  const draft = { file, source: empty, value, moved: new Map(), problems: [], warnings: [], order: [] };
+  const found = lostIn(draft, value).flatMap(({ path: ours, message }) =>
+    originsOf(ledger, ours).map((path) => place({ path, message: `our \`${dotted(ours)}\`: ${message}` })),
+  );
+  const read = source.problems.map(({ path, message }) => place({ path, message }));
+  const problems = [...read, ...ledger.problems.map(place), ...found];
+  if (problems.length > 0) throw configError(problems);
+  return { text: output === 'yaml' ? commented(value, comments) : jsonText(value), notes: notes.map(place) };
+}
+
+/**
+ * What a check finds that is no matter of a variable. Variables may well be unset where a file is converted: each stands for
+ * a text that could be a secret, and where that does not fit, nothing can be said.
+ */
+function lostIn(draft: Draft, written: unknown): readonly Problem[] {
+  const lookup: Lookup = { env: standIns(draft.value), files: new Map() };
+  const refused = new Set(refuseNotYet(draft.value).map(({ message }) => message));
+  return checkDraft(draft, lookup).problems.filter(
+    ({ path, message }) => refused.has(message) || !hasVariable(at(written, path)),
   );
 }
 
-function dynamicMcp(value: unknown): unknown {
-  const servers = isObject(value) && isObject(value['mcpServers']) ? value['mcpServers'] : {};
-  return {
-    mcpServers: Object.fromEntries(
-      Object.entries(servers).map(([name, server]) => [name, isObject(server) ? dynamicServer(server) : server]),
-    ),
-  };
-}
-
-function dynamicServer(server: Readonly<Record<string, unknown>>): unknown {
-  const timeout = isObject(server['timeout']) ? server['timeout'] : {};
-  const written = Object.fromEntries(Object.entries(timeout).filter(([, each]) => each !== null && each !== ''));
-  // Only these keys are expanded by dynamic-mcp; everywhere else `${VAR}` is plain text to it.
-  const expanded = new Set(['args', 'env', 'url', 'headers', 'oauth']);
-  const entries = Object.entries(server).map(([key, member]) => [key, retext(member, expanded.has(key))]);
-  return { ...Object.fromEntries(entries), timeout: { ...dynamicTimeouts, ...written } };
-}
-
-/** The same text under our rules: `$` doubled except in the variables that dynamic-mcp would expand. */
-function retext(value: unknown, expands: boolean): unknown {
-  if (Array.isArray(value)) return value.map((item: unknown) => retext(item, expands));
-  if (isObject(value))
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, retext(item, expands)]));
-  if (typeof value !== 'string') return value;
-  return value.replaceAll(/\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$/g, (found) =>
-    found !== '$' && expands ? found : found.replace('$', '$$$$'),
-  );
+/** A text for every variable, another for each. */
+function standIns(value: unknown): Record<string, string> {
+  if (typeof value === 'string') {
+    const names = pieces(value).flatMap((piece) => (piece.kind === 'variable' ? [piece.name] : []));
+    return Object.fromEntries(names.map((name) => [name, createHash('sha256').update(name).digest('hex')]));
+  }
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.assign({}, ...Object.values(value).map(standIns)) as Record<string, string>;
 }
 
 function hasVariable(text: unknown): boolean {
   return typeof text === 'string' && pieces(text).some(({ kind }) => kind === 'variable' || kind === 'file');
 }
 
-function at(value: unknown, path: Problem['path']): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (inner as Readonly<Record<string | number, unknown>> | undefined)?.[key],
-    value,
-  );
+function dotted(path: Path): string {
+  return path.join('.');
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -22,7 +22,7 @@ const modeOf: Readonly<Record<string, string>> = {
 };
 
 export function convertAuth(root: Block, door: Door): void {
-  const blocks = [root.block('auth'), root.block('security')?.block('auth')].filter((block) => block !== undefined);
+  const blocks = [root.block('auth'), root.block('security').block('auth')].filter(({ isThere }) => isThere);
   const on = blocks.filter((block) => block.isOn());
   const ways = withCertificates(
     on.flatMap((block) => waysOf(block)),
@@ -59,7 +59,8 @@ function waysOf(block: Block): Way[] {
     ledger.problems.push({ path: from, message: `no way in here; expected ${listOf(Object.keys(modeOf))}` });
     return [];
   });
-  for (const { mode, from } of described.filter((way) => !named.some(({ mode }) => mode === way.mode))) {
+  const known = new Set(named.map(({ mode }) => mode));
+  for (const { mode, from } of described.filter((way) => !known.has(way.mode))) {
     const message = `is not among \`${block.at('methods').join('.')}\`, and would let in whom it does not: name \`${mode}\` there, or take this away`;
     ledger.problems.push({ path: from, message });
   }
@@ -87,7 +88,7 @@ function withCertificates(ways: readonly Way[], { certificates }: Door, root: Bl
 
 function jwtWays(block: Block): Way[] {
   const jwt = block.block('jwt');
-  if (jwt === undefined || !jwt.isOn()) return [];
+  if (!jwt.isOn()) return [];
   const ours = (key: string): Path => ['auth', 'jwt', key];
   jwt.move('issuer', ours('issuer'));
   jwt.move('audience', ours('audience'));
@@ -99,18 +100,24 @@ function jwtWays(block: Block): Way[] {
     'is a secret that signs as well: whoever checks a token could make one; name `public_key_file` or `jwks_url` instead',
     'secret',
   );
-  jwt.refuse('our `auth.jwt.publicKeys` are files: write the key to one, and name it as `public_key_file`', 'public_key');
+  jwt.refuse(
+    'our `auth.jwt.publicKeys` are files: write the key to one, and name it as `public_key_file`',
+    'public_key',
+  );
   return [{ mode: 'jwt', from: jwt.path }];
 }
 
 function keyWays(block: Block): Way[] {
   return ['api_key', 'api_keys'].flatMap((name): Way[] => {
     const keys = block.block(name);
-    if (keys === undefined || !keys.isOn()) return [];
+    if (!keys.isOn()) return [];
     keys.ignore('a key arrives as `Authorization: Bearer KEY` here', 'header');
     keys.ignore('an address stands in logs and histories: a key in it is not read here', 'query_param');
     keys.ignore('of keys that `sallyport key` makes a keyed hash is stored', 'encryption');
-    keys.refuse('no key of ours says it for all: `sallyport key create --expires`, or `expires` of each key', 'rotation_policy');
+    keys.refuse(
+      'no key of ours says it for all: `sallyport key create --expires`, or `expires` of each key',
+      'rotation_policy',
+    );
     const taken = new Set<string>();
     for (const [index, key] of keys.blocks('keys').entries()) convertKey(key, index, taken);
     return [{ mode: 'key', from: keys.path }];
@@ -121,7 +128,10 @@ function convertKey(key: Block, index: number, taken: Set<string>): void {
   const ours = (name: string): Path => ['auth', 'keys', index, name];
   const name = key.text('name');
   if (name !== undefined) {
-    const short = name.replaceAll(/[^A-Za-z0-9._@+-]+/g, '-').replaceAll(/^[^A-Za-z0-9]+|-+$/g, '').slice(0, 64);
+    const short = name
+      .replaceAll(/[^A-Za-z0-9._@+-]+/g, '-')
+      .replaceAll(/^[^A-Za-z0-9]+|-+$/g, '')
+      .slice(0, 64);
     const fitting = taken.has(short) ? `${short.slice(0, 60)}-${index + 1}` : short;
     taken.add(fitting);
     put(key.ledger, ours('name'), fitting, key.at('name'));
@@ -138,8 +148,8 @@ function convertKey(key: Block, index: number, taken: Set<string>): void {
 
 /** Providers of the three forms that its documents know. One of them can be ours. */
 function providerWays(block: Block): Way[] {
-  const holders = [block.block('oauth'), block.block('oauth2')].filter((holder) => holder?.isOn() === true);
-  const all = [block, ...holders].flatMap((holder) => holder?.blocks('providers') ?? []);
+  const holders = [block.block('oauth'), block.block('oauth2')].filter((holder) => holder.isOn());
+  const all = [block, ...holders].flatMap((holder) => holder.blocks('providers') ?? []);
   const open = all.filter((provider) => {
     const type = provider.text('type') ?? 'oidc';
     if (['oidc', 'oauth', 'oauth2'].includes(type)) return true;
@@ -170,17 +180,23 @@ function convertProvider(provider: Block): void {
   provider.move('client_secret', ours('clientSecret'));
   provider.move('scopes', ours('scopes'));
   provider.ignore('it is read from what the issuer publishes', 'auth_url token_url');
-  provider.ignore('register `/oauth/callback` under our own address (`listen.publicUrl`) at the provider', 'redirect_uri');
+  provider.ignore(
+    'register `/oauth/callback` under our own address (`listen.publicUrl`) at the provider',
+    'redirect_uri',
+  );
 }
 
 function convertSession(block: Block): void {
   const session = block.block('session');
-  session?.move('ttl', ['auth', 'browser', 'absolute']);
-  session?.ignore('sessions live in the store of the gateway', 'backend');
-  session?.ignore('a session that is used goes on until its end', 'refresh_enabled');
-  session?.ignore('cookies are sent over TLS alone, always', 'secure_cookies');
-  const site = session?.text('same_site')?.toLowerCase();
+  session.move('ttl', ['auth', 'browser', 'absolute']);
+  session.ignore('sessions live in the store of the gateway', 'backend');
+  session.ignore('a session that is used goes on until its end', 'refresh_enabled');
+  session.ignore('cookies are sent over TLS alone, always', 'secure_cookies');
+  const site = session.text('same_site').toLowerCase();
   if (site === 'strict') {
-    session?.refuse('cookies are `lax` here, so that a provider can send people back; they open no MCP path', 'same_site');
-  } else session?.ignore('cookies are `lax`, always', 'same_site');
+    session.refuse(
+      'cookies are `lax` here, so that a provider can send people back; they open no MCP path',
+      'same_site',
+    );
+  } else session.ignore('cookies are `lax`, always', 'same_site');
 }

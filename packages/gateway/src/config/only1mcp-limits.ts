@@ -2,7 +2,7 @@
  * What an Only1MCP file bounds: calls over time, sizes, connections. Where a key of ours would hold less tightly, that is a
  * problem; where it holds more tightly, a note says so.
  */
-import { put, type Block } from './only1mcp-reader.ts';
+import type { Block } from './only1mcp-reader.ts';
 import { limitCount, limitSize } from './only1mcp-servers.ts';
 import { parseDuration } from './scalars.ts';
 import type { Path } from './source.ts';
@@ -11,14 +11,14 @@ const perPrincipal = ['limits', 'rate', 'perPrincipal'];
 const global = ['limits', 'rate', 'global'];
 
 export function convertLimits(root: Block): void {
-  convertPolicyRates(root.block('security')?.block('rate_limiting'));
-  convertPolicyRates(root.block('proxy')?.block('rate_limiting'));
+  convertPolicyRates(root.block('security').block('rate_limiting'));
+  convertPolicyRates(root.block('proxy').block('rate_limiting'));
   convertTemplateRates(root.block('rate_limit'));
   for (const key of ['server', 'proxy', 'performance']) {
     const home = root.block(key);
     limitSize(home, 'max_request_size_bytes', 'body');
     limitSize(home, 'max_header_size_bytes', 'headers');
-    home?.move('shutdown_timeout', ['limits', 'drain']);
+    home.move('shutdown_timeout', ['limits', 'drain']);
     convertConnections(home);
   }
   const limits = root.block('limits');
@@ -26,30 +26,33 @@ export function convertLimits(root: Block): void {
   limitSize(limits, 'max_websocket_message_size', 'body');
   limitSize(limits, 'max_response_size', 'upstreamMessage');
   limitCount(limits, 'max_connections_per_ip', 'connections');
-  limits?.ignore('times are the same for whoever looks for faults', 'debug_timeout_multiplier');
+  limits.ignore('times are the same for whoever looks for faults', 'debug_timeout_multiplier');
 }
 
 /** What we count without being told, for an address. */
 const usualConnections = 256;
 
 /** In all, which is counted nowhere here; no address may have more than that. */
-function convertConnections(home: Block | undefined): void {
-  const most = home?.take('max_connections');
+function convertConnections(home: Block): void {
+  const most = home.take('max_connections');
   if (most === undefined) return;
   if (typeof most !== 'number' || most < usualConnections) limitCount(home, 'max_connections', 'connections');
-  else home?.ignore('connections are bounded per address: `limits.connections`, 256 unless told', 'max_connections');
+  else home.ignore('connections are bounded per address: `limits.connections`, 256 unless told', 'max_connections');
 }
 
 const periods: Readonly<Record<number, string>> = { 1_000: 's', 60_000: 'm', 3_600_000: 'h', 86_400_000: 'd' };
 
 /** `global_limit` and `per_client_limit` in a `window`, or calls per second with a burst. */
-function convertPolicyRates(block: Block | undefined): void {
-  if (block === undefined || !block.isOn()) return;
+function convertPolicyRates(block: Block): void {
+  if (!block.isOn()) return;
   const window = block.take('window');
   const ms = typeof window === 'string' || typeof window === 'number' ? parseDuration(window) : 60_000;
   const unit = periods[ms ?? 0];
   if (unit === undefined) {
-    block.ledger.problems.push({ path: block.at('window'), message: 'expected `1s`, `1m`, `1h` or `1d`, as our rates have them' });
+    block.ledger.problems.push({
+      path: block.at('window'),
+      message: 'expected `1s`, `1m`, `1h` or `1d`, as our rates have them',
+    });
   }
   for (const [key, ours] of [
     ['global_limit', global],
@@ -63,8 +66,8 @@ function convertPolicyRates(block: Block | undefined): void {
   convertRate(block, block.flag('per_client') === true ? perPrincipal : global);
 }
 
-function convertTemplateRates(block: Block | undefined): void {
-  if (block === undefined || !block.isOn()) return;
+function convertTemplateRates(block: Block): void {
+  if (!block.isOn()) return;
   convertRate(block.block('global'), global);
   convertRate(block.block('per_user'), perPrincipal);
   block.refuse(
@@ -76,8 +79,7 @@ function convertTemplateRates(block: Block | undefined): void {
 
 const units: Readonly<Record<string, string>> = { second: 's', minute: 'm', hour: 'h', day: 'd' };
 
-function convertRate(block: Block | undefined, ours: Path): void {
-  if (block === undefined) return;
+function convertRate(block: Block, ours: Path): void {
   const burst = block.take('burst');
   const written = Object.keys(units).filter((unit) => block.take(`requests_per_${unit}`) !== undefined);
   const [unit, ...more] = written;

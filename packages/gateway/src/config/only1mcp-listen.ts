@@ -2,7 +2,7 @@
  * Where an Only1MCP file listens: `server` (its own form) and `proxy` (its templates), the places of TLS besides, origins of
  * web pages, and the headers that it promises. Whether a client must show a certificate is decided with `auth`.
  */
-import { at, fill, put, type Block } from './only1mcp-reader.ts';
+import { at, fill, isObject, put, type Block } from './only1mcp-reader.ts';
 import { isLoopbackHost } from './schema-values.ts';
 import type { Path } from './source.ts';
 
@@ -19,9 +19,12 @@ export function convertListen(root: Block): Door {
   const { ledger } = root;
   for (const key of ['server', 'proxy']) {
     const home = root.block(key);
-    home?.move('host', ['listen', 'host']);
-    home?.move('port', ['listen', 'port']);
-    home?.ignore('threads and connections are those of Node', 'worker_threads backlog keepalive idle_timeout http2 mode');
+    home.move('host', ['listen', 'host']);
+    home.move('port', ['listen', 'port']);
+    home.ignore(
+      'threads and connections are those of Node',
+      'worker_threads backlog keepalive idle_timeout http2 mode',
+    );
   }
   fill(ledger, ['listen', 'host'], '127.0.0.1', 'Only1MCP listens here unless its command line says otherwise.');
   fill(ledger, ['listen', 'port'], 8080, 'The port of Only1MCP, so that clients find what they know.');
@@ -48,7 +51,7 @@ const ourKeys = [
 
 function convertTls(root: Block): Certificates {
   const certificates: Certificates = { wanted: 'none', from: [] };
-  const blocks = ['server', 'proxy', 'security'].flatMap((key) => root.block(key)?.block('tls') ?? []);
+  const blocks = ['server', 'proxy', 'security'].flatMap((key) => root.block(key).block('tls') ?? []);
   const used = blocks.filter((block) => block.isOn());
   for (const block of used) {
     for (const [key, ours] of ourKeys) block.move(key, ['listen', 'tls', ours]);
@@ -58,7 +61,8 @@ function convertTls(root: Block): Certificates {
   }
   const [first] = used;
   if (first !== undefined && at(root.ledger.value, ['listen', 'tls', 'cert']) === undefined) {
-    const message = 'names no certificate: `server.tls.cert_path` and `server.tls.key_path`, our `listen.tls.cert` and `key`';
+    const message =
+      'names no certificate: `server.tls.cert_path` and `server.tls.key_path`, our `listen.tls.cert` and `key`';
     root.ledger.problems.push({ path: first.path, message });
   }
   return certificates;
@@ -74,30 +78,33 @@ const order = ['none', 'optional', 'required'] as const;
 
 /** `client_auth: required` with `ca_file` beside it, or an object. Of several places the strictest counts. */
 function readClientAuth(block: Block, certificates: Certificates): void {
-  const written = block.take('client_auth');
-  const inside = typeof written === 'string' || written === undefined ? undefined : block.block('client_auth');
-  const asked = inside === undefined ? written : inside.isOn() ? (inside.flag('required') === true ? 'required' : 'optional') : 'none';
-  const wanted = order.find((each) => each === (asked ?? 'none'));
+  const isPart = isObject(block.take('client_auth'));
+  const inside = isPart ? block.block('client_auth') : block;
+  const asked = isPart ? askedIn(inside) : (block.take('client_auth') ?? 'none');
+  const wanted = order.find((each) => each === asked);
   if (wanted === undefined) {
     block.ledger.problems.push({ path: block.at('client_auth'), message: 'expected `none`, `optional` or `required`' });
   } else if (order.indexOf(wanted) > order.indexOf(certificates.wanted)) {
     certificates.wanted = wanted;
     certificates.from = block.at('client_auth');
   }
-  const own = inside?.isOn() === true ? inside.take('ca_file') : undefined;
-  const general = block.take('ca_file');
-  if (own !== undefined) certificates.ca = { value: own, from: inside?.at('ca_file') ?? [] };
-  else if (general !== undefined && wanted !== 'none') certificates.ca = { value: general, from: block.at('ca_file') };
-  if (general !== undefined && certificates.ca?.value !== general) {
-    block.ignore('no client is asked for a certificate of these; our own chain stands in `listen.tls.cert`', 'ca_file');
-  }
+  if (wanted === 'none') return block.ignore('no client is asked for a certificate', 'ca_file');
+  const home = inside.take('ca_file') === undefined ? block : inside;
+  const value = home.take('ca_file');
+  if (value !== undefined) certificates.ca = { value, from: home.at('ca_file') };
+  if (home !== block) block.ignore('our own chain stands in `listen.tls.cert`', 'ca_file');
+}
+
+function askedIn(inside: Block): string {
+  if (!inside.isOn()) return 'none';
+  return inside.flag('required') === true ? 'required' : 'optional';
 }
 
 /** Its `*` lets every web page in; nothing here does. */
 function convertOrigins(root: Block): void {
-  const blocks = [root.block('security')?.block('cors'), root.block('development')?.block('cors')];
+  const blocks = [root.block('security').block('cors'), root.block('development').block('cors')];
   for (const block of blocks) {
-    if (block === undefined || !block.isOn()) continue;
+    if (!block.isOn()) continue;
     for (const key of ['allowed_origins', 'allow_origins']) {
       const origins = block.texts(key);
       if (origins === undefined) continue;
@@ -108,7 +115,10 @@ function convertOrigins(root: Block): void {
         block.ledger.notes.push({ path: block.at(key), message });
       } else if (named.length === 0) block.ignore('none is let in anyway', key);
     }
-    block.ignore('what MCP needs is allowed to these origins', 'allowed_methods allowed_headers allow_methods allow_headers');
+    block.ignore(
+      'what MCP needs is allowed to these origins',
+      'allowed_methods allowed_headers allow_methods allow_headers',
+    );
   }
 }
 
@@ -122,11 +132,11 @@ const sentHeaders: Readonly<Record<string, string>> = {
 
 /** Every answer of ours has them, with these values. */
 function convertHeaders(root: Block): void {
-  const block = root.block('security')?.block('headers');
+  const block = root.block('security').block('headers');
   for (const [key, value] of Object.entries(sentHeaders)) {
-    const written = block?.take(key);
+    const written = block.take(key);
     if (written === undefined) continue;
-    if (written === value) block?.ignore('it is sent with this value always (HSTS over TLS)', key);
-    else block?.refuse(`is always \`${value}\` here, and cannot be set`, key);
+    if (written === value) block.ignore('it is sent with this value always (HSTS over TLS)', key);
+    else block.refuse(`is always \`${value}\` here, and cannot be set`, key);
   }
 }

@@ -30,11 +30,10 @@ const builtIn = ['admin', 'developer', 'viewer'];
 
 export function convertPolicy(root: Block): void {
   const auth = root.block('auth');
-  const blocks = [auth?.isOn() === true ? auth.block('rbac') : undefined, root.block('authorization')];
-  const used = blocks.filter((block) => block?.isOn() === true);
+  const blocks = [...(auth.isOn() ? [auth.block('rbac')] : []), root.block('authorization')];
+  const used = blocks.filter((block) => block.isOn());
   if (used.length === 0) return;
-  const rules: Array<Readonly<Record<string, unknown>>> = [];
-  for (const block of used) if (block !== undefined) rules.push(...rulesOf(block));
+  const rules = used.flatMap((block) => rulesOf(block));
   const named = new Set(rules.flatMap((rule) => rule['roles'] as string[]));
   const { ledger } = root;
   const from = used[0]?.path ?? [];
@@ -54,7 +53,10 @@ export function convertPolicy(root: Block): void {
 
 function rulesOf(block: Block): Array<Readonly<Record<string, unknown>>> {
   block.move('default_policy', ['policy', 'default']);
-  block.ignore('who has no role may use nothing; `policy.roles` gives roles to keys, groups and claims', 'default_role');
+  block.ignore(
+    'who has no role may use nothing; `policy.roles` gives roles to keys, groups and claims',
+    'default_role',
+  );
   const listed = [
     ...block.blocks('roles').map((role) => ({ role, name: role.text('name') })),
     ...block.blocks('policies').map((role) => ({ role, name: role.text('role') })),

@@ -63,9 +63,10 @@ export function fill(ledger: Ledger, ours: Path, value: unknown, why: string): v
   ledger.comments.push({ path: ours, message: why });
 }
 
-/** An object of the file. */
+/** An object of the file, or the place where one could stand. */
 export type Block = {
   readonly path: Path;
+  readonly isThere: boolean;
   readonly ledger: Ledger;
   /** The value of a key; null counts as not written. */
   take(key: string): unknown;
@@ -75,17 +76,17 @@ export type Block = {
   flag(key: string): boolean | undefined;
   texts(key: string): string[] | undefined;
   /** The same object each time. */
-  block(key: string): Block | undefined;
+  block(key: string): Block;
   blocks(key: string): readonly Block[];
   /** Puts the value of a key, changed if need be, under one of ours. True when it was written. */
   move(key: string, ours: Path, change?: (value: unknown) => unknown): boolean;
-  /** Says of each of these keys (dotted; parted by blanks) that is written why it has no effect. */
+  /** Says of each of these keys that is written why it has no effect: `timeout pool.{size,idle}`. */
   ignore(why: string, keys: string): void;
   /** The same with an error: it protected something. */
   refuse(why: string, keys: string): void;
   /** Notes every value that is inside: the block is switched off. */
   dismiss(why: string): void;
-  /** False for a block that says `enabled: false`; all in it is noted. */
+  /** False for a block that is not there or says `enabled: false`; then all in it is noted. */
   isOn(): boolean;
 };
 
@@ -98,10 +99,10 @@ export function openFile(value: Readonly<Record<string, unknown>>, ledger: Ledge
 
 type Reading = { readonly ledger: Ledger; readonly ends: Array<() => void> };
 
-function createBlock(value: Readonly<Record<string, unknown>>, path: Path, reading: Reading): Block {
+function createBlock(value: Readonly<Record<string, unknown>> | undefined, path: Path, reading: Reading): Block {
   const { ledger, ends } = reading;
   const known = new Set<string>();
-  const blocks = new Map<string, Block | undefined>();
+  const blocks = new Map<string, Block>();
   let isDismissed = false;
   const wrong = (where: Path, expected: string): undefined => {
     ledger.problems.push({ path: where, message: `expected ${expected}` });
@@ -112,19 +113,18 @@ function createBlock(value: Readonly<Record<string, unknown>>, path: Path, readi
   };
   const self: Block = {
     path,
+    isThere: value !== undefined,
     ledger,
     take: (key) => {
       known.add(key);
-      return Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined;
+      return value !== undefined && Object.hasOwn(value, key) ? (value[key] ?? undefined) : undefined;
     },
     at: (key) => [...path, key],
     text: (key) => kind(key, isText, 'text'),
     flag: (key) => kind(key, isFlag, 'true or false'),
     texts: (key) => kind(key, isTexts, 'a list of texts'),
     block: (key) => {
-      if (blocks.has(key)) return blocks.get(key);
-      const found = kind(key, isObject, 'an object');
-      const block = found === undefined ? undefined : createBlock(found, self.at(key), reading);
+      const block = blocks.get(key) ?? createBlock(kind(key, isObject, 'an object'), self.at(key), reading);
       blocks.set(key, block);
       return block;
     },
@@ -144,29 +144,36 @@ function createBlock(value: Readonly<Record<string, unknown>>, path: Path, readi
     refuse: (why, keys) => each(self, keys, (where) => ledger.problems.push({ path: where, message: why })),
     dismiss: (why) => {
       isDismissed = true;
-      for (const where of leaves(value, path)) ledger.notes.push({ path: where, message: `ignored: ${why}` });
+      for (const where of value === undefined ? [] : leaves(value, path))
+        ledger.notes.push({ path: where, message: `ignored: ${why}` });
     },
     isOn: () => {
-      if (isDismissed) return false;
+      if (value === undefined || isDismissed) return false;
       if (self.flag('enabled') !== false) return true;
       self.dismiss(`\`${[...path, 'enabled'].join('.')}\` is false`);
       return false;
     },
   };
   ends.push(() => {
-    if (!isDismissed) ledger.problems.push(...unknownKeys(value, path, [...known]));
+    if (!isDismissed) ledger.problems.push(...unknownKeys(value ?? {}, path, [...known]));
   });
   return self;
 }
 
 /** Finds dotted keys that are written. */
 function each(block: Block, keys: string, found: (where: Path) => void): void {
-  for (const dotted of keys.split(/\s+/)) {
+  for (const dotted of keys.split(/\s+/).flatMap(unfold)) {
     const parts = dotted.split('.');
     const last = parts.pop() ?? '';
-    const inner = parts.reduce<Block | undefined>((outer, part) => outer?.block(part), block);
-    if (inner?.take(last) !== undefined) found(inner.at(last));
+    const inner = parts.reduce((outer, part) => outer.block(part), block);
+    if (inner.take(last) !== undefined) found(inner.at(last));
   }
+}
+
+/** `a.{b,c}` is `a.b` and `a.c`. */
+function unfold(keys: string): string[] {
+  const [, before = '', choices, after = ''] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(keys) ?? [];
+  return choices === undefined ? [keys] : choices.split(',').flatMap((one) => unfold(`${before}${one}${after}`));
 }
 
 function unknownKeys(value: Readonly<Record<string, unknown>>, path: Path, known: readonly string[]): Finding[] {

@@ -51,16 +51,11 @@ function convertServer(block: Block, taken: string[]): Server {
   if (tags.length > 0) put(block.ledger, [...ours, 'tags'], tags, block.path);
   block.ignore(
     watched,
-    'health_check.enabled health_check.interval_seconds health_check.timeout_seconds health_check.healthy_threshold ' +
-      'health_check.unhealthy_threshold health_check.path health_check.interval health_check.timeout ' +
-      'health_check.retries health_check.failure_threshold health_check.success_threshold ' +
-      'health_check.expected_status health_check.checks',
+    'health_check.{enabled,interval_seconds,timeout_seconds,healthy_threshold,unhealthy_threshold,path} ' +
+      'health_check.{interval,timeout,retries,failure_threshold,success_threshold,expected_status,checks}',
   );
-  block.ignore(alone, 'weight routing.priority routing.weight routing_hints');
-  block.ignore(
-    pooled,
-    'pool.min_connections pool.max_connections pool.idle_timeout pool.connection_timeout pool.max_lifetime',
-  );
+  block.ignore(alone, 'weight routing.{priority,weight} routing_hints');
+  block.ignore(pooled, 'pool.{min_connections,max_connections,idle_timeout,connection_timeout,max_lifetime}');
   return { block, ours, isStdio };
 }
 
@@ -74,26 +69,29 @@ function nameOf(block: Block, taken: string[]): string {
   else if (others.has(id.toLowerCase())) {
     block.ledger.problems.push({ path: block.at('id'), message: 'names another server already' });
   } else if (!fits) {
-    block.ledger.notes.push({ path: block.at('id'), message: `is called \`${name}\` here, which fits in names of tools` });
+    block.ledger.notes.push({
+      path: block.at('id'),
+      message: `is called \`${name}\` here, which fits in names of tools`,
+    });
   }
   taken.push(name);
   return name;
 }
 
-const kinds = ['stdio', 'http', 'streamable_http', 'sse', 'websocket'];
+const remoteKinds = ['http', 'streamable_http', 'sse', 'websocket'];
 
 /** How it is started or reached. True for a child process. */
 function convertTarget(block: Block, ours: Path): boolean {
-  const written = block.take('transport');
-  const inside = typeof written === 'string' ? block : block.block('transport');
-  const kind = typeof written === 'string' ? written : inside?.text('type');
-  if (inside === undefined || kind === undefined || !kinds.includes(kind)) {
-    const path = inside === undefined || inside === block ? block.at('transport') : inside.at('type');
-    block.ledger.problems.push({ path, message: `expected a transport that Sallyport has: ${listOf(kinds)}` });
-    return false;
-  }
+  const isPart = typeof block.take('transport') !== 'string';
+  const inside = isPart ? block.block('transport') : block;
+  const key = isPart ? 'type' : 'transport';
+  const kind = inside.text(key) ?? '';
   if (kind === 'stdio') convertChild(inside, ours);
-  else convertRemote(inside, ours, kind);
+  else if (remoteKinds.includes(kind)) convertRemote(inside, ours, kind);
+  else {
+    const message = `expected a transport that Sallyport has: ${listOf(['stdio', ...remoteKinds])}`;
+    block.ledger.problems.push({ path: inside.at(key), message });
+  }
   return kind === 'stdio';
 }
 
@@ -115,8 +113,8 @@ function convertRemote(inside: Block, ours: Path, kind: string): void {
   inside.move('endpoint', [...ours, 'url']);
   const headers = inside.block('headers');
   for (const name of Object.keys(inside.take('headers') ?? {})) {
-    if (!['accept', 'content-type'].includes(name.toLowerCase())) headers?.move(name, [...ours, 'headers', name]);
-    else headers?.ignore('the transport says it', name);
+    if (!['accept', 'content-type'].includes(name.toLowerCase())) headers.move(name, [...ours, 'headers', name]);
+    else headers.ignore('the transport says it', name);
   }
   const ms = inside.take('timeout_ms');
   const limit = typeof ms === 'number' ? `${ms}ms` : ms;
@@ -125,9 +123,9 @@ function convertRemote(inside: Block, ours: Path, kind: string): void {
 
 function convertTools(block: Block, ours: Path): void {
   const routing = block.block('routing');
-  const routed = routing?.texts('tools') ?? [];
-  if (routed.length > 0) routing?.move('tools', [...ours, 'tools', 'allow']);
-  else routing?.ignore('an empty list chooses nothing', 'tools');
+  const routed = routing.texts('tools') ?? [];
+  if (routed.length > 0) routing.move('tools', [...ours, 'tools', 'allow']);
+  else routing.ignore('an empty list chooses nothing', 'tools');
   block.move('allowed_tools', [...ours, 'tools', 'allow']);
   block.move('denied_tools', [...ours, 'tools', 'deny']);
   block.move('read_only', [...ours, 'readOnly']);
@@ -135,7 +133,6 @@ function convertTools(block: Block, ours: Path): void {
 
 function convertLimits(block: Block, ours: Path, isStdio: boolean): void {
   const limits = block.block('limits');
-  if (limits === undefined) return;
   limitTime(limits, 'timeout', ours);
   if (isStdio) {
     limits.move('memory', [...ours, 'sandbox', 'memory']);
@@ -147,26 +144,25 @@ function convertLimits(block: Block, ours: Path, isStdio: boolean): void {
 }
 
 /** A time for one request in all: progress does not renew it. The shortest counts. */
-function limitTime(owner: Block | undefined, key: string, ours: Path): void {
-  const value = owner?.take(key);
-  if (owner === undefined || value === undefined) return;
-  putLeast(owner.ledger, [...ours, 'timeout', 'max'], value, owner.at(key), durationOf);
+function limitTime(owner: Block, key: string, ours: Path): void {
+  const value = owner.take(key);
+  if (value !== undefined) putLeast(owner.ledger, [...ours, 'timeout', 'max'], value, owner.at(key), durationOf);
 }
 
 /** What holds for all servers of a kind, as the guide of Only1MCP has it. */
 function convertTransports(root: Block, all: readonly Server[]): void {
-  const http = root.block('transports')?.block('http');
-  const socket = root.block('transports')?.block('websocket');
+  const http = root.block('transports').block('http');
+  const socket = root.block('transports').block('websocket');
   const remote = all.filter(({ isStdio }) => !isStdio);
-  if (remote.length === 0) for (const block of [http, socket]) block?.dismiss('no server is reached by it');
+  if (remote.length === 0) for (const block of [http, socket]) block.dismiss('no server is reached by it');
   else {
     for (const { ours } of remote) {
       limitTime(http, 'timeout', ours);
-      http?.move('connect_timeout', [...ours, 'timeout', 'connect']);
+      http.move('connect_timeout', [...ours, 'timeout', 'connect']);
     }
-    http?.ignore(pooled, 'user_agent keep_alive keep_alive_timeout compression retry');
+    http.ignore(pooled, 'user_agent keep_alive keep_alive_timeout compression retry');
     limitSize(socket, 'max_message_size', 'upstreamMessage');
-    socket?.ignore(
+    socket.ignore(
       pooled,
       'max_frame_size compression ping_interval pong_timeout auto_reconnect reconnect_delay max_reconnect_delay',
     );
@@ -175,11 +171,10 @@ function convertTransports(root: Block, all: readonly Server[]): void {
 
 /** Both places that speak of cages. A level that is written is one that must be there. */
 function convertSandbox(root: Block, all: readonly Server[]): void {
-  const general = root.block('security')?.block('sandbox');
-  const ofStdio = root.block('transports')?.block('stdio')?.block('sandbox');
+  const general = root.block('security').block('sandbox');
+  const ofStdio = root.block('transports').block('stdio').block('sandbox');
   const children = all.filter(({ isStdio }) => isStdio);
   for (const block of [general, ofStdio]) {
-    if (block === undefined) continue;
     if (children.length === 0) block.dismiss('no server is started, so there is nothing to cage');
     if (!block.isOn()) continue;
     for (const { ours } of children) cage(block, [...ours, 'sandbox']);
@@ -201,19 +196,19 @@ function cage(block: Block, ours: Path): void {
     if (value !== undefined) putLeast(block.ledger, [...ours, ourKey], change(value), block.at(key), size);
   }
   block.move('allowed_paths', [...ours, 'write']);
-  block.block('resource_limits')?.move('nproc', [...ours, 'processes']);
+  block.block('resource_limits').move('nproc', [...ours, 'processes']);
 }
 
 /** An upper bound in bytes under `limits`. */
-export function limitSize(owner: Block | undefined, key: string, ours: string): void {
-  const value = owner?.take(key);
-  if (owner !== undefined && value !== undefined) putLeast(owner.ledger, ['limits', ours], value, owner.at(key), sizeOf);
+export function limitSize(owner: Block, key: string, ours: string): void {
+  const value = owner.take(key);
+  if (value !== undefined) putLeast(owner.ledger, ['limits', ours], value, owner.at(key), sizeOf);
 }
 
 /** An upper bound on a number under `limits`. */
-export function limitCount(owner: Block | undefined, key: string, ours: string): void {
-  const value = owner?.take(key);
-  if (owner !== undefined && value !== undefined) putLeast(owner.ledger, ['limits', ours], value, owner.at(key), countOf);
+export function limitCount(owner: Block, key: string, ours: string): void {
+  const value = owner.take(key);
+  if (value !== undefined) putLeast(owner.ledger, ['limits', ours], value, owner.at(key), countOf);
 }
 
 function countOf(value: unknown): number | undefined {

@@ -82,6 +82,12 @@ describe('the step that authorizes', () => {
     expect(await outcome(policy, callOf({ kind, canonicalId }, holder('x')))).toBe(UNKNOWN);
   });
 
+  it('AUT-05 says of a method that nobody lists no more than that it is unknown', async () => {
+    const policy = await policyOf([{ effect: 'allow', servers: ['a'], when: 'arguments.x == 1' }]);
+    expect(await outcome(policy, callOf({ kind: 'server', canonicalId: 'm' }, holder('x')))).toBe(UNKNOWN);
+    expect(await outcome(policy, callOf({}, holder('x')))).toMatchObject({ key: 'refused' });
+  });
+
   it('AUT-05 tells a URI that is written around a rule nothing', async () => {
     const policy = await policyOf([{ effect: 'allow', resources: ['x://public/*'] }]);
     const call = callOf({ kind: 'resource', canonicalId: 'x://public/../secret' }, holder('x'));

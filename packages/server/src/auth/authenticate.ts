@@ -20,6 +20,8 @@ export interface Credentials {
   readonly address: string | undefined;
   /** The path that is asked for, as it was sent, without its query. */
   readonly path: string;
+  /** The Host header, which is one of ours. */
+  readonly host?: string | undefined;
 }
 
 /** Of a certificate, what names its holder. Common names are not looked at. */

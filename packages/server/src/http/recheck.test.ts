@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { wireError } from '@sallyport/wire';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { createFailureLimit } from '../auth/failures.ts';
-import { createKeyAuthenticate } from '../auth/key-authenticate.ts';
-import type { ClientKey } from '../auth/keys.ts';
+import { formatClientKey, type ClientKey } from '../auth/keys.ts';
 import type { Principal } from '../exchange.ts';
 import { call, inSession, openDoor, stateless, type TestDoor } from '../testing/door.ts';
+import { authenticateByKeys } from '../testing/keys.ts';
 import type { RawClient } from '../testing/raw-client.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
 
@@ -67,9 +66,9 @@ async function holdAll(opened: TestDoor, key: string): Promise<Promise<unknown>[
   return [own.closed, reply.closed, sse.closed, once(socket, 'close')];
 }
 
-async function holdStream(opened: TestDoor): Promise<RawClient> {
+async function holdStream(opened: TestDoor, authorization = 'Bearer alice'): Promise<RawClient> {
   const raw = await opened.connect();
-  raw.request('GET', '/sse');
+  raw.request('GET', '/sse', { authorization });
   await raw.untilEvents(1);
   return raw;
 }
@@ -164,14 +163,8 @@ describe('a recheck', () => {
   it('finds out a revoked key', async () => {
     const key: ClientKey = { id: 'k', name: 'alice', roles: [], created: 0 };
     let revoked = false;
-    const opened = await door(
-      createKeyAuthenticate({
-        keys: { verify: () => (revoked ? undefined : key), holds: () => !revoked },
-        failures: createFailureLimit(60, () => 0),
-        issuer: 'local',
-      }),
-    );
-    const raw = await holdStream(opened);
+    const opened = await door(authenticateByKeys({ verify: () => (revoked ? undefined : key), holds: () => !revoked }));
+    const raw = await holdStream(opened, `Bearer ${formatClientKey('0123456789abcdef', new Uint8Array(32))}`);
     opened.listener.recheck();
     expect(opened.connections.size).toBe(1);
     revoked = true;

@@ -93,6 +93,10 @@ export class VisitCredentials implements Credentials {
     return this.#by.shield.isLocal({ peer: socket.remoteAddress, headers });
   }
 
+  get host(): string | undefined {
+    return this.#visit.request.headers.host;
+  }
+
   get path(): string {
     return targetOf(this.#visit.request)?.path ?? '';
   }

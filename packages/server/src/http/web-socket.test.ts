@@ -2,10 +2,9 @@ import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, type RawData } from 'ws';
-import { createFailureLimit } from '../auth/failures.ts';
-import { createKeyAuthenticate } from '../auth/key-authenticate.ts';
 import { preparedResult, type ClientReply, type Exchange, type Principal } from '../exchange.ts';
 import { call, handlers, hello, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
+import { authenticateByKeys } from '../testing/keys.ts';
 
 const doors: TestDoor[] = [];
 const clients: Client[] = [];
@@ -314,8 +313,7 @@ describe('an upgrade', () => {
 
   it('with a wrong credential counts as a failure to log in', async () => {
     const keys = { verify: () => undefined, holds: () => false };
-    const failures = createFailureLimit(2, () => 0);
-    const opened = await door({ authenticate: createKeyAuthenticate({ keys, failures, issuer: 'test' }) });
+    const opened = await door({ authenticate: authenticateByKeys(keys, 2) });
     const told = [await refusal(opened), await refusal(opened), await refusal(opened)];
     expect(told).toEqual(['401 unauthenticated', '401 unauthenticated', '429 rate_limited']);
   });
