@@ -426,8 +426,22 @@ describe('time', () => {
   });
 
   it('is over for one whose caller gave up before', async () => {
+    const proxy = await listeners.proxy(1);
     const signal = AbortSignal.abort(new Error('given up'));
-    expect((await failure(guarded({ allow: ['as.test'] })('http://as.test:1/', { signal }))).message).toBe('given up');
+    for (const env of [{}, { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` }]) {
+      const fetch = guarded({ allow: ['as.test'], env });
+      expect((await failure(fetch(`http://as.test:${proxy.port}/`, { signal }))).message).toBe('given up');
+    }
+    expect(proxy.connections.all).toEqual([]);
+  });
+
+  it('is over for one whose own body does not come', async () => {
+    const caller = new AbortController();
+    const fetch = guarded({ allow: ['as.test'] });
+    const body = new ReadableStream({ pull: () => caller.abort(new Error('given up')) }, { highWaterMark: 0 });
+    const init: RequestInit = { method: 'POST', body, duplex: 'half', signal: caller.signal };
+    expect((await failure(fetch('http://as.test:1/', init))).message).toBe('given up');
+    await fetch.close();
   });
 
   it('to connect is not time to answer', async () => {

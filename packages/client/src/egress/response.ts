@@ -116,12 +116,11 @@ class Sending {
     signal.removeEventListener('abort', this.#onAbort);
     if (error === undefined) {
       this.#body?.close();
-      void client.close();
     } else {
       this.#body?.error(error);
       this.#reject(error);
-      void client.destroy();
     }
+    void client.close();
     onEnd();
   }
 }

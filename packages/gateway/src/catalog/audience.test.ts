@@ -59,6 +59,9 @@ describe('an audience', () => {
       undefined,
     ]);
     expect(catalog.view('/mcp/s/files', ALICE).ownerOf('not:listed')).toBeUndefined();
+    const part = audience('part', ['resource f:7']);
+    expect(names(catalog.view('/mcp', part))).toEqual([[], [], [], []]);
+    expect(catalog.view('/mcp', part).ownerOf('f:7')).toBe('files');
     // The first owner that it may see has what two offer.
     expect(catalog.view('/mcp', BOB).ownerOf('same')).toBe('git');
   });

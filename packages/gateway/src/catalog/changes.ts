@@ -16,8 +16,8 @@ export function changeBetween(before: readonly Catalog[], after: Catalog): Catal
   return {
     kinds: new Set(LIST_KINDS.filter((kind) => !before.every((each) => areAlike(each[kind], after[kind], looksSame)))),
     owners: !before.every(
-      ({ resources, templates }) =>
-        areAlike(resources, after.resources, isOwnedSame) && areAlike(templates, after.templates, isOwnedSame),
+      ({ resources, routes }) =>
+        areAlike(resources, after.resources, isOwnedSame) && areAlike(routes, after.routes, isOwnedSame),
     ),
   };
 }

@@ -38,7 +38,8 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
   const chosenTools = kept<Chosen<ToolEntry>>();
   const chosenPrompts = kept<Chosen<NamedEntry>>();
   const mergedResources = kept<MergedUris<Entry>>();
-  const mergedTemplates = kept<MergedUris<TemplateEntry>>();
+  const mergedRoutes = kept<MergedUris<TemplateEntry>>();
+  const shownTemplates = kept<MergedUris<TemplateEntry>>();
   return (edition, selection) => {
     const offers = offersOf(edition, selection.servers, offerOf);
     const { naming, servers } = edition.setup;
@@ -57,15 +58,22 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
       mergeUris(visible(resourceOffers, 'resource', audience), 'URI'),
     );
     const templateOffers = offers.map((offer) => offer.templates);
-    const templates = mergedTemplates([selection, ...templateOffers], () =>
-      mergeUris(visible(templateOffers, 'template', audience), 'template'),
+    const { entries: routes, hidden: hiddenTemplates } = mergedRoutes(templateOffers, () =>
+      mergeUris(templateOffers, 'template'),
     );
+    const templates =
+      audience === undefined
+        ? routes
+        : shownTemplates([selection, routes], () =>
+            mergeUris(visible(templateOffers, 'template', audience), 'template'),
+          ).entries;
     return {
       tools: tools.entries,
       prompts: prompts.entries,
       resources: resources.entries,
-      templates: templates.entries,
-      hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...templates.hidden],
+      templates,
+      routes,
+      hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...hiddenTemplates],
       withholds: (id, server) =>
         names.tools.withheld.has(id) ||
         names.prompts.withheld.has(id) ||

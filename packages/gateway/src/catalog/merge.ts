@@ -23,6 +23,8 @@ export interface Catalog {
   /** By URI. */
   readonly resources: ReadonlyMap<string, Entry>;
   readonly templates: ReadonlyMap<string, TemplateEntry>;
+  /** Templates by which URIs are found: also those of which an audience may see a part alone. */
+  readonly routes: ReadonlyMap<string, TemplateEntry>;
   readonly hidden: readonly Hidden[];
   /** True for the canonical id of a server's tool or prompt that must not be reached here, by whatever method. */
   withholds(id: string, server: string): boolean;
@@ -87,12 +89,16 @@ export function mergeUris<E extends Entry>(offers: readonly (readonly E[])[], wh
   return { entries, hidden };
 }
 
-/** Who owns a URI: the resource itself, else the first template that it fits. */
-export function ownerOfUri({ resources, templates }: Catalog, uri: string): Entry | undefined {
+/** Who owns a URI: the resource itself, else the first template that it fits, of a server of which it may be seen. */
+export function ownerOfUri(
+  { resources, routes }: Catalog,
+  uri: string,
+  maySee: (server: string) => boolean = () => true,
+): Entry | undefined {
   const resource = resources.get(uri);
-  if (resource !== undefined) return resource;
-  for (const entry of templates.values()) {
-    if (entry.literals.length > 1 && matchesLiterals(uri, entry.literals)) return entry;
+  if (resource !== undefined && maySee(resource.server)) return resource;
+  for (const entry of routes.values()) {
+    if (entry.literals.length > 1 && matchesLiterals(uri, entry.literals) && maySee(entry.server)) return entry;
   }
   return undefined;
 }

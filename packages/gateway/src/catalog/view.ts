@@ -75,11 +75,12 @@ export class CatalogView {
   /** The server that a URI belongs to here. One server alone is meant also with what it does not list. */
   ownerOf(uri: string): string | undefined {
     const { catalog, selection } = this.#current;
+    // A template that may be seen is not yet every URI that fits it, nor is one that may not be seen none of them.
+    const maySee = (server: string): boolean => selection.audience?.maySee('resource', server, uri) !== false;
+    const owner = ownerOfUri(catalog, uri, maySee);
+    if (owner !== undefined) return owner.server;
     const [only] = selection.servers.length === 1 ? selection.servers : [];
-    const owner = ownerOfUri(catalog, uri)?.server ?? (only?.features.resources ? only.name : undefined);
-    // A template that may be seen is not yet every URI that fits it.
-    const isSeen = owner !== undefined && selection.audience?.maySee('resource', owner, uri) !== false;
-    return isSeen ? owner : undefined;
+    return only !== undefined && only.features.resources && maySee(only.name) ? only.name : undefined;
   }
 
   /** True when a server declares a capability, or has not said yet what it can. */

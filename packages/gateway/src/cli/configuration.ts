@@ -4,9 +4,9 @@
  */
 import { loadConfig, type DetailedConfig, type LoadOptions } from '../config/load.ts';
 import { masked } from '../config/describe.ts';
-import { ConfigError } from '../config/problems.ts';
+import { configError, ConfigError } from '../config/problems.ts';
 import { createTrustStore, type TrustStore } from '../config/trust.ts';
-import type { Config } from '../config/types.ts';
+import type { Config, Problem } from '../config/types.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { note, printWarnings } from './output.ts';
 
@@ -28,13 +28,27 @@ export async function loadToRun(context: CliContext, globals: GlobalOptions, fil
       return true;
     },
   });
+  await checkPolicy(loaded);
   printWarnings(context, loaded.warnings);
   return loaded;
 }
 
 /** The configuration for a verb that starts nothing. Throws ConfigError; prints nothing. */
 export async function loadToLook(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
-  return loadConfig(loadOptions(context, globals, file));
+  const loaded = await loadConfig(loadOptions(context, globals, file));
+  await checkPolicy(loaded);
+  return loaded;
+}
+
+/** Conditions are compiled as the gateway does it: what it could not use is a problem of the file. */
+async function checkPolicy({ config: { policy }, path: file, positionOf }: DetailedConfig): Promise<void> {
+  if (policy === undefined) return;
+  const { policyProblems } = await import('../policy/index.ts');
+  const problems = (await policyProblems(policy)).map(({ message, path }): Problem => {
+    const position = positionOf(path);
+    return { file, path, message, ...(position !== undefined && { position }) };
+  });
+  if (problems.length > 0) throw configError(problems);
 }
 
 /** Where trust is recorded. */

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '@sallyport/wire';
 import type { Command } from 'commander';
+import { EXPLAIN_PATH } from '../admin-endpoints.ts';
 import type { AskedKind, ExplainAnswer, ExplainRequest } from '../policy/index.ts';
 import { unknownName } from './call.ts';
 import { withGateway, type Reached } from './connection.ts';
@@ -15,9 +16,6 @@ import { askOwn } from './own-endpoint.ts';
 import { printResult } from './output.ts';
 import { oneLine, painter } from './text.ts';
 import { readPairs, readWords, type Words } from './words.ts';
-
-/** Where a gateway explains itself to its own user; a POST. */
-export const EXPLAIN_PATH = '/api/v1/explain';
 
 interface ExplainOptions extends WhoOptions {
   readonly prompt?: boolean;

@@ -15,7 +15,7 @@ import type { ConfigEntry } from './schema.ts';
 import { checkServers, resolveServer } from './servers.ts';
 import { formatOf, locate, maxFileBytes, type Path } from './source.ts';
 import { configHash, lockPath } from './trust.ts';
-import type { Config, LoadedConfig, Problem } from './types.ts';
+import type { Config, LoadedConfig, Position, Problem } from './types.ts';
 
 /** The file system as the loader needs it. */
 export type ConfigFiles = {
@@ -48,6 +48,8 @@ export type DetailedConfig = LoadedConfig & {
   /** The file's value, foreign keys mapped, before expansion and after. */
   readonly written: unknown;
   readonly expanded: unknown;
+  /** Where a key stands, or what is nearest above it. */
+  readonly positionOf: (path: Path) => Position | undefined;
 };
 
 /** Bytes of a `sallyport.lock`: it holds a hash for every tool. */
@@ -79,6 +81,7 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
     origin: found.origin,
     written: draft.value,
     expanded: checked.value,
+    positionOf: (key) => locate(draft.source, key),
   };
 }
 

@@ -192,7 +192,7 @@ function convertSession(block: Block): void {
   session.ignore('sessions live in the store of the gateway', 'backend');
   session.ignore('a session that is used goes on until its end', 'refresh_enabled');
   session.ignore('cookies are sent over TLS alone, always', 'secure_cookies');
-  const site = session.text('same_site').toLowerCase();
+  const site = session.text('same_site')?.toLowerCase();
   if (site === 'strict') {
     session.refuse(
       'cookies are `lax` here, so that a provider can send people back; they open no MCP path',

@@ -84,9 +84,9 @@ export type Block = {
   ignore(why: string, keys: string): void;
   /** The same with an error: it protected something. */
   refuse(why: string, keys: string): void;
-  /** Notes every value that is inside: the block is switched off. */
+  /** Notes every value inside: none of them has an effect. */
   dismiss(why: string): void;
-  /** False for a block that is not there or says `enabled: false`; then all in it is noted. */
+  /** False for a block that is not there or says `enabled: false`, whose other values are noted then. */
   isOn(): boolean;
 };
 
@@ -144,14 +144,15 @@ function createBlock(value: Readonly<Record<string, unknown>> | undefined, path:
     refuse: (why, keys) => each(self, keys, (where) => ledger.problems.push({ path: where, message: why })),
     dismiss: (why) => {
       isDismissed = true;
-      for (const where of value === undefined ? [] : leaves(value, path))
-        ledger.notes.push({ path: where, message: `ignored: ${why}` });
+      for (const where of leaves(value ?? {}, path)) ledger.notes.push({ path: where, message: `ignored: ${why}` });
     },
     isOn: () => {
       if (value === undefined || isDismissed) return false;
       if (self.flag('enabled') !== false) return true;
-      self.dismiss(`\`${[...path, 'enabled'].join('.')}\` is false`);
-      return false;
+      const { enabled, ...others } = value;
+      isDismissed = true;
+      if (Object.keys(others).length === 0)
+        ledger.notes.push({ path: self.at('enabled'), message: 'ignored: it is off' });
     },
   };
   ends.push(() => {

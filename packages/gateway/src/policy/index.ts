@@ -43,6 +43,17 @@ export async function createPolicy(settings: PolicySettings | undefined, options
   return new RuledPolicy(settings, rules, external);
 }
 
+/** What is wrong with a policy; nothing, when it can be used. */
+export async function policyProblems({ rules }: PolicySettings): Promise<readonly PolicyProblem[]> {
+  try {
+    await compileRules(rules);
+    return [];
+  } catch (error) {
+    if (error instanceof PolicyError) return error.problems;
+    throw error;
+  }
+}
+
 const ALL: Audience = { key: 'all', maySee: () => true, mayUse: () => true, mayEnter: () => true };
 const ALLOWED: Decision = { effect: 'allow', rule: 'default' };
 

@@ -1,0 +1,257 @@
+/**
+ * What changes under the feet of clients: a role is taken away in another process, a server says something else of its tools,
+ * the policy is another one.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { configurationText } from '../gateway/gateway.ts';
+import { openSession, send, stateless, type Message } from '../gateway/raw-client.ts';
+import { temporaryHome, type TemporaryHome } from '../support/home.ts';
+import { run } from '../support/process.ts';
+import { openCaller, type Caller } from './callers.ts';
+import { bearer, list, randomKey, startGuarded } from './support.ts';
+
+const bin = fileURLToPath(new URL('../../packages/gateway/bin/sallyport.js', import.meta.url));
+/** What is promised: a change is in force within a second, and what is open with a right that ended ends within five. */
+const IN_FORCE_MS = 1000;
+const ENDED_MS = 5000;
+
+const changed = ({ method }: Message): boolean => method === 'notifications/tools/list_changed';
+
+async function names(caller: Pick<Caller, 'ask'>): Promise<string[]> {
+  const { result } = JSON.parse(await caller.ask('tools/list')) as { result: { tools: { name: string }[] } };
+  return result.tools.map(({ name }) => name);
+}
+
+async function keyVerb(home: TemporaryHome, words: readonly string[]): Promise<string> {
+  const env = {
+    ...home.env,
+    SALLYPORT_HOME: join(home.path, 'state'),
+    SALLYPORT_CONFIG: join(home.path, 'config.json'),
+  };
+  const done = await run(process.execPath, [bin, 'key', ...words], { env, cwd: home.path, timeoutMs: 20_000 });
+  expect(done.code, done.stderr).toBe(0);
+  return done.stdout.trim();
+}
+
+describe('a role that is taken away in another process', () => {
+  it('AUT-08 while 50 calls run: new calls are denied in a second, the lists say so, and what was open is closed', async () => {
+    await using home = await temporaryHome();
+    const policy = { roles: { dev: {} }, rules: [{ effect: 'allow', roles: ['dev'], tools: ['up__*'] }] };
+    await writeFile(join(home.path, 'config.json'), JSON.stringify({ mcpServers: {}, policy }), { mode: 0o600 });
+    const key = await keyVerb(home, ['create', 'bob', '--role', 'dev']);
+    const other = await keyVerb(home, ['create', 'eve', '--role', 'dev']);
+    const stateDirectory = join(home.path, 'state');
+    await using place = await startGuarded({ auth: { mode: 'key' }, store: 'sqlite', policy }, { stateDirectory });
+    const { url } = place.started;
+    const bob = await openSession(url, {}, bearer(key));
+    const stream = await bob.listen();
+    const modern = stateless(url, {}, bearer(key));
+    const listening = await modern.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    await listening.messages.until(({ message }) => message.method?.endsWith('acknowledged') === true, 'the ack');
+    const socket = await openCaller('websocket', place.started, key);
+    const eve = await openSession(url, {}, bearer(other));
+    const eves = await eve.listen();
+    const held = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => {
+        const client = n % 2 === 0 ? bob : modern;
+        const sent = client.start('tools/call', { name: 'up__hold', arguments: { name: n } });
+        return Promise.resolve(
+          sent
+            .then(({ last }) => last)
+            .then(
+              () => 'answered',
+              () => 'cut',
+            ),
+        );
+      }).map((ended) => ({ ended })),
+    );
+    await expect.poll(() => place.up.server.of('tools/call').length).toBe(50);
+
+    await keyVerb(home, ['roles', 'bob', '--none']);
+    const denied = async (): Promise<number | undefined> =>
+      (await modern.call('tools/call', { name: 'up__pid', arguments: {} })).error?.code;
+    await expect.poll(denied, { timeout: IN_FORCE_MS, interval: 20 }).toBe(-32602);
+    const reached = place.up.server.of('tools/call').length;
+    const closed = Promise.all([
+      ...held.map(({ ended }) => ended),
+      stream.messages.until(() => false, 'nothing', ENDED_MS).catch((error: Error) => error.message),
+      listening.messages.until(() => false, 'nothing', ENDED_MS).catch((error: Error) => error.message),
+      socket.heard?.until(() => false, 'nothing', ENDED_MS).catch((error: Error) => error.message),
+    ]);
+    for (const how of await closed) expect(how).not.toMatch(/nothing within|answered/);
+    // The session goes on with the rights that are left, and learns at its next stream that the lists are others.
+    const again = await bob.listen();
+    await again.messages.until(({ message }) => changed(message), 'list_changed');
+    expect(await names({ ask: async (method) => (await (await bob.start(method)).last).text })).toEqual([]);
+    expect((await bob.call('tools/call', { name: 'up__pid', arguments: {} })).error?.message).toBe(
+      'Unknown tool: up__pid',
+    );
+    expect(place.up.server.of('tools/call')).toHaveLength(reached);
+    expect(eves.messages.items).toEqual([]);
+    expect((await eve.call('tools/call', { name: 'up__pid', arguments: {} })).error).toBeUndefined();
+    for (const reply of [again, eves]) reply.abort();
+  });
+});
+
+describe('what a server says of its tools', () => {
+  const READS = { readOnlyHint: true };
+  const tool = (name: string, annotations: object): Record<string, unknown> => ({
+    name,
+    annotations,
+    inputSchema: { type: 'object' },
+  });
+
+  it('AUT-11 is believed as it was first said: a tool that becomes harmless stays withheld, one that no longer is goes', async () => {
+    const key = randomKey();
+    const tools = [tool('pid', READS), tool('raw', { destructiveHint: true }), tool('number', READS)];
+    await using place = await startGuarded(
+      { auth: { keys: [{ name: 'vic', key, roles: ['viewer'] }] }, policy: {} },
+      { server: { tools } },
+    );
+    await using caller = await openCaller('session', place.started, key);
+    expect(await names(caller)).toEqual(['up__pid', 'up__number']);
+    tools[1] = tool('raw', { readOnlyHint: true, destructiveHint: false });
+    tools[2] = tool('number', { readOnlyHint: false });
+    tools.push(tool('held', READS));
+    place.up.server.broadcast('notifications/tools/list_changed');
+    await expect.poll(() => names(caller)).toEqual(['up__pid', 'up__held']);
+    for (const name of ['up__raw', 'up__number']) {
+      expect(await caller.ask('tools/call', { name, arguments: {} })).toContain(`"Unknown tool: ${name}"`);
+    }
+    expect(place.up.server.of('tools/call')).toEqual([]);
+  });
+
+  it.each(['session', 'stateless', 'websocket', 'sse'] as const)(
+    'P4-16 opens no read-only server and no list of tools, by %s',
+    async (way) => {
+      const key = randomKey();
+      const tools = [tool('pid', READS), tool('raw', {}), tool('number', { readOnlyHint: false })];
+      await using up = await startGuarded({}, { server: { tools } });
+      const server = { url: up.up.url, type: 'http' };
+      await using place = await startGuarded({
+        mcpServers: {
+          quiet: { ...server, readOnly: true },
+          two: { ...server, tools: { allow: ['pid', 'raw'] } },
+        },
+        auth: { keys: [{ name: 'ann', key }] },
+      });
+      await using caller = await openCaller(way, place.started, key);
+      const shown = ['quiet__pid', 'two__pid', 'two__raw'];
+      expect(await names(caller)).toEqual(shown);
+      tools[1] = tool('raw', READS);
+      tools[2] = tool('number', READS);
+      up.up.server.broadcast('notifications/tools/list_changed');
+      await place.started.gateway.rooms.catalog.root.ready();
+      expect(await names(caller)).toEqual(shown);
+      for (const name of ['quiet__raw', 'quiet__number', 'two__number', 'two__held']) {
+        expect(await caller.ask('tools/call', { name, arguments: {} })).toContain(`"Unknown tool: ${name}"`);
+      }
+      expect(up.up.server.of('tools/call')).toEqual([]);
+    },
+  );
+});
+
+describe('another policy', () => {
+  const ALLOW = [{ effect: 'allow', tools: ['up__pid', 'up__number', 'up__raw'] }];
+  const DENY = { effect: 'deny', tools: ['up__raw'] };
+
+  it('P2-16 that allows less is in force at once, and its clients hear of it; one that allows more is refused', async () => {
+    await using home = await temporaryHome();
+    const [key, file] = [randomKey(), join(home.path, 'sallyport.json')];
+    const auth = { keys: [{ name: 'ann', key }] };
+    await using place = await startGuarded({ auth, policy: { rules: ALLOW } }, { file });
+    const { log } = place.started;
+    const mcpServers = { up: { url: place.up.url, type: 'http' } };
+    const write = (rules: readonly object[], more: object = {}): Promise<void> =>
+      writeFile(file, configurationText({ mcpServers, auth, policy: { rules, ...more } }));
+    await place.started.gateway.rooms.catalog.root.ready();
+    const ann = await openSession(place.started.url, {}, bearer(key));
+    const caller = { ask: async (method: string) => (await (await ann.start(method)).last).text };
+    const stream = await ann.listen();
+    const modern = stateless(place.started.url, {}, bearer(key));
+    const listening = await modern.start('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    expect(await names(caller)).toEqual(['up__raw', 'up__pid', 'up__number']);
+
+    await write([...ALLOW, DENY]);
+    await stream.messages.until(({ message }) => changed(message), 'list_changed in the session');
+    await listening.messages.until(({ message }) => changed(message), 'list_changed without one');
+    expect(await names(caller)).toEqual(['up__pid', 'up__number']);
+    const refused = await ann.call('tools/call', { name: 'up__raw', arguments: {} });
+    expect(refused.error?.message).toBe('Unknown tool: up__raw');
+
+    const openings = [
+      { rules: ALLOW, more: {} },
+      { rules: [...ALLOW, DENY], more: { default: 'allow' } },
+      { rules: [...ALLOW, { ...DENY, when: 'arguments.x == 1' }], more: {} },
+      { rules: [...ALLOW, { effect: 'allow', tools: ['*'] }, DENY], more: {} },
+    ];
+    for (const { rules, more } of openings) {
+      const before = log.items.length;
+      await write(rules, more);
+      await log.until((line) => log.items.indexOf(line) >= before && /config/.test(line.text), 'the reload');
+      expect((await ann.call('tools/call', { name: 'up__raw', arguments: {} })).error?.code).toBe(-32602);
+    }
+    await writeFile(file, configurationText({ mcpServers, auth: { mode: 'none' } }));
+    await expect.poll(async () => (await list(place.started.url)).status).toBe(401);
+    expect((await ann.call('tools/call', { name: 'up__raw', arguments: {} })).error?.code).toBe(-32602);
+    for (const reply of [stream, listening]) reply.abort();
+  });
+
+  it('AUT-02 ends subscriptions to what it withholds', async () => {
+    await using home = await temporaryHome();
+    const [key, file] = [randomKey(), join(home.path, 'sallyport.json')];
+    const auth = { keys: [{ name: 'ann', key }] };
+    const uris = ['raw://open', 'raw://closed'];
+    const allow = { effect: 'allow', resources: ['raw://*'] };
+    await using place = await startGuarded(
+      { auth, policy: { rules: [allow] } },
+      { file, server: { resources: uris.map((uri) => ({ uri, name: uri })) } },
+    );
+    await place.started.gateway.rooms.catalog.root.ready();
+    const ann = await openSession(place.started.url, {}, bearer(key));
+    const stream = await ann.listen();
+    for (const uri of uris) expect((await ann.call('resources/subscribe', { uri })).error).toBeUndefined();
+    const update = (uri: string): void => place.up.server.broadcast('notifications/resources/updated', { uri });
+    const heard = (uri: string) => stream.messages.until(({ text }) => text.includes(`"uri":"${uri}"`), uri);
+    await expect.poll(() => place.up.server.of('resources/subscribe').length).toBe(2);
+    update('raw://closed');
+    await heard('raw://closed');
+    const deny = { effect: 'deny', resources: ['raw://closed'] };
+    const mcpServers = { up: { url: place.up.url, type: 'http' } };
+    await writeFile(file, configurationText({ mcpServers, auth, policy: { rules: [allow, deny] } }));
+    await stream.messages.until(({ message }) => message.method === 'notifications/resources/list_changed', 'the news');
+    const count = stream.messages.items.length;
+    update('raw://closed');
+    update('raw://open');
+    await heard('raw://open');
+    expect(stream.messages.items.slice(count).some(({ text }) => text.includes('raw://closed'))).toBe(false);
+    const [hidden, absent] = await Promise.all(
+      ['raw://closed', 'none://x'].map((uri) => ann.call('resources/subscribe', { uri })),
+    );
+    expect(hidden?.error?.code).toBe(absent?.error?.code);
+    expect(hidden?.error?.message.replace('raw://closed', '…')).toBe(absent?.error?.message.replace('none://x', '…'));
+    stream.abort();
+  });
+
+  it('AUT-08 ends no session of somebody else: an id that is known is not enough', async () => {
+    const [ann, bob] = [randomKey(), randomKey()];
+    const keys = [
+      { name: 'ann', key: ann },
+      { name: 'bob', key: bob },
+    ];
+    await using place = await startGuarded({ auth: { keys } });
+    const session = await openSession(place.started.url, {}, bearer(ann));
+    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+    for (const method of ['POST', 'GET', 'DELETE']) {
+      const accept = method === 'GET' ? { accept: 'text/event-stream' } : {};
+      const headers = { ...session.headers, ...bearer(bob), ...accept };
+      const stolen = await send(place.started.url, method === 'POST' ? body : undefined, headers, method);
+      expect([method, stolen.status]).toEqual([method, 404]);
+      stolen.abort();
+    }
+    expect((await session.call('tools/list')).error).toBeUndefined();
+  });
+});
