@@ -42,6 +42,7 @@ const whole: Results = {
       'mcp-hub': round(500, 500, 700, 2000),
       sallyport: round(60, 2700, 150, 300),
       'sallyport-ws': round(30, 2700, 150, 300),
+      'sallyport-on': round(64, 2700, 150, 300),
     }),
     calls('stdio', { bridge: round(40, 1, 1, 1), sallyport: round(60, 1, 1, 1) }),
   ],
@@ -51,14 +52,18 @@ const whole: Results = {
 describe('reach', () => {
   it('computes every goal from a whole run', () => {
     const values = reach(whole).map(({ value }) => Number(value?.toFixed(3)));
-    expect(values).toEqual([1.5, 5.4, 9, 0.5, 1.5, 1.2, 2, 1.5, 0.9, 0.9, 101, 5, 1.2, 0]);
+    expect(values).toEqual([1.5, 1.6, 5.4, 9, 0.5, 1.6, 1.2, 2, 1.5, 0.9, 0.9, 101, 5, 1.2, 0]);
     expect(reach(whole).every(({ verdict }) => verdict === 'reached')).toBe(true);
   });
 
   it('says of every goal when it is missed', () => {
     const http = whole.calls[0] as CallResults;
     const slow = { ...round(400, 100, 900, 9000), wrong: 1 };
-    const poorly: Readonly<Record<string, typeof slow>> = { sallyport: slow, 'sallyport-ws': { ...slow, cpuUs: 800 } };
+    const poorly: Readonly<Record<string, typeof slow>> = {
+      sallyport: slow,
+      'sallyport-on': slow,
+      'sallyport-ws': { ...slow, cpuUs: 800 },
+    };
     const series = http.series.map((each) => ({ ...each, rounds: [poorly[each.system] ?? each.rounds[0] ?? null] }));
     const stdio = calls('stdio', { bridge: round(40, 1, 1, 1), sallyport: round(400, 1, 1, 1) });
     const poor: ScaleResults = {

@@ -14,6 +14,7 @@ export interface Goal {
 }
 
 const US = 'sallyport';
+const GUARDED = 'sallyport-on';
 const SMALL_16: Cell = { bytes: 100, connections: 16 };
 const SMALL_1: Cell = { bytes: 100, connections: 1 };
 const LARGE_16: Cell = { bytes: 1 << 20, connections: 16 };
@@ -55,19 +56,27 @@ export const GOALS: readonly Goal[] = [
     value: (all) => against(part(all, 'http'), US, 'splice', SMALL_16, 'cpuUs'),
   },
   {
-    what: 'requests per second, 100 B × 16, against mcp-hub',
+    what: 'CPU per call, 100 B × 16, all on, against splice',
+    sense: 'at most',
+    now: 2.2,
+    later: 1.7,
+    unit: '×',
+    value: (all) => against(part(all, 'http'), GUARDED, 'splice', SMALL_16, 'cpuUs'),
+  },
+  {
+    what: 'requests per second, 100 B × 16, all on, against mcp-hub',
     sense: 'at least',
     now: 5,
     later: 6,
     unit: '×',
-    value: (all) => against(part(all, 'http'), US, 'mcp-hub', SMALL_16, 'requestsPerSecond'),
+    value: (all) => against(part(all, 'http'), GUARDED, 'mcp-hub', SMALL_16, 'requestsPerSecond'),
   },
   {
-    what: 'requests per second, 100 B × 16, against sdk1',
+    what: 'requests per second, 100 B × 16, all on, against sdk1',
     sense: 'at least',
     now: 6,
     unit: '×',
-    value: (all) => against(part(all, 'http'), US, 'sdk1', SMALL_16, 'requestsPerSecond'),
+    value: (all) => against(part(all, 'http'), GUARDED, 'sdk1', SMALL_16, 'requestsPerSecond'),
   },
   {
     what: 'CPU per call on a WebSocket, 100 B × 16, against HTTP',
@@ -77,12 +86,12 @@ export const GOALS: readonly Goal[] = [
     value: (all) => against(part(all, 'http'), `${US}-ws`, US, SMALL_16, 'cpuUs'),
   },
   {
-    what: 'CPU per call, 1 MiB × 16, against splice',
+    what: 'CPU per call, 1 MiB × 16, all on, against splice',
     sense: 'at most',
     now: 1.8,
     later: 1.2,
     unit: '×',
-    value: (all) => against(part(all, 'http'), US, 'splice', LARGE_16, 'cpuUs'),
+    value: (all) => against(part(all, 'http'), GUARDED, 'splice', LARGE_16, 'cpuUs'),
   },
   {
     what: "p50 added to direct at one connection, against json's",

@@ -99,24 +99,68 @@ function gatewayConfig(site: Site): object {
   };
 }
 
-function sallyport(
-  upstream: System['upstream'],
-  transport: 'streamable-http' | 'web-socket' = 'streamable-http',
-): System {
-  const isWebSocket = transport === 'web-socket';
+/** A key of the configuration: unlike the local one, it is subject to every limit. */
+const KEY = `bench-${'0123456789abcdef'.repeat(3)}`;
+/** A call meets each of these, and none of them stops it. */
+const NEVER = '100000000/s';
+
+/** *On*: all that decides about a call. Fifty rules, of which four speak of the tools that are called, one by a condition. */
+function guardedConfig(site: Site): object {
+  const bare = gatewayConfig(site) as { limits: object };
+  const others = Array.from({ length: 46 }, (_, n) => ({
+    effect: ['allow', 'deny', 'ask'][n % 3],
+    ...(n % 2 === 0 ? { roles: [`role${n % 5}`] } : { roles: ['bench'] }),
+    tools: [`*__other-${n}-*`],
+    ...(n % 7 === 0 && { when: `arguments.n == ${n}` }),
+  }));
   return {
-    name: isWebSocket ? 'sallyport-ws' : 'sallyport',
-    about: isWebSocket ? 'the same, its clients on WebSockets' : 'Sallyport *bare*: routing and a key',
+    ...bare,
+    auth: { mode: 'key', keys: [{ name: 'bench', key: KEY, roles: ['bench'] }] },
+    limits: {
+      ...bare.limits,
+      rate: { perPrincipal: NEVER, perServer: NEVER, perTool: NEVER, perSession: NEVER, global: NEVER },
+      quota: { day: 1_000_000_000, month: 1_000_000_000 },
+      serverConcurrency: 10_000,
+    },
+    policy: {
+      roles: Object.fromEntries(
+        ['bench', ...Array.from({ length: 5 }, (_, n) => `role${n}`)].map((role) => [role, {}]),
+      ),
+      rules: [
+        ...others,
+        { effect: 'deny', roles: ['role1'], tools: ['*'] },
+        { effect: 'deny', roles: ['bench'], tools: ['*'], when: 'size(arguments) > 50' },
+        { effect: 'allow', roles: ['bench'], tools: ['*'] },
+        { effect: 'allow', roles: ['bench'], resources: ['*'] },
+      ],
+    },
+  };
+}
+
+/** How one is called that is set up otherwise, and what it is. */
+const VARIANTS = {
+  bare: { name: 'sallyport', about: 'Sallyport *bare*: routing and a key' },
+  socket: { name: 'sallyport-ws', about: 'the same, its clients on WebSockets' },
+  on: { name: 'sallyport-on', about: 'Sallyport *on*: a key, a policy of 50 rules, every rate, quota and queue' },
+} as const;
+
+function sallyport(upstream: System['upstream'], variant: keyof typeof VARIANTS = 'bare'): System {
+  const isOn = variant === 'on';
+  return {
+    ...VARIANTS[variant],
     upstream,
     eras: BOTH,
     needs: join(BENCH, '../packages/gateway/dist/cli.js'),
     launch: (site) => {
       const state = join(site.folder, 'state');
+      const config = isOn ? guardedConfig(site) : gatewayConfig(site);
       return {
-        command: [NODE, GATEWAY, 'serve', '--config', site.write('sallyport.json', gatewayConfig(site))],
+        command: [NODE, GATEWAY, 'serve', '--config', site.write('sallyport.json', config)],
         env: { HOME: site.folder, SALLYPORT_HOME: state },
-        target: { url: urlOf(site), transport },
-        headers: () => ({ authorization: `Bearer ${readFileSync(join(state, 'local.key'), 'utf8').trim()}` }),
+        target: { url: urlOf(site), transport: variant === 'socket' ? 'web-socket' : 'streamable-http' },
+        headers: () => ({
+          authorization: `Bearer ${isOn ? KEY : readFileSync(join(state, 'local.key'), 'utf8').trim()}`,
+        }),
       };
     },
   };
@@ -176,7 +220,8 @@ export function allSystems(peers: string): System[] {
     sdk('sdk2', 'http', BOTH, 'SDK v2 server in front of SDK v2 client'),
     mcpHub('http', peers),
     sallyport('http'),
-    sallyport('http', 'web-socket'),
+    sallyport('http', 'socket'),
+    sallyport('http', 'on'),
     {
       name: 'direct',
       about: "the generator speaks to the child's stdio",

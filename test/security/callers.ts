@@ -14,8 +14,8 @@ import { bearer } from './support.ts';
 export interface Caller extends AsyncDisposable {
   /** The answer as it came: a JSON-RPC message. */
   ask(method: string, params?: Record<string, unknown>): Promise<string>;
-  /** What was said without being asked; undefined where there is no such stream. */
-  readonly heard: Inbox<Message> | undefined;
+  /** The channel itself; undefined where each request has its own. */
+  readonly channel: { readonly heard: Inbox<Message>; readonly tell: (message: object) => Promise<void> } | undefined;
 }
 
 export const WAYS = ['session', 'stateless', 'websocket', 'sse'] as const;
@@ -43,13 +43,16 @@ export async function openCaller(
 }
 
 /** The user of this machine, over the stdio of the process. */
-export async function openStdioCaller({ gateway }: Started): Promise<Caller> {
+export async function openStdioCaller(
+  { gateway }: Started,
+  capabilities: Record<string, unknown> = {},
+): Promise<Caller> {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const heard = createInbox<Message>();
   createInterface({ input: output }).on('line', (line) => heard.push(JSON.parse(line) as Message));
   const door = gateway.serveStdio(input, output, process.cwd());
   const tell = async (message: object): Promise<void> => void input.write(`${JSON.stringify(message)}\n`);
-  return await overMessages(tell, heard, {}, async () => {
+  return await overMessages(tell, heard, capabilities, async () => {
     input.end();
     await door.done;
   });
@@ -57,7 +60,7 @@ export async function openStdioCaller({ gateway }: Started): Promise<Caller> {
 
 function overHttp(client: RawClient): Caller {
   return {
-    heard: undefined,
+    channel: undefined,
     ask: async (method, params) => (await (await client.start(method, params)).last).text,
     [Symbol.asyncDispose]: async () => undefined,
   };
@@ -103,7 +106,7 @@ async function overMessages(
   const clientInfo = { name: 'caller', version: '1' };
   await ask('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo });
   await tell({ jsonrpc: '2.0', method: 'notifications/initialized' });
-  return { ask, heard, [Symbol.asyncDispose]: close };
+  return { ask, channel: { heard, tell }, [Symbol.asyncDispose]: close };
 }
 
 /** An answer without what differs from one to the next: its number and the id in the log. */

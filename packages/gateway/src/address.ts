@@ -7,17 +7,23 @@ export interface Address {
   port: number;
   /** URLs without a path, the one that is named to clients first. */
   bases(): readonly string[];
+  /** The one for a client on this machine, which goes straight to the listener. */
+  own(): string;
 }
 
 /** URLs of this machine come first where there is no public one: whoever asks for them is on it. */
 export function createAddress({ host, hosts, port, publicUrl, tls }: Config['listen']): Address {
   const scheme = tls === undefined ? 'http' : 'https';
-  const names = new Set([reachableHost(host), 'localhost', '127.0.0.1', '[::1]', ...hosts]);
+  const first = reachableHost(host);
+  const names = new Set([first, 'localhost', '127.0.0.1', '[::1]', ...hosts]);
   return {
     port,
     bases() {
       const own = [...names].map((name) => `${scheme}://${name}:${this.port}`);
       return publicUrl === undefined ? own : [publicUrl.replace(/\/+$/, ''), ...own];
+    },
+    own() {
+      return `${scheme}://${first}:${this.port}`;
     },
   };
 }

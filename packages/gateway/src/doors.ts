@@ -13,6 +13,7 @@ import {
   createSeats,
   createSseDoor,
   createWebSocketDoor,
+  isLoopbackHost,
   LISTENER_LIMITS,
   McpEndpoint,
   openStdioDoor,
@@ -159,7 +160,7 @@ export class Doors {
 
   #createListener(): Listener {
     const { authenticate, config, now, onRefused, route, shield } = this.#options;
-    const { auth, limits, listen } = config;
+    const { limits, listen } = config;
     return createListener({
       shield,
       authenticate,
@@ -167,7 +168,7 @@ export class Doors {
       isMcpPath: (path) =>
         path === listen.path || path.startsWith(`${listen.path}/`) || path === SSE_PATH || path === MESSAGES_PATH,
       route,
-      tls: listen.tls && tlsOptions(listen.tls, auth.modes),
+      tls: listen.tls && tlsOptions(listen.tls, needsCertificate(config)),
       onRefused,
       limits: {
         ...LISTENER_LIMITS,
@@ -207,7 +208,7 @@ export class Doors {
 /** Read anew each time: certificates are replaced while the gateway runs. */
 function tlsOptions(
   { cert, clientCa, cipherSuites, crl, key, minVersion }: NonNullable<RoomOptions['config']['listen']['tls']>,
-  modes: readonly string[],
+  requireCertificate: boolean,
 ): TlsOptions {
   return {
     load: () => ({
@@ -218,9 +219,16 @@ function tlsOptions(
       minVersion,
       cipherSuites,
     }),
-    // Where there is no other way in, a connection without a certificate is not even made.
-    requireCertificate: modes.every((mode) => mode === 'mtls'),
+    requireCertificate,
   };
+}
+
+/**
+ * Where there is no other way in, a connection without a certificate is not even made. On loopback there is one: the local
+ * key, with which this machine's user asks how the gateway is, and stops it.
+ */
+function needsCertificate({ auth, listen }: RoomOptions['config']): boolean {
+  return auth.modes.every((mode) => mode === 'mtls') && !isLoopbackHost(listen.host);
 }
 
 /** Text that is no percent-encoding names no folder, and is refused as one where a project is wanted. */

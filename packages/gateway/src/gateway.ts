@@ -261,7 +261,7 @@ class RunningGateway implements Gateway {
 
   get #url(): string {
     const { address, options } = this.#parts;
-    return `${address.bases()[0] as string}${options.config.listen.path}`;
+    return `${address.own()}${options.config.listen.path}`;
   }
 
   #admin(): ReadonlyMap<string, Endpoint> {

@@ -89,7 +89,7 @@ describe('what is refused', () => {
     for (const scheme of ['https', 'http']) {
       const error = await failure(fetch(`${scheme}://${host}:${listener.port}/`));
       expect(error.name).toBe('EgressRefused');
-      expect(error.message).toMatch(scheme === 'https' ? 'is not public' : 'https:');
+      expect(error.message).toMatch(scheme === 'https' ? 'is not public' : 'http: is only');
     }
     expect(listener.connections.all).toEqual([]);
   });
@@ -156,7 +156,7 @@ describe('what is refused', () => {
   it('ports of other protocols, at public addresses', async () => {
     const fetch = guarded({ lookup: () => Promise.resolve(['8.8.8.8']) });
     for (const port of [22, 25, 80, 6667]) {
-      expect((await failure(fetch(`https://as.test:${port}/`))).message).toMatch(`port ${port} is none`);
+      expect((await failure(fetch(`https://as.test:${port}/`))).message).toMatch(`port ${port} is no port`);
     }
   });
 
@@ -242,7 +242,7 @@ describe('behind a proxy', () => {
     const fetch = guarded({ env });
     for (const host of ['10.0.0.1', '169.254.169.254', '[::ffff:7f00:1]', '127.0.0.1', 'as.test']) {
       expect((await failure(fetch(`https://${host}/`))).message).toMatch('is not public');
-      expect((await failure(fetch(`http://${host}/`))).message).toMatch('only https:');
+      expect((await failure(fetch(`http://${host}/`))).message).toMatch('http: is only');
     }
     expect((await failure(fetch('https://unknown.invalid/'))).message).toMatch(/cannot be looked up.*egress\.allow/);
     expect(proxy.connections.all).toEqual([]);
@@ -293,11 +293,18 @@ describe('the request', () => {
     expect(listener.connections.all.length).toBe(2);
   });
 
-  it('may have an answer without a body', async () => {
-    const listener = await listeners.web((_request, response) => response.writeHead(204).end());
+  it.each([204, 205, 304])('may have an answer without a body: %i', async (status) => {
+    const cut = Promise.withResolvers<void>();
+    const listener = await listeners.web((_request, response) => {
+      response.on('close', () => cut.resolve());
+      response.writeHead(status).flushHeaders();
+      // It goes out with 205 alone, and has no end.
+      response.write('x');
+    });
     const fetch = guarded({ allow: ['as.test'] });
     const response = await fetch(`http://as.test:${listener.port}/`);
-    expect([response.status, response.body]).toEqual([204, null]);
+    expect([response.status, response.body]).toEqual([status, null]);
+    await cut.promise;
     await fetch.close();
   });
 
@@ -321,19 +328,20 @@ describe('the request', () => {
 });
 
 describe('the body', () => {
-  /** Sends without end, as long as somebody reads. */
-  async function endless(): Promise<{ readonly url: string; readonly ended: Promise<void> }> {
+  /** Sends once, or without end as long as somebody reads; and never ends by itself. */
+  async function open(isEndless: boolean): Promise<{ readonly url: string; readonly ended: Promise<void> }> {
     const ended = Promise.withResolvers<void>();
     const listener = await listeners.web((_request, response) => {
-      const more = (): void => void response.write(Buffer.alloc(64 * 1024));
-      response.on('drain', more).on('close', () => ended.resolve());
+      const more = (): void => void response.write(Buffer.alloc(isEndless ? 64 * 1024 : 1));
+      if (isEndless) response.on('drain', more);
+      response.on('close', () => ended.resolve());
       more();
     });
     return { url: `http://as.test:${listener.port}/`, ended: ended.promise };
   }
 
   it('ends when its reader has enough', async () => {
-    const server = await endless();
+    const server = await open(true);
     const fetch = guarded({ allow: ['as.test'] });
     let bytes = 0;
     for await (const chunk of (await fetch(server.url)).body ?? []) {
@@ -350,7 +358,7 @@ describe('the body', () => {
     ['its time', 'time'],
     ['the guard', 'guard'],
   ] as const)('is cut off by %s', async (_name, by) => {
-    const server = await endless();
+    const server = await open(false);
     const caller = new AbortController();
     const { timeout, expire } = timers();
     const fetch = guarded({ allow: ['as.test'], timeout, timeoutMs: 77 });

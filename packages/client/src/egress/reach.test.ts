@@ -41,7 +41,7 @@ describe('createReach', () => {
   it('lets nothing that is not opened be asked but by https, at a port of the web', () => {
     const reach = createReach([]);
     const port = (number: number): string | undefined => reach.refusal({ ...web('a.test'), port: number }, '8.8.8.8');
-    expect(reach.refusal({ ...web('a.test'), secure: false }, '8.8.8.8')).toMatch('https:');
+    expect(reach.refusal({ ...web('a.test'), secure: false }, '8.8.8.8')).toMatch('http: is only');
     for (const number of [443, 1024, 3000, 8080, 8443, 65_535]) expect(port(number)).toBeUndefined();
     for (const number of [0, 1, 22, 25, 80, 110, 993, 1023, 2049, 5060, 6000, 6667, 10_080]) {
       expect(port(number)).toMatch(`port ${number} `);

@@ -55,8 +55,8 @@ export function createReach(allow: readonly string[]): Reach {
     opensName: (host) => names.has(host),
     refusal: ({ host, port, secure }, address) => {
       if (names.has(host) || isOpened(address)) return undefined;
-      if (!secure) return 'only https: is for hosts that are not opened';
-      if (!isWebPort(port)) return `port ${port} is none of the web`;
+      if (!secure) return 'http: is only for what is opened';
+      if (!isWebPort(port)) return `port ${port} is no port of the web`;
       return isPublic(address) ? undefined : `its address ${address} is not public`;
     },
   };

@@ -66,6 +66,8 @@ class Sending {
       this.#check(status, headers);
       const body = WITHOUT_BODY.has(status) ? null : this.#stream();
       this.#resolve(new Response(body, { status, headers: headersOf(headers) }));
+      // Nobody would read what a server sends none the less.
+      if (body === null) this.#giveUp(undefined);
     } catch (error) {
       this.#giveUp(error);
       return DISCARD;

@@ -16,10 +16,16 @@ const MAX_HEADER_BYTES = 16 * 1024;
 export interface DispatcherOptions {
   /** Milliseconds to open a connection. */
   readonly connectTimeoutMs: number;
+  readonly tls?: TlsRule;
+}
+
+/** Whether the certificate of a server that is reached without a proxy must hold for its URL. */
+export interface TlsRule {
+  readonly rejectUnauthorized: boolean;
 }
 
 /** `env`: where a proxy for `url` is looked up. Throws `UpstreamError` when what it names is none. */
-export function createDispatcher(url: URL, env: Environment, { connectTimeoutMs }: DispatcherOptions): Dispatcher {
+export function createDispatcher(url: URL, env: Environment, { connectTimeoutMs, tls }: DispatcherOptions): Dispatcher {
   const options = {
     connections: CONNECTIONS,
     pipelining: 1,
@@ -31,7 +37,9 @@ export function createDispatcher(url: URL, env: Environment, { connectTimeoutMs 
     bodyTimeout: 0,
   };
   const proxy = proxyFor(url, env);
-  return proxy === undefined ? newPool(url.origin, options) : newProxyAgent({ ...options, uri: proxy.href });
+  return proxy === undefined
+    ? newPool(url.origin, tls === undefined ? options : { ...options, connect: tls })
+    : newProxyAgent({ ...options, uri: proxy.href });
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { Dispatcher } from 'undici';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import { UpstreamError, type LegEvents } from '../leg.ts';
-import { createDispatcher } from './dispatcher.ts';
+import { createDispatcher, type TlsRule } from './dispatcher.ts';
 import { Exchange, transportError, type BodyReader } from './exchange.ts';
 
 /** Names and values in turns: undici takes such a list without copying it. */
@@ -19,6 +19,8 @@ export interface EndpointOptions {
   /** Where proxies are named. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly connectTimeoutMs: number;
+  /** Without it, the server's certificate must hold for `url`. */
+  readonly tls?: TlsRule;
   /** Used instead of one made for `url`. It is not closed here. */
   readonly dispatcher?: Dispatcher;
   readonly events: LegEvents;
@@ -54,7 +56,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const where = url.origin + url.pathname;
   const path = url.pathname + url.search;
   const { origin } = url;
-  const dispatcher = options.dispatcher ?? createDispatcher(url, env, { connectTimeoutMs });
+  const dispatcher =
+    options.dispatcher ?? createDispatcher(url, env, { connectTimeoutMs, ...(options.tls && { tls: options.tls }) });
   const own = ownHeaders(options.headers, (name) => {
     options.events.log('warn', `The header ${name} is not sent to ${where} as configured: the protocol sets it.`);
   });

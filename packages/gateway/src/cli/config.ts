@@ -32,7 +32,7 @@ export function register(program: Command, context: CliContext): void {
     .action(async (_options: unknown, command: Command) => exportConfig(context, command));
   config
     .command('convert')
-    .summary("rewrite another program's file, such as dynamic-mcp's, as ours")
+    .summary("rewrite another program's file, such as dynamic-mcp's or Only1MCP's, as ours")
     .argument('<FILE>', 'the file to read; it stays as it is')
     .option('--format <FORMAT>', 'yaml or json; else by the name of the output, else yaml')
     .option('-o, --output <FILE>', 'where to write; a file that is there is not replaced')

@@ -19,6 +19,7 @@ import { createLog, type LogLevel } from '../telemetry/index.ts';
 import { loadToRun } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { ownTls } from './own-tls.ts';
 import { requestJson } from './request-json.ts';
 import { createInterrupt, type Interrupt } from './interrupt.ts';
 import { findRunning } from './running.ts';
@@ -138,7 +139,7 @@ async function startForOnce(
 
 /** Whatever the file says of the listener: this one is for this process alone. */
 function forThisMachine(config: Config): Config {
-  const { publicUrl: _publicUrl, ...listen } = config.listen;
+  const { publicUrl: _publicUrl, tls: _tls, ...listen } = config.listen;
   return {
     ...config,
     listen: { ...listen, host: '127.0.0.1', port: 0, hosts: [], origins: [], trustProxy: [], plainBehindProxy: false },
@@ -152,6 +153,7 @@ async function openSession(context: CliContext, url: URL, key: string): Promise<
   return await openHttpSession({
     url,
     headers: { authorization: `Bearer ${key}` },
+    tls: ownTls(url),
     // No variables, no proxy: the gateway is on this machine.
     env: {},
     clientInfo: { name: 'sallyport-cli', version: context.version },

@@ -2,7 +2,9 @@
  * One request to a gateway on this machine, answered with JSON. It goes straight to the address: no proxy, no redirect, and a
  * bounded body and time, since it may be anybody who listens there.
  */
-import { Agent, request } from 'node:http';
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { Agent as TlsAgent, request as requestTls } from 'node:https';
+import { ownTls } from './own-tls.ts';
 
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -31,11 +33,9 @@ export function requestJson(
     const options = {
       method: sent === undefined ? 'GET' : 'POST',
       headers: { ...headers, ...(sent !== undefined && { 'content-type': 'application/json' }) },
-      // An agent of its own: the shared one may be told by the environment to use a proxy.
-      agent: new Agent(),
       signal: AbortSignal.timeout(timeoutMs),
     };
-    const asked = request(url, options, (response) => {
+    const read = (response: IncomingMessage): void => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -45,7 +45,12 @@ export function requestJson(
       });
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks)) }));
-    });
+    };
+    // An agent of its own: the shared one may be told by the environment to use a proxy.
+    const asked =
+      url.protocol === 'https:'
+        ? requestTls(url, { ...options, agent: new TlsAgent(ownTls(url)) }, read)
+        : request(url, { ...options, agent: new Agent() }, read);
     asked.on('error', reject);
     asked.end(sent);
   });

@@ -105,8 +105,14 @@ async function isProven(context: CliContext, state: string, record: DaemonRecord
     );
   }
   // A gateway removes its record before it stops to listen. Of another container's loopback nothing is known here.
-  const isGone = answer === 'refused' || !context.processes.isAlive(record.pid);
-  if (isGone && record.place === thisProcess().place) await removeDaemon(state, record);
+  if (record.place !== thisProcess().place) return false;
+  if (answer === 'refused' || !context.processes.isAlive(record.pid)) await removeDaemon(state, record);
+  else if (answer === 'silent') {
+    note(
+      context,
+      `warning: the gateway at ${record.url} (pid ${record.pid}) cannot be asked who it is: it is not used`,
+    );
+  }
   return false;
 }
 
@@ -128,7 +134,7 @@ async function challenge(
   }
   const key = deriveKey(await openMasterKey({ directory, env }), 'daemon-challenge');
   const answer = isObject(body) ? body['answer'] : undefined;
-  const port = Number(address.port === '' ? 80 : address.port);
+  const port = Number(address.port || (address.protocol === 'https:' ? 443 : 80));
   return typeof answer === 'string' && checkChallenge(key, nonce, port, record, answer) ? 'ours' : 'foreign';
 }
 

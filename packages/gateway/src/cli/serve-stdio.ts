@@ -10,6 +10,7 @@ import { JoinError, openProcessLink, openRelay, openSocketLink, type Relay } fro
 import type { Log } from '../telemetry/index.ts';
 import type { CliContext } from './context.ts';
 import { note } from './output.ts';
+import { ownTls } from './own-tls.ts';
 import { findRunningOf } from './running.ts';
 import { gatewayFor, openLog, type Serving } from './serve-gateway.ts';
 import { untilSignal } from './signals.ts';
@@ -111,7 +112,7 @@ async function socketOptions(
   address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
   const key = await openLocalKey({ directory: await files.stateDirectory() });
   const headers = { authorization: `Bearer ${key}`, 'sallyport-project': encodeURIComponent(cwd) };
-  return { url: address, headers, timeoutMs: JOIN_MS, maxBytes: MAX_MESSAGE_BYTES };
+  return { url: address, headers, tls: ownTls(address), timeoutMs: JOIN_MS, maxBytes: MAX_MESSAGE_BYTES };
 }
 
 function reasonOf({ status, message }: JoinError): string {

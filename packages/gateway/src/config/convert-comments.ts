@@ -17,5 +17,5 @@ export function commented(value: unknown, comments: readonly Finding[]): string 
     const before = typeof node.commentBefore === 'string' ? `${node.commentBefore}\n` : '';
     node.commentBefore = `${before} ${message}`;
   }
-  return document.toString({ lineWidth: 0 });
+  return document.toString({ lineWidth: 0, singleQuote: true });
 }

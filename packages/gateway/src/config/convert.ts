@@ -13,7 +13,7 @@ import { refuseNotYet } from './not-yet.ts';
 import { convertOnly1Mcp, isOnly1Mcp, originsOf } from './only1mcp.ts';
 import { at } from './only1mcp-reader.ts';
 import { configError } from './problems.ts';
-import { locate, readSource, type Format, type Path, type Source } from './source.ts';
+import { locate, readSource, type Format, type Source } from './source.ts';
 import type { Finding } from './schema-parts.ts';
 import type { Problem } from './types.ts';
 
@@ -50,8 +50,11 @@ function fromOnly1Mcp(
   // Nothing of this draft has a place in the file: where each value came from, the ledger knows.
   const empty = { value, positions: new Map(), problems: [] };
   const draft = { file, source: empty, value, moved: new Map(), problems: [], warnings: [], order: [] };
-  const found = lostIn(draft, value).flatMap(({ path: ours, message }) =>
-    originsOf(ledger, ours).map((path) => place({ path, message: `our \`${dotted(ours)}\`: ${message}` })),
+  const found = lostIn(draft, value).flatMap(({ path: ours, message, isRefused }) =>
+    // A room that is not built is refused as a whole: each key that went there is named.
+    originsOf(ledger, ours)
+      .slice(0, isRefused ? undefined : 1)
+      .map((path) => place({ path, message: `our \`${ours.join('.')}\`: ${message}` })),
   );
   const read = source.problems.map(({ path, message }) => place({ path, message }));
   const problems = [...read, ...ledger.problems.map(place), ...found];
@@ -63,12 +66,12 @@ function fromOnly1Mcp(
  * What a check finds that is no matter of a variable. Variables may well be unset where a file is converted: each stands for
  * a text that could be a secret, and where that does not fit, nothing can be said.
  */
-function lostIn(draft: Draft, written: unknown): readonly Problem[] {
+function lostIn(draft: Draft, written: unknown): ReadonlyArray<Problem & { readonly isRefused: boolean }> {
   const lookup: Lookup = { env: standIns(draft.value), files: new Map() };
   const refused = new Set(refuseNotYet(draft.value).map(({ message }) => message));
-  return checkDraft(draft, lookup).problems.filter(
-    ({ path, message }) => refused.has(message) || !hasVariable(at(written, path)),
-  );
+  return checkDraft(draft, lookup)
+    .problems.map((problem) => ({ ...problem, isRefused: refused.has(problem.message) }))
+    .filter(({ isRefused, path }) => isRefused || !hasVariable(at(written, path)));
 }
 
 /** A text for every variable, another for each. */
@@ -83,10 +86,6 @@ function standIns(value: unknown): Record<string, string> {
 
 function hasVariable(text: unknown): boolean {
   return typeof text === 'string' && pieces(text).some(({ kind }) => kind === 'variable' || kind === 'file');
-}
-
-function dotted(path: Path): string {
-  return path.join('.');
 }
 
 function jsonText(value: unknown): string {

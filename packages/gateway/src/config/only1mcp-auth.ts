@@ -3,7 +3,7 @@
  * somebody in who stood before the door until now, that is a problem, never a guess.
  */
 import type { Door } from './only1mcp-listen.ts';
-import { put, type Block } from './only1mcp-reader.ts';
+import { fill, put, type Block } from './only1mcp-reader.ts';
 import { listOf } from './scalars.ts';
 import { presetNames } from './schema-presets.ts';
 import type { Path } from './source.ts';
@@ -21,24 +21,24 @@ const modeOf: Readonly<Record<string, string>> = {
   mtls: 'mtls',
 };
 
+const needsKey = 'whoever comes in needs a key here: `sallyport key create NAME` makes one';
+
 export function convertAuth(root: Block, door: Door): void {
   const blocks = [root.block('auth'), root.block('security').block('auth')].filter(({ isThere }) => isThere);
-  const on = blocks.filter((block) => block.isOn());
+  const isOff = blocks.length > 0 && blocks.every((block) => block.flag('enabled') === false);
+  const isOpen = isOff && door.isLoopback && door.certificates.wanted !== 'required';
+  const on = blocks.filter((block) => block.isOn(isOpen ? 'is our `auth.mode: none`' : needsKey));
   const ways = withCertificates(
     on.flatMap((block) => waysOf(block)),
     door,
     root,
   );
-  const [off] = blocks;
   const modes = [...new Set(ways.map(({ mode }) => mode))];
   if (modes.length > 0) {
     put(root.ledger, ['auth', 'mode'], modes.length === 1 ? modes[0] : modes, ways[0]?.from ?? []);
-  } else if (off !== undefined && on.length === 0 && door.isLoopback) {
-    put(root.ledger, ['auth', 'mode'], 'none', off.at('enabled'));
-  } else {
-    const message = 'whoever comes in needs a key here: `sallyport key create NAME` makes one';
-    root.ledger.notes.push({ path: off?.path ?? [], message });
-  }
+  } else if (isOpen) {
+    fill(root.ledger, ['auth', 'mode'], 'none', 'Whoever is on this machine may come in, and nobody else.');
+  } else if (blocks.length === 0) root.ledger.notes.push({ path: [], message: needsKey });
 }
 
 /** The ways that a block names in a list; without a list those that it describes. */
@@ -120,6 +120,7 @@ function keyWays(block: Block): Way[] {
     );
     const taken = new Set<string>();
     for (const [index, key] of keys.blocks('keys').entries()) convertKey(key, index, taken);
+    keys.ledger.comments.push({ path: ['auth', 'keys'], message: 'Shown as `Authorization: Bearer KEY`.' });
     return [{ mode: 'key', from: keys.path }];
   });
 }

@@ -7,6 +7,9 @@ import { limitCount, limitSize } from './only1mcp-servers.ts';
 import { parseDuration } from './scalars.ts';
 import type { Path } from './source.ts';
 
+/** Said of limits that are off. */
+const bounded = 'ignored: `limits.rate.perPrincipal` is 1000 a minute, unless it says "off"';
+
 const perPrincipal = ['limits', 'rate', 'perPrincipal'];
 const global = ['limits', 'rate', 'global'];
 
@@ -44,7 +47,7 @@ const periods: Readonly<Record<number, string>> = { 1_000: 's', 60_000: 'm', 3_6
 
 /** `global_limit` and `per_client_limit` in a `window`, or calls per second with a burst. */
 function convertPolicyRates(block: Block): void {
-  if (!block.isOn()) return;
+  if (!block.isOn(bounded)) return;
   const window = block.take('window');
   const ms = typeof window === 'string' || typeof window === 'number' ? parseDuration(window) : 60_000;
   const unit = periods[ms ?? 0];
@@ -61,13 +64,14 @@ function convertPolicyRates(block: Block): void {
     block.move(key, ours, (count) => `${String(count)}/${unit ?? 'm'}`);
     if (window === undefined && block.take(key) !== undefined) {
       block.ledger.notes.push({ path: block.at(key), message: 'is counted per minute: the file says no time' });
+      block.ledger.comments.push({ path: ['limits', 'rate'], message: 'Per minute, since Only1MCP says no time.' });
     }
   }
   convertRate(block, block.flag('per_client') === true ? perPrincipal : global);
 }
 
 function convertTemplateRates(block: Block): void {
-  if (!block.isOn()) return;
+  if (!block.isOn(bounded)) return;
   convertRate(block.block('global'), global);
   convertRate(block.block('per_user'), perPrincipal);
   block.refuse(

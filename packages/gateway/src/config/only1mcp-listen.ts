@@ -23,7 +23,7 @@ export function convertListen(root: Block): Door {
     home.move('port', ['listen', 'port']);
     home.ignore(
       'threads and connections are those of Node',
-      'worker_threads backlog keepalive idle_timeout http2 mode',
+      'worker_threads backlog keepalive idle_timeout http2',
     );
   }
   fill(ledger, ['listen', 'host'], '127.0.0.1', 'Only1MCP listens here unless its command line says otherwise.');
@@ -35,7 +35,7 @@ export function convertListen(root: Block): Door {
   const isLoopback = typeof host === 'string' && isLoopbackHost(host);
   if (!isLoopback && at(ledger.value, ['listen', 'tls']) === undefined) {
     const message =
-      'a plain listener beyond loopback does not start: set `listen.tls`, or `listen.plainBehindProxy` if TLS ends in a proxy';
+      'A plain listener beyond loopback does not start: set `listen.tls`, or `listen.plainBehindProxy` if TLS ends in a proxy';
     ledger.notes.push({ path: ledger.origins.get('["listen","host"]')?.from ?? [], message });
     ledger.comments.push({ path: ['listen', 'host'], message });
   }

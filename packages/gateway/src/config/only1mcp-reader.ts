@@ -78,16 +78,16 @@ export type Block = {
   /** The same object each time. */
   block(key: string): Block;
   blocks(key: string): readonly Block[];
-  /** Puts the value of a key, changed if need be, under one of ours. True when it was written. */
-  move(key: string, ours: Path, change?: (value: unknown) => unknown): boolean;
+  /** Puts the value of a key, changed if need be, under one of ours. */
+  move(key: string, ours: Path, change?: (value: unknown) => unknown): void;
   /** Says of each of these keys that is written why it has no effect: `timeout pool.{size,idle}`. */
   ignore(why: string, keys: string): void;
   /** The same with an error: it protected something. */
   refuse(why: string, keys: string): void;
   /** Notes every value inside: none of them has an effect. */
   dismiss(why: string): void;
-  /** False for a block that is not there or says `enabled: false`, whose other values are noted then. */
-  isOn(): boolean;
+  /** False for a block that is not there or says `enabled: false`; that is noted as `saying`, and all else in it too. */
+  isOn(saying?: string): boolean;
 };
 
 /** The file as a block, and what ends the reading: every key that nobody asked for becomes a problem. */
@@ -104,12 +104,17 @@ function createBlock(value: Readonly<Record<string, unknown>> | undefined, path:
   const known = new Set<string>();
   const blocks = new Map<string, Block>();
   let isDismissed = false;
-  const wrong = (where: Path, expected: string): undefined => {
-    ledger.problems.push({ path: where, message: `expected ${expected}` });
-  };
   const kind = <T>(key: string, fits: (found: unknown) => found is T, expected: string): T | undefined => {
     const found = self.take(key);
-    return found === undefined || fits(found) ? found : wrong(self.at(key), expected);
+    if (found === undefined || fits(found)) return found;
+    ledger.problems.push({ path: self.at(key), message: `expected ${expected}` });
+    return undefined;
+  };
+  const dismiss = (values: Readonly<Record<string, unknown>>, why: string): void => {
+    isDismissed = true;
+    for (const where of Object.entries(values).flatMap(([key, member]) => leaves(member, [...path, key]))) {
+      ledger.notes.push({ path: where, message: `ignored: ${why}` });
+    }
   };
   const self: Block = {
     path,
@@ -129,30 +134,23 @@ function createBlock(value: Readonly<Record<string, unknown>> | undefined, path:
       return block;
     },
     blocks: (key) =>
-      (kind(key, Array.isArray, 'a list of objects') ?? []).flatMap((item: unknown, index) => {
-        const where = [...self.at(key), index];
-        if (isObject(item)) return [createBlock(item, where, reading)];
-        wrong(where, 'an object');
-        return [];
-      }),
+      (kind(key, isObjects, 'a list of objects') ?? []).map((item, index) =>
+        createBlock(item, [...self.at(key), index], reading),
+      ),
     move: (key, ours, change = (found) => found) => {
       const found = self.take(key);
       if (found !== undefined) put(ledger, ours, change(found), self.at(key));
-      return found !== undefined;
     },
     ignore: (why, keys) => each(self, keys, (where) => ledger.notes.push({ path: where, message: `ignored: ${why}` })),
     refuse: (why, keys) => each(self, keys, (where) => ledger.problems.push({ path: where, message: why })),
-    dismiss: (why) => {
-      isDismissed = true;
-      for (const where of leaves(value ?? {}, path)) ledger.notes.push({ path: where, message: `ignored: ${why}` });
-    },
-    isOn: () => {
+    dismiss: (why) => dismiss(value ?? {}, why),
+    isOn: (saying = 'ignored: it is off') => {
       if (value === undefined || isDismissed) return false;
       if (self.flag('enabled') !== false) return true;
-      const { enabled, ...others } = value;
-      isDismissed = true;
-      if (Object.keys(others).length === 0)
-        ledger.notes.push({ path: self.at('enabled'), message: 'ignored: it is off' });
+      const { enabled: _off, ...others } = value;
+      ledger.notes.push({ path: self.at('enabled'), message: saying });
+      dismiss(others, `\`${self.at('enabled').join('.')}\` is false`);
+      return false;
     },
   };
   ends.push(() => {
@@ -211,6 +209,10 @@ export function at(value: unknown, path: Path): unknown {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isObjects(value: unknown): value is Array<Record<string, unknown>> {
+  return Array.isArray(value) && value.every(isObject);
 }
 
 function isText(value: unknown): value is string {

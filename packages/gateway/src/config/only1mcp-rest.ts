@@ -174,7 +174,7 @@ function ignoreRouting(root: Block): void {
     'connections are kept by the HTTP client',
     'connection_pool.{max_per_backend,min_idle,enabled,max_connections,idle_timeout,connection_timeout,timeout_seconds,keepalive}',
   );
-  root.ignore('one process serves', 'clustering.{enabled,mode,discovery,consensus,state_sync}');
+  root.ignore('one process serves', 'proxy.mode clustering.{enabled,mode,discovery,consensus,state_sync}');
 }
 
 /** What makes it faster, or nicer to look at. */

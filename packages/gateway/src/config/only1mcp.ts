@@ -10,6 +10,7 @@ import { convertPolicy } from './only1mcp-policy.ts';
 import { createLedger, isObject, openFile, type Ledger } from './only1mcp-reader.ts';
 import { convertRest } from './only1mcp-rest.ts';
 import { convertServers } from './only1mcp-servers.ts';
+import type { Finding } from './schema-parts.ts';
 import { pathKey, type Path } from './source.ts';
 
 /** A list of servers is in no file of ours, nor of the programs whose files we read as they are. */
@@ -21,6 +22,7 @@ export function isOnly1Mcp(value: unknown): value is Record<string, unknown> {
 export function convertOnly1Mcp(value: Readonly<Record<string, unknown>>): Ledger {
   const ledger = createLedger();
   const { root, end } = openFile(value, ledger);
+  ledger.comments.push({ path: ['mcpServers'], message: 'Made of a file of Only1MCP by `sallyport config convert`.' });
   convertServers(root);
   const door = convertListen(root);
   convertAuth(root, door);
@@ -28,20 +30,40 @@ export function convertOnly1Mcp(value: Readonly<Record<string, unknown>>): Ledge
   convertLimits(root);
   convertRest(root);
   end();
-  return { ...ledger, value: retext(ledger.value) as Record<string, unknown> };
+  refuseReferences(value, [], ledger);
+  return {
+    ...ledger,
+    value: retext(ledger.value) as Record<string, unknown>,
+    notes: eachOnce(ledger.notes),
+    problems: eachOnce(ledger.problems),
+    comments: eachOnce(ledger.comments),
+  };
 }
 
-/** Where in the file that was written which now is wrong at a path of ours: the value there, those inside, or the nearest. */
+/** Where in the file that was written which is at a path of ours: the value there, else those inside or around. */
 export function originsOf({ origins }: Ledger, ours: Path): readonly Path[] {
   for (let length = ours.length; length > 0; length -= 1) {
     const prefix = ours.slice(0, length);
     const own = origins.get(pathKey(prefix));
     if (own !== undefined) return [own.from];
     const inside = [...origins.values()].filter((one) => prefix.every((key, index) => one.ours[index] === key));
-    if (inside.length > 0)
-      return length === ours.length ? inside.map(({ from }) => from) : inside.slice(0, 1).map(({ from }) => from);
+    if (inside.length > 0) return inside.map(({ from }) => from);
   }
   return [[]];
+}
+
+/** A reference that nobody follows would be sent, or asked for, as if it were the secret. */
+function refuseReferences(value: unknown, path: Path, ledger: Ledger): void {
+  if (typeof value === 'string' && value.startsWith('aws:secretsmanager:')) {
+    ledger.problems.push({ path, message: 'secrets are not fetched from AWS: set a variable and write `${NAME}`' });
+  } else if (Array.isArray(value)) value.forEach((item, index) => refuseReferences(item, [...path, index], ledger));
+  else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) refuseReferences(member, [...path, key], ledger);
+  }
+}
+
+function eachOnce(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((one) => [`${pathKey(one.path)} ${one.message}`, one])).values()];
 }
 
 /** The same text under our rules: a dollar that would begin something here is doubled. */

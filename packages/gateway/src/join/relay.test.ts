@@ -477,7 +477,12 @@ async function socketServer(
 }
 
 describe('a link over WebSocket', () => {
-  const options = { headers: { authorization: 'Bearer k' }, timeoutMs: 5_000, maxBytes: 1000 };
+  const options = {
+    headers: { authorization: 'Bearer k' },
+    tls: { rejectUnauthorized: true },
+    timeoutMs: 5_000,
+    maxBytes: 1000,
+  };
   const listening = (): { events: LinkEvents; got: ReturnType<typeof inbox<string>>; closed: Promise<void> } => {
     const got = inbox<string>();
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
 /** A link over WebSocket, with stdio framing: one message a text frame. It neither reconnects nor looks into messages. */
 import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
 import { isSingleLine } from '@sallyport/wire';
 import type { Link, LinkEvents } from './link.ts';
 
@@ -7,6 +8,8 @@ export interface SocketOptions {
   /** ws or wss. */
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether its certificate must hold for the URL. */
+  readonly tls: { readonly rejectUnauthorized: boolean };
   /** Until the connection is open. */
   readonly timeoutMs: number;
   /** Of one message. */
@@ -35,7 +38,7 @@ export async function openSocketLink(options: SocketOptions, events: LinkEvents)
   const socket = new WebSocket(options.url, {
     headers: options.headers,
     // An agent of its own: the shared one may be told by the environment to use a proxy.
-    agent: new Agent(),
+    agent: options.url.protocol === 'wss:' ? new TlsAgent(options.tls) : new Agent(),
     handshakeTimeout: options.timeoutMs,
     maxPayload: options.maxBytes,
     perMessageDeflate: false,

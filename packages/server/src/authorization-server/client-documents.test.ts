@@ -32,8 +32,9 @@ function site(answer: () => Response | Promise<Response>): Site {
   };
 }
 
-function json(document: unknown, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(document), { headers: { 'content-type': 'application/json', ...headers } });
+function json(document: unknown, headers: Record<string, string> = {}, status = 200): Response {
+  const text = JSON.stringify(document);
+  return new Response(text, { status, headers: { 'content-type': 'application/json', ...headers } });
 }
 
 const worldOf = ({ fetch }: Site): World => createWorld({ clientIdMetadata: true, registration: false, fetch });
@@ -64,8 +65,8 @@ describe('a client with a document', () => {
 
   it.each<[string, () => Response | Promise<Response>]>([
     ['that cannot be fetched', () => Promise.reject(new Error('no such host internal.corp'))],
-    ['that was moved', () => Response.redirect('https://other.example/', 302)],
-    ['that is not there', () => new Response('', { status: 404 })],
+    ['that was moved', () => json(GOOD, { location: 'https://other.example/' }, 302)],
+    ['that is not there', () => json(GOOD, {}, 404)],
     ['that is no JSON', () => new Response('{', { headers: { 'content-type': 'application/json' } })],
     ['that is served as text', () => new Response(JSON.stringify(GOOD), { headers: { 'content-type': 'text/plain' } })],
     ['that is a list', () => json([GOOD])],

@@ -154,7 +154,7 @@ describe('the number of clients', () => {
     for (let each = 0; each < 999; each++) await at.world.clients.put(`sc_${each}`, unused(at, each));
     const full = await register(at, '192.0.2.9');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '600']);
-    at.world.clock.nowMs += 600_001;
+    at.world.clock.nowMs += 601_000;
     expect((await register(at, '192.0.2.9')).status).toBe(201);
     const left = new Set((await at.world.clients.list()).map(({ key }) => key));
     expect([left.size, left.has('sc_0'), left.has('sc_1'), left.has(approved.id)]).toEqual([1000, false, true, true]);
@@ -178,6 +178,6 @@ describe('the number of clients', () => {
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     };
-    return { metadata, createdMs: at.world.clock.nowMs + each / 1000 };
+    return { metadata, createdMs: at.world.clock.nowMs + 1 + each };
   }
 });

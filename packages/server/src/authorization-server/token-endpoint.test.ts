@@ -1,12 +1,16 @@
 /** What the token and revocation endpoints refuse, and how clients prove who they are. */
 
 import { array, assert, asyncProperty, constantFrom, record } from 'fast-check';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '@sallyport/wire';
 import { createFailureLimit } from '../auth/failures.ts';
 import { createWorld, outcome, REDIRECT_URI, TestServer, type Tokens } from './testing/server.ts';
 
 type Change = Readonly<Record<string, string | undefined>>;
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 describe('a token request', () => {
   it.each<[string, Change, number, string]>([
@@ -58,16 +62,15 @@ describe('a token request', () => {
       await using at = await TestServer.start();
       const client = await at.register();
       const form = `client_id=${client.id}&grant_type=refresh_token&refresh_token=x&token=x`;
-      const type = { 'content-type': 'application/x-www-form-urlencoded' };
       const errors: [number, string][] = [];
       for (const answer of [
         await at.post(path, form, { 'content-type': 'application/json' }),
         await at.post(path, form, { 'content-type': 'text/plain' }),
-        await at.post(path, form, { ...type, 'content-encoding': 'gzip' }),
-        await at.post(path, `${form}&token=x`, type),
-        await at.post(path, `${form}&client_id=x`, type),
-        await at.post(path, `${form}&more=${'x'.repeat(16 * 1024)}`, type),
-        await at.post(path, `${form}&more=${'x'.repeat(200 * 1024)}`, type),
+        await at.post(path, form, { ...FORM, 'content-encoding': 'gzip' }),
+        await at.post(path, `${form}&token=x`, FORM),
+        await at.post(path, `${form}&client_id=x`, FORM),
+        await at.post(path, `${form}&more=${'x'.repeat(16 * 1024)}`, FORM),
+        await at.post(path, `${form}&more=${'x'.repeat(200 * 1024)}`, FORM),
         await at.get(`${path}?${form}`),
       ]) {
         errors.push([answer.status, ((await answer.json()) as { error: string }).error]);
@@ -78,12 +81,31 @@ describe('a token request', () => {
     },
   );
 
+  it.each([
+    [16_384, [true, 401]],
+    [16_385, [false, 400]],
+  ])('%i bytes that wait to be asked for: asked, answered %j', async (bytes, expected) => {
+    await using at = await TestServer.start();
+    const headers = { ...FORM, 'content-length': bytes, expect: '100-continue' };
+    const asking = request(`${at.origin}/oauth/token`, { method: 'POST', headers, agent: false });
+    let asked = false;
+    asking.once('continue', () => {
+      asked = true;
+      asking.end('client_id=x&'.padEnd(bytes, 'x'));
+    });
+    asking.flushHeaders();
+    const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+    await once(answer.resume(), 'end');
+    asking.destroy();
+    expect([asked, answer.statusCode]).toEqual(expected);
+  });
+
   it('a body of unknown length is not read past the limit', async () => {
     await using at = await TestServer.start();
     const pieces = Array.from({ length: 64 }, () => new Uint8Array(1024).fill(120));
     const answer = await at.get('/oauth/token', {
       method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      headers: FORM,
       body: ReadableStream.from(pieces),
       duplex: 'half',
     });

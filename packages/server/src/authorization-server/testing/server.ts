@@ -82,13 +82,14 @@ export class TestServer implements AsyncDisposable {
       name: 'test',
     });
     this.server = this.another();
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       const path = (request.url ?? '').replace(/\?.*$/, '');
       const handler = this.server.route(path) ?? this.#browser.route?.(path);
       const metadata = this.#resources.metadata({ path });
       if (handler !== undefined) handler(request, response);
       else response.writeHead(metadata === undefined ? 418 : 200).end(JSON.stringify(metadata));
-    });
+    };
+    server.on('request', answer).on('checkContinue', answer);
   }
 
   /** `at` is a server that listens and answers nothing yet. */
