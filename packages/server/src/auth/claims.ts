@@ -116,7 +116,7 @@ export function claimAt(claims: JsonObject, path: string): JsonValue | undefined
 }
 
 /** A list of texts, or one text with spaces between them. None where there is nothing; undefined for anything else. */
-function textsOf(value: JsonValue | undefined): readonly string[] | undefined {
+export function textsOf(value: JsonValue | undefined): readonly string[] | undefined {
   if (value === undefined || value === null) return [];
   const list = typeof value === 'string' ? value.split(' ').filter((text) => text !== '') : value;
   if (!Array.isArray(list) || list.length > MAX_VALUES) return undefined;

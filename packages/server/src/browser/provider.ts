@@ -9,7 +9,8 @@ import { isObject, type JsonObject } from '@sallyport/wire';
 import * as oauth from 'oauth4webapi';
 import type { Principal } from '../exchange.ts';
 import { isLoopbackHost } from '../http/shield.ts';
-import { principalOf, type ClaimPaths } from './claims.ts';
+import type { ClaimNames } from '../auth/claims.ts';
+import { principalOf } from './claims.ts';
 import { isSame } from './tokens.ts';
 
 export interface ProviderOptions {
@@ -25,7 +26,7 @@ export interface ProviderOptions {
   /** Of ID tokens; asymmetric ones. */
   readonly algorithms: readonly string[];
   readonly clockToleranceMs: number;
-  readonly claims: ClaimPaths;
+  readonly claims: ClaimNames;
   readonly fetch: typeof fetch;
   readonly now: () => number;
 }
