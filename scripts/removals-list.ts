@@ -85,8 +85,8 @@ const credentials: readonly Removal[] = [
   {
     protection: 'DSA-05 a token is for one of our audiences',
     file: server('auth/access-token.ts'),
-    find: 'AUDIENCE_FIND',
-    replace: 'AUDIENCE_REPLACE',
+    find: '!everywhere && !rules.audiences(path).some((audience) => audiences.includes(audience))',
+    replace: 'audiences.length === 0',
     tests: server('auth/jwt.test.ts'),
   },
   {
@@ -304,15 +304,15 @@ const rights: readonly Removal[] = [
   {
     protection: 'AUT-02 lists leave out what is not seen',
     file: gateway('catalog/composing.ts'),
-    find: 'LISTS_FIND',
-    replace: 'LISTS_REPLACE',
+    find: " && audience.maySee('tool', server, id, annotations)",
+    replace: ' && (annotations !== null || server !== id)',
     tests: gateway('catalog/audience.test.ts'),
   },
   {
     protection: 'AUT-02 a resource that is not seen has no owner',
     file: gateway('catalog/view.ts'),
-    find: 'return isSeen ? owner : undefined;',
-    replace: 'return isSeen ? owner : owner;',
+    find: "selection.audience?.maySee('resource', server, uri) !== false;",
+    replace: "selection.audience?.maySee('resource', server, uri) !== undefined;",
     tests: gateway('catalog/audience.test.ts'),
   },
   {
@@ -398,8 +398,8 @@ const limits: readonly Removal[] = [
   {
     protection: 'no condition takes longer than it may',
     file: gateway('policy/condition-steps.ts'),
-    find: 'STEPS_FIND',
-    replace: 'STEPS_REPLACE',
+    find: "if (left < 0) throw new Error('it takes too many steps');",
+    replace: '',
     tests: gateway('policy/condition.test.ts'),
   },
 ];

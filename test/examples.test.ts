@@ -1,6 +1,6 @@
 /** The examples are what a stranger copies first: each must be a configuration that this version takes as it is. */
 import { randomBytes } from 'node:crypto';
-import { glob } from 'node:fs/promises';
+import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { run, type Finished } from './support/process.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = join(root, 'packages/gateway/bin/sallyport.js');
 /** What is there to be converted is no configuration of ours. */
-const examples = (await Array.fromAsync(glob('*/sallyport.yaml', { cwd: join(root, 'examples') }))).map(dirname);
+const examples = globSync('*/sallyport.yaml', { cwd: join(root, 'examples') }).map((path) => dirname(path));
 const TIMEOUT_MS = 20_000;
 const secret = (): string => randomBytes(24).toString('base64url');
 /** What the examples say that they need. */

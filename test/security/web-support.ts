@@ -8,14 +8,14 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { openCertificates, type Authority, type Pair } from '../../packages/server/src/testing/certificates.ts';
 import { startGateway, temporaryFolder, type Started, type StartOptions } from '../gateway/gateway.ts';
 import { serveRaw, type RawHttp } from '../gateway/raw-http.ts';
-import { LIST } from './support.ts';
+import { ENVELOPE, statelessHeaders } from '../gateway/raw-client.ts';
+import { openCertificates, type Authority, type Pair } from './web-certificates.ts';
 
-export type { Authority, Pair } from '../../packages/server/src/testing/certificates.ts';
+export type { Authority, Pair } from './web-certificates.ts';
 
-/** Its own upstream takes some time to be ready. */
+/** What a certificate of this gateway says. */
 export const LOCALHOST = { commonName: 'localhost', subjectAltName: 'DNS:localhost', usage: 'serverAuth' } as const;
 
 /** Files that a gateway reads, and replaced as programs that renew certificates do. */
@@ -118,7 +118,10 @@ export interface Answered {
 }
 
 /** One request, on a connection of its own unless an agent is given. */
-export function ask(url: string, { method = 'GET', headers = {}, body, with: more = {} }: Asked = {}): Promise<Answered> {
+export function ask(
+  url: string,
+  { method = 'GET', headers = {}, body, with: more = {} }: Asked = {},
+): Promise<Answered> {
   const { promise, resolve, reject } = Promise.withResolvers<Answered>();
   const send = url.startsWith('https:') ? requestTls : requestPlain;
   const outgoing = send(url, { method, headers: { ...headers } as RequestOptions['headers'], agent: false, ...more });
@@ -130,10 +133,9 @@ export function ask(url: string, { method = 'GET', headers = {}, body, with: mor
     answered(response, '');
   });
   outgoing.on('response', (response) => {
-    if (response.headers['content-type'] === 'text/event-stream') {
-      answered(response, '');
-      return void outgoing.destroy();
-    }
+    const isStream = response.headers['content-type'] === 'text/event-stream';
+    if (isStream) answered(response, '');
+    if (isStream) outgoing.destroy();
     let text = '';
     response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     response.on('end', () => answered(response, text));
@@ -152,14 +154,28 @@ export const MCP_HEADERS: Readonly<Record<string, string>> = {
   accept: 'application/json, text/event-stream',
 };
 
-/** Asks for the list of tools at a URL, in the stateless era. */
-export function askList(url: string, { headers = {}, ...asked }: Asked = {}): Promise<Answered> {
-  const own = { ...MCP_HEADERS, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' };
-  return ask(url, { method: 'POST', body: LIST, ...asked, headers: { ...own, ...headers } });
+/** Asks a gateway at a URL, in the stateless era. */
+export function askMcp(
+  url: string,
+  method: string,
+  params: Record<string, unknown>,
+  { headers = {}, ...asked }: Asked = {},
+): Promise<Answered> {
+  const meta = { ...ENVELOPE, 'io.modelcontextprotocol/clientCapabilities': {} };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta } });
+  const own = { ...MCP_HEADERS, ...statelessHeaders(method, params) };
+  return ask(url, { method: 'POST', body, ...asked, headers: { ...own, ...headers } });
+}
+
+/** Asks for the list of tools. */
+export function askList(url: string, asked: Asked = {}): Promise<Answered> {
+  return askMcp(url, 'tools/list', {}, asked);
 }
 
 /** The names of the tools in the answer to it. */
 export function toolsOf({ body }: Answered): string[] {
-  const { result } = JSON.parse(body) as { readonly result?: { readonly tools?: readonly { readonly name: string }[] } };
+  const { result } = JSON.parse(body) as {
+    readonly result?: { readonly tools?: readonly { readonly name: string }[] };
+  };
   return (result?.tools ?? []).map(({ name }) => name);
 }

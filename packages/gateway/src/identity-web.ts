@@ -5,6 +5,7 @@
 
 import { randomBytes, type KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { GuardedFetch } from '@sallyport/client/egress';
 import type { Prove, PublicRoute, RemoteClient } from '@sallyport/server';
 import type { AuthorizationServer } from '@sallyport/server/authorization-server';
 import type { Browser, Handler } from '@sallyport/server/browser';
@@ -21,6 +22,7 @@ export interface WebParts extends TokenParts {
   readonly bases: () => readonly string[];
   /** True for a request made on this machine, straight to the listener. */
   readonly isLocal: (request: IncomingMessage) => boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 export interface WebIdentity {
@@ -28,7 +30,11 @@ export interface WebIdentity {
   readonly verify: Prove | undefined;
   route(path: string): PublicRoute | undefined;
   refresh(): Promise<void>;
+  close(): Promise<void>;
 }
+
+/** Of what is told by the pages and the authorization server; the rest is information. */
+const LEVELS: Readonly<Record<string, 'warn' | 'error'>> = { failed: 'error', misused: 'warn', session_reused: 'warn' };
 
 const AUTHORIZE_PATH = '/oauth/authorize';
 const CODE_HINT = 'Whoever runs this gateway makes one with `sallyport login --browser`.';
@@ -37,7 +43,11 @@ const CODE_HINT = 'Whoever runs this gateway makes one with `sallyport login --b
 export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {
   const clients = new WeakMap<IncomingMessage, RemoteClient>();
   const browser = await openBrowser(parts, clients);
-  const server = parts.config.auth.server && (await openServer(parts, parts.config.auth.server, browser, clients));
+  const { server: settings } = parts.config.auth;
+  // What a client says where its document is, a stranger says.
+  const documents =
+    settings && (await import('@sallyport/client/egress')).createGuardedFetch({ allow: [], env: parts.env });
+  const server = settings && documents && (await openServer(parts, settings, { browser, clients, documents }));
   return {
     verify: server?.verify,
     route: (path) => {
@@ -53,6 +63,7 @@ export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {
       );
     },
     refresh: async () => await server?.refresh(),
+    close: async () => await documents?.close(),
   };
 }
 
@@ -77,7 +88,7 @@ async function openBrowser(parts: WebParts, clients: Clients): Promise<Browser> 
     failures,
     codeHint: CODE_HINT,
     purposes: {},
-    report: ({ kind, ...detail }) => log(kind === 'failed' ? 'error' : 'info', `browser: ${kind}`, { ...detail }),
+    report: ({ kind, ...detail }) => log(LEVELS[kind] ?? 'info', `browser: ${kind}`, { ...detail }),
     now,
     random: randomBytes,
   });
@@ -86,8 +97,7 @@ async function openBrowser(parts: WebParts, clients: Clients): Promise<Browser> 
 async function openServer(
   parts: WebParts,
   settings: NonNullable<Config['auth']['server']>,
-  browser: Browser,
-  clients: Clients,
+  { browser, clients, documents }: { browser: Browser; clients: Clients; documents: GuardedFetch },
 ): Promise<AuthorizationServer> {
   const { createAuthorizationServer } = await import('@sallyport/server/authorization-server');
   const { bases, config, failures, keyFor, log, now, resources, store } = parts;
@@ -102,9 +112,9 @@ async function openServer(
     browser,
     scopes: { all: [...new Set([...required, ...inRules])], required },
     failures,
-    fetch,
+    fetch: documents,
     addressOf: (request) => clients.get(request)?.address,
-    report: ({ kind, ...detail }) => log('info', `authorization server: ${kind}`, { ...detail }),
+    report: ({ kind, ...detail }) => log(LEVELS[kind] ?? 'info', `authorization server: ${kind}`, { ...detail }),
     now,
     random: randomBytes,
   });

@@ -93,7 +93,9 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     refresh: async () => {
       await Promise.all([options.keys?.refresh(), web?.refresh()]);
     },
-    close: async () => await options.keys?.close(),
+    close: async () => {
+      await Promise.all([options.keys?.close(), web?.close()]);
+    },
   };
 }
 

@@ -30,7 +30,7 @@ describe('pages', () => {
     const rules = { deny: [], rename: {}, describe: {}, arguments: {} };
     const room = new CatalogRoom({
       setup: {
-        servers: [{ name: 'a', fingerprint: '', features, tools: rules, tags: [], overHttp: false }],
+        servers: [{ name: 'a', fingerprint: '', features, tools: rules, readOnly: false, tags: [], overHttp: false }],
         naming: { mode: 'prefixed', maxLength: 48 },
         views: {},
       },

@@ -95,7 +95,7 @@ type Callers = Pick<Parts, 'address' | 'identity' | 'isLocal' | 'keys' | 'localK
 
 /** Who may call, and from where. */
 async function openCallers(
-  { config, log, now, stateDirectory }: GatewayOptions,
+  { config, env, log, now, stateDirectory }: GatewayOptions,
   { master, store }: { readonly master: KeyObject; readonly store: Store },
 ): Promise<Callers> {
   const { auth, listen } = config;
@@ -113,6 +113,7 @@ async function openCallers(
     keys,
     bases: () => address.bases(),
     isLocal,
+    env,
     log,
     now,
   });

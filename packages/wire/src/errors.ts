@@ -65,7 +65,7 @@ export const ERRORS: Readonly<Record<ErrorKey, ErrorRow>> = {
   header_mismatch: { code: -32020, status: 400, message: 'A header and the body do not agree.' },
   missing_capability: { code: -32021, status: 400, message: 'The request needs a capability that was not declared.' },
   unsupported_version: { code: -32022, status: 400, message: 'The protocol version is not supported.' },
-  unauthenticated: { code: -32600, status: 401, message: 'A valid key is required.' },
+  unauthenticated: { code: -32600, status: 401, message: 'A valid credential is required.' },
   forbidden_origin: { code: -32600, status: 403, message: 'This host or origin is not allowed.' },
   no_such_path: { code: -32600, status: 404, message: 'There is nothing here.' },
   no_session: { code: -32600, status: 404, message: 'The session does not exist or has ended.' },

@@ -16,6 +16,7 @@ function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer 
     fingerprint: `print of ${name}`,
     features: { tools: true, resources: true, prompts: true },
     tools: { deny: [], rename: {}, describe: {}, arguments: {} },
+    readOnly: false,
     tags: [],
     overHttp: false,
     ...more,
@@ -45,7 +46,7 @@ interface Setting {
   readonly turn: () => void;
 }
 
-type Tell = (endpoint: string, change: CatalogChange) => void;
+type Tell = (vantage: { readonly endpoint: string }, change: CatalogChange) => void;
 
 function setup(servers: readonly CatalogServer[], more: Partial<Setup> = {}): Setup {
   return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, ...more };

@@ -21,10 +21,7 @@ export function convertListen(root: Block): Door {
     const home = root.block(key);
     home.move('host', ['listen', 'host']);
     home.move('port', ['listen', 'port']);
-    home.ignore(
-      'threads and connections are those of Node',
-      'worker_threads backlog keepalive idle_timeout http2',
-    );
+    home.ignore('threads and connections are those of Node', 'worker_threads backlog keepalive idle_timeout http2');
   }
   fill(ledger, ['listen', 'host'], '127.0.0.1', 'Only1MCP listens here unless its command line says otherwise.');
   fill(ledger, ['listen', 'port'], 8080, 'The port of Only1MCP, so that clients find what they know.');

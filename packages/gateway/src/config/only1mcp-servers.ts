@@ -42,6 +42,7 @@ export function convertServers(root: Block): void {
 
 function convertServer(block: Block, taken: string[]): Server {
   const ours = ['mcpServers', nameOf(block, taken)];
+  put(block.ledger, ours, {}, block.at('id'));
   block.move('name', [...ours, 'description']);
   block.move('enabled', [...ours, 'enabled']);
   const isStdio = convertTarget(block, ours);

@@ -37,6 +37,7 @@ function exchange({ params, method = 'tools/call', ...more }: Fake = {}): Exchan
     revision: '2025-11-25',
     transport: 'http',
     endpoint: '/mcp',
+    address: undefined,
     principal: { issuer: 'local', subject: 'ann', roles: [] },
     client: { info: undefined, capabilities: { roots: {} } },
     local: { folder: undefined },

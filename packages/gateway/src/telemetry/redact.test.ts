@@ -16,6 +16,7 @@ function redact(text: string, secrets: readonly string[] = []): string {
 describe('what has the shape of a secret is masked in a text', () => {
   it.each([
     ['a key of this gateway', `wrong key ${KEY}.`, `wrong key ${MASK}.`],
+    ['an access token of ours', `sat_${'Ab3-_'.repeat(10)}`, MASK],
     ['the local key', `sp_local_${'x'.repeat(43)}`, MASK],
     ['a JSON web token', `token is ${JWT}, sorry`, `token is ${MASK}, sorry`],
     ['an encrypted one', `<${JWT}.aa.bb>`, `<${MASK}>`],

@@ -35,12 +35,12 @@ export function secretSpans(text: string, isCut: boolean): TextSpan[] {
 
 type Find = (text: string, spans: TextSpan[], isCut: boolean) => void;
 
-/** A client key (server/auth/keys.ts). */
-const CLIENT_KEY = /sp_(?:[0-9a-f]{16}|local)_[\w-]{43}/g;
+/** A client key (server/auth/keys.ts), and what our authorization server gives out: codes, tokens, client secrets. */
+const OWN = /sp_(?:[0-9a-f]{16}|local)_[\w-]{43}|\b(?:sac|sat|srt|scs)_[\w-]{20,}/g;
 
-const clientKeys: Find = (text, spans) => {
-  if (!text.includes('sp_')) return;
-  for (const { index, 0: found } of text.matchAll(CLIENT_KEY)) spans.push({ start: index, end: index + found.length });
+const ownCredentials: Find = (text, spans) => {
+  if (!/sp_|s(?:ac|at|rt|cs)_/.test(text)) return;
+  for (const { index, 0: found } of text.matchAll(OWN)) spans.push({ start: index, end: index + found.length });
 };
 
 /** `eyJ` is `{"` in base64. From the start of its run of characters, so that each run is read once. */
@@ -180,4 +180,4 @@ function endOfQuoted(text: string, start: number, opening: string): number {
   return text.length;
 }
 
-const FINDERS: readonly Find[] = [clientKeys, webTokens, schemes, headers, privateKeys, userinfo, assignments];
+const FINDERS: readonly Find[] = [ownCredentials, webTokens, schemes, headers, privateKeys, userinfo, assignments];

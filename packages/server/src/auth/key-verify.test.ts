@@ -64,6 +64,7 @@ async function open(): Promise<Opened> {
     failures: createFailureLimit(60, now),
     challenge: createChallenge({ scopes: [] }),
     log: () => undefined,
+    now,
   });
   const opened: Opened = { keys, verified: 0, clock, taken, prove, authenticate };
   await keys.refresh();

@@ -13,6 +13,8 @@ describe('which redirect URIs a client may have', () => {
     ['http://localhost', 'loopback', 'localhost'],
     ['com.example.app:/callback', 'app', 'com.example.app'],
     ['com.example.app://callback', 'app', 'com.example.app'],
+    ['cursor://anysphere.cursor-mcp/oauth/callback', 'app', 'cursor'],
+    ['vscode-insiders://publisher.extension/cb', 'app', 'vscode-insiders'],
   ])('%s leads to a %s', (uri, kind, name) => {
     expect(redirectTarget(uri)).toEqual({ kind, name });
   });
@@ -39,6 +41,8 @@ describe('which redirect URIs a client may have', () => {
     ['blob', 'blob:https://app.example/1'],
     ['about', 'about:blank'],
     ['a scheme without a dot', 'myapp:/cb'],
+    ['a scheme without a dot that begins like one of an editor', 'cursors://anysphere/cb'],
+    ['a scheme of an editor and nobody to hear it', 'cursor:/cb'],
     ['a scheme with a dot and nothing behind', 'com.example.app:cb'],
     ['a capital in the host', 'https://App.example/cb'],
     ['dots to walk up', 'https://app.example/a/../b'],

@@ -10,6 +10,9 @@ const LOOPBACK = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(\/.
 /** A reversed domain name (RFC 8252 §7.1): the dot keeps out `javascript`, `data`, and what systems own. */
 const PRIVATE_SCHEME = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:\//;
 
+/** Editors that are MCP clients and claimed a scheme without one, before anybody asked them for it. */
+const EDITOR_SCHEME = /^(?:cursor|vscode|vscode-insiders|vscodium|windsurf):\/\/[a-z]/;
+
 /** Where an answer would go. */
 export interface RedirectTarget {
   /** A site that has proven its name to the browser; a program on the person's computer; an app that claims a scheme. */
@@ -27,7 +30,9 @@ export function redirectTarget(uri: unknown): RedirectTarget | undefined {
   if (!isAsWritten || `${url.username}${url.password}` !== '') return undefined;
   if (url.protocol === 'https:') return { kind: 'site', name: url.host };
   if (LOOPBACK.test(uri)) return { kind: 'loopback', name: url.host };
-  return PRIVATE_SCHEME.test(uri) ? { kind: 'app', name: url.protocol.slice(0, -1) } : undefined;
+  return PRIVATE_SCHEME.test(uri) || EDITOR_SCHEME.test(uri)
+    ? { kind: 'app', name: url.protocol.slice(0, -1) }
+    : undefined;
 }
 
 /** True for a client's URI, exactly. On loopback the port is free: a native app takes the one it gets (RFC 8252 §7.3). */

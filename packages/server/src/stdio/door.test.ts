@@ -63,6 +63,7 @@ function rig({ handle, served, output: given, folder }: RigOptions = {}): Rig {
       },
       notified: ({ method }) => void events.push(method),
       sessionOpened: () => void events.push('opened'),
+      sessionChanged: () => undefined,
       sessionClosed: () => void events.push('closed'),
       ...served,
     },
