@@ -39,7 +39,7 @@ export interface System {
 }
 
 const BENCH = import.meta.dirname;
-const GATEWAY = join(BENCH, '../packages/gateway/bin/sallyport.js');
+export const GATEWAY: string = join(BENCH, '../packages/gateway/bin/sallyport.js');
 const NODE = process.execPath;
 const BOTH: readonly Era[] = ['session', 'stateless'];
 
@@ -84,7 +84,7 @@ function sdk(name: 'sdk1' | 'sdk2', upstream: System['upstream'], eras: readonly
 }
 
 /** The configuration of *bare*: routing and a key, and limits that a load test does not reach. */
-function gatewayConfig(site: Site): object {
+export function gatewayConfig(site: Site): object {
   const servers = site.upstreams.map((each) => [
     each.name,
     'url' in each ? { type: 'http', url: each.url } : { command: each.command, args: each.args },

@@ -97,7 +97,7 @@ const credentials: readonly Removal[] = [
     tests: server('auth/protected-resource.test.ts'),
   },
   {
-    protection: 'P4-10 a client certificate is known by its subjectAltName',
+    protection: 'P4-10 an expired client certificate names nobody any more',
     file: server('auth/certificate-verify.ts'),
     find: "if (certificate.notAfterMs <= now()) return { problem: 'invalid', detail: 'the client certificate has expired' };",
     replace: '',
@@ -109,6 +109,20 @@ const credentials: readonly Removal[] = [
     find: 'const found = isHere(credentials) ? (prove(credentials) as Proved) : undefined;',
     replace: 'const found = prove(credentials) as Proved;',
     tests: 'test/security/local.test.ts',
+  },
+  {
+    protection: 'ADM-01 the admin paths are for the user of this machine',
+    file: gateway('admin-endpoints.ts'),
+    find: "if (!isOwn(arrival)) return refusePlain(response, wireError('no_such_path'));",
+    replace: '',
+    tests: 'test/security/local.test.ts',
+  },
+  {
+    protection: 'AUT-08 what changed in another process is asked for while streams are open',
+    file: gateway('gateway.ts'),
+    find: '    this.#doors.recheck();\n',
+    replace: '',
+    tests: 'test/security/changing.test.ts',
   },
 ];
 
@@ -254,7 +268,7 @@ const people: readonly Removal[] = [
     file: server('authorization-server/redeem.ts'),
     find: ' &&\n    isSameText(challenge, code.challenge)',
     replace: ' && challenge.length > 0',
-    tests: server('authorization-server/token-endpoint.test.ts'),
+    tests: server('authorization-server/grants.test.ts'),
   },
   {
     protection: 'P2-01 a redirect URI is one of the client’s',
@@ -275,10 +289,17 @@ const people: readonly Removal[] = [
 const rights: readonly Removal[] = [
   {
     protection: 'P2-16 deny wins',
+    file: gateway('policy/audience.ts'),
+    find: 'if (denies.certain !== undefined) return settled(denies.certain, false);',
+    replace: '',
+    tests: gateway('policy/policy.test.ts'),
+  },
+  {
+    protection: 'P2-16 deny with a condition wins',
     file: gateway('policy/decide.ts'),
     find: 'if (denied !== undefined) return denied.decision;',
     replace: '',
-    tests: gateway('policy/policy.test.ts'),
+    tests: gateway('policy/properties.test.ts'),
   },
   {
     protection: 'AUT-01 a condition that cannot say allows nothing',

@@ -96,7 +96,18 @@ const runTests: Run = async (copy, tests) => {
   if (!isUnit) await command(join(bin, 'tsc'), ['-b', 'packages/gateway'], copy);
   const report = join(copy, 'removal-report.json');
   rmSync(report, { force: true });
-  const args = ['run', '--project', isUnit ? 'unit' : 'e2e', '--reporter', 'json', '--outputFile', report, ...tests];
+  const args = [
+    'run',
+    '--project',
+    isUnit ? 'unit' : 'e2e',
+    '--bail',
+    '1',
+    '--reporter',
+    'json',
+    '--outputFile',
+    report,
+    ...tests,
+  ];
   if ((await command(join(bin, 'vitest'), args, copy)) === undefined) return { broken: 'the tests did not end' };
   try {
     return outcomeOf(JSON.parse(readFileSync(report, 'utf8')));

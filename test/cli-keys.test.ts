@@ -92,7 +92,12 @@ async function becomes(secret: string, status: number): Promise<void> {
 /** Of a request with so many Authorization headers. */
 async function statusWith(authorization: readonly string[]): Promise<number | undefined> {
   const headers = [
-    ...['host', new URL(url).host, 'content-type', 'application/json', 'accept', 'application/json, text/event-stream'],
+    'host',
+    new URL(url).host,
+    'content-type',
+    'application/json',
+    'accept',
+    'application/json, text/event-stream',
     ...authorization.flatMap((each) => ['authorization', each]),
   ];
   const asked = request(url, { method: 'POST', headers, agent: false }).end(JSON.stringify(HELLO));

@@ -29,7 +29,7 @@ export function createAddress({ host, hosts, port, publicUrl, tls }: Config['lis
 }
 
 /** An address that means all of them is none that can be called. */
-export function reachableHost(host: string): string {
+function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;

@@ -169,8 +169,12 @@ describe('what would be less safe', () => {
     expect(open.notes).toContainEqual(expect.stringMatching(/^auth\.enabled: whoever comes in needs a key here/));
     const both = await convert(small('auth: { enabled: false }\nsecurity: { auth: { required: true } }'));
     expect(both.entry.auth.modes).toEqual(['key']);
+    const optional = await convert(small('auth: { enabled: false }\nsecurity: { auth: { required: false } }'));
+    expect(optional.entry.auth.modes).toEqual(['key']);
     const required = 'server: { tls: { cert_path: c, key_path: k, ca_file: a, client_auth: required } }';
-    expect((await convert(small(`${required}\nauth: { enabled: false }`))).entry.auth.modes).toEqual(['mtls']);
+    const certified = await convert(small(`${required}\nauth: { enabled: false }`));
+    expect(certified.entry.auth.modes).toEqual(['mtls']);
+    expect(certified.notes.join()).not.toContain('auth.mode: none');
     expect((await convert(small(required))).entry).toMatchObject({
       auth: { modes: ['mtls'] },
       listen: { tls: { clientCa: 'a' } },
@@ -185,6 +189,21 @@ describe('what would be less safe', () => {
       ),
     );
     expect(entry.limits).toMatchObject({ serverConcurrency: 9, rate: { global: { count: 20, periodMs: 1000 } } });
+  });
+
+  it('calls are counted for each client where the file says so, else for all', async () => {
+    const rates = async (more: string): Promise<unknown> =>
+      (await convert(small(`proxy: { rate_limiting: { requests_per_second: 10${more} } }`))).entry.limits.rate;
+    const usual = { count: 1000, periodMs: 60_000 };
+    expect(await rates(', per_client: true')).toEqual({ perPrincipal: { count: 10, periodMs: 1000 } });
+    expect(await rates('')).toEqual({ perPrincipal: usual, global: { count: 10, periodMs: 1000 } });
+  });
+
+  it('a variable hides neither what is refused nor what is missing elsewhere', async () => {
+    const caged = 'servers: [{ id: a, transport: stdio, command: x, limits: { memory: "${MEMORY}" } }]';
+    expect(await errors(caged)).toEqual([expect.stringMatching(/^servers\.0\.limits\.memory: .* not available/)]);
+    const keys = 'auth: { methods: [api_key, mtls], api_key: { keys: [{ name: a, key: "${A_KEY}" }] } }';
+    expect(await errors(small(keys))).toEqual([expect.stringMatching(/^auth\.methods\.0: .*`mtls` needs/)]);
   });
 
   it('a dollar means what it meant', () => {

@@ -54,6 +54,9 @@ describe('a file of Only1MCP', () => {
     expect(entry.mcpServers['docs']).toMatchObject({ headers: {}, timeout: { callMs: 20_000, maxMs: 20_000 } });
     expect(entry.reload).toBe('off');
     expect(notes).toContainEqual(expect.stringMatching(/^development\.cors\.allow_origins: .*`\*` is every web page/));
+    expect(notes).toContainEqual(
+      'limits.max_request_size: `limits.max_websocket_message_size` is not larger, and one limit (our `limits.body`) holds for both',
+    );
     expect(notes).toContainEqual('cache.l1.ttl: ignored: no result is kept: every call goes to its server');
   });
 

@@ -102,7 +102,7 @@ export class ConditionInput {
 }
 
 /** A JSON value as the engine takes it: whole numbers stay doubles, as CEL has them of JSON. */
-export function celValue(value: JsonObject): unknown {
+function celValue(value: JsonObject): unknown {
   const room = { values: MAX_VALUES };
   return converted(value, 0, room);
 }

@@ -20,9 +20,9 @@ import { compileRule, missingScopes, type Rule } from './rules.ts';
 import { PolicyError, type PolicyProblem, type PolicySettings, type RuleSettings } from './settings.ts';
 
 export type { ExternalOptions } from './external.ts';
-export type { ExplainedRule, Explanation, Facts, Policy, PolicyTarget } from './facts.ts';
+export type { ExplainedRule, Explanation, Facts, Policy } from './facts.ts';
 export { PolicyError, type PolicyProblem, type PolicySettings } from './settings.ts';
-export { createAuthorize, type AuthorizeOptions } from './authorize-step.ts';
+export { createAuthorize } from './authorize-step.ts';
 export {
   createExplain,
   type AskedKind,

@@ -30,9 +30,11 @@ export function redirectTarget(uri: unknown): RedirectTarget | undefined {
   if (!isAsWritten || `${url.username}${url.password}` !== '') return undefined;
   if (url.protocol === 'https:') return { kind: 'site', name: url.host };
   if (LOOPBACK.test(uri)) return { kind: 'loopback', name: url.host };
-  return PRIVATE_SCHEME.test(uri) || EDITOR_SCHEME.test(uri)
-    ? { kind: 'app', name: url.protocol.slice(0, -1) }
-    : undefined;
+  return isAppUri(uri) ? { kind: 'app', name: url.protocol.slice(0, -1) } : undefined;
+}
+
+function isAppUri(uri: string): boolean {
+  return PRIVATE_SCHEME.test(uri) || EDITOR_SCHEME.test(uri);
 }
 
 /** True for a client's URI, exactly. On loopback the port is free: a native app takes the one it gets (RFC 8252 §7.3). */

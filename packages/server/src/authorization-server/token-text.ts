@@ -13,7 +13,7 @@ import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 export type TokenKind = 'sac_' | 'sat_' | 'srt_';
 
 /** A person's part of a grant's key, then a random one. */
-export const PERSON_LENGTH = 22;
+const PERSON_LENGTH = 22;
 const GRANT_LENGTH = 2 * PERSON_LENGTH;
 const SECRET_BYTES = 32;
 const TAG_BYTES = 16;

@@ -17,7 +17,7 @@ import type { JsonValue } from '@sallyport/wire';
 import type { Principal } from '../exchange.ts';
 import type { Html } from './html.ts';
 
-export type { Html, HtmlPart } from './html.ts';
+export type { Html } from './html.ts';
 
 /** Answers a request of its own; never rejects. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;

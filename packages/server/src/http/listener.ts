@@ -27,8 +27,6 @@ import {
   type Visit,
 } from './visit.ts';
 
-export type { Authenticate, Unauthenticated } from '../auth/authenticate.ts';
-
 export interface Listener {
   /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …), or when what TLS needs cannot be used. */
   listen(host: string, port: number): Promise<AddressInfo>;
