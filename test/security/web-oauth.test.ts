@@ -23,6 +23,8 @@ import {
   toConsent,
   type Kind,
   type Site,
+  type Tokens,
+  type Wanted,
 } from './web-site.ts';
 import { ask, askList, askMcp, toolsOf, type Answered } from './web-support.ts';
 
@@ -149,7 +151,9 @@ describe.each(KINDS)('the official client, %s', (kind) => {
 
 describe('the tokens of our own server', () => {
   const clock = { offsetMs: 0 };
-  const at: { site?: Site } = {};
+  const at: { site?: Site; clientId?: string } = {};
+  const get = (wanted: Wanted = {}): Promise<Tokens> =>
+    obtain(site(), new WebBrowser(site().ca), { clientId: at.clientId as string, ...wanted });
   const site = (): Site => at.site as Site;
   beforeAll(async () => {
     at.site = await openSite('tls', {
@@ -158,13 +162,14 @@ describe('the tokens of our own server', () => {
         policy: {
           rules: [
             { effect: 'allow', tools: ['up__pid'] },
-            { effect: 'allow', tools: ['up__number'], scopes: ['count'] },
+            { effect: 'allow', tools: ['up__raw'], scopes: ['count'] },
           ],
         },
         views: { few: { servers: ['up'] } },
       },
       now: () => Date.now() + clock.offsetMs,
     });
+    at.clientId = await register(site());
   });
   afterAll(async () => await at.site?.[Symbol.asyncDispose]());
 
@@ -172,7 +177,7 @@ describe('the tokens of our own server', () => {
     post(site(), '/oauth/token', { grant_type: 'refresh_token', refresh_token: token, client_id });
 
   it('are good as long as they say, and can be renewed afterwards', async () => {
-    const tokens = await obtain(site(), new WebBrowser(site().ca));
+    const tokens = await get();
     expect(tokens.expires_in).toBe(600);
     try {
       clock.offsetMs = 599_000;
@@ -191,7 +196,7 @@ describe('the tokens of our own server', () => {
   });
 
   it('are all worth nothing once an old refresh token comes back', async () => {
-    const tokens = await obtain(site(), new WebBrowser(site().ca));
+    const tokens = await get();
     const second = jsonOf(await refresh(tokens.refresh_token, tokens.clientId));
     const third = jsonOf(await refresh(second['refresh_token'] as string, tokens.clientId));
     expect(await outcome(site(), third['access_token'] as string)).toBe(true);
@@ -203,26 +208,25 @@ describe('the tokens of our own server', () => {
 
   it('are good at the path that they were asked for, and at no other', async () => {
     const { base } = site();
-    const narrow = await obtain(site(), new WebBrowser(site().ca), { resource: `${base}/mcp/s/up` });
+    const narrow = await get({ resource: `${base}/mcp/s/up` });
     const paths = ['/mcp/s/up', '/mcp', '/mcp/v/few', '/mcp/s/other'];
     const statuses = [];
     for (const path of paths) statuses.push(await outcome(site(), narrow.access_token, path));
     expect(statuses).toEqual([true, 401, 401, 401]);
-    const wide = await obtain(site(), new WebBrowser(site().ca), { resource: `${base}/mcp` });
+    const wide = await get({ resource: `${base}/mcp` });
     const reached = [];
     for (const path of paths) reached.push(await outcome(site(), wide.access_token, path));
     expect(reached).toEqual([true, true, true, 404]);
     const stranger = authorizeUrl(site(), wide.clientId, { resource: 'https://elsewhere.example/mcp' });
-    const web = new WebBrowser(site().ca);
-    const page = await toConsent(web, stranger.url).catch((error: unknown) => String(error));
-    expect(JSON.stringify(page)).toContain('invalid_target');
+    const { url } = await toConsent(new WebBrowser(site().ca), stranger.url);
+    expect(new URL(url).searchParams.get('error')).toBe('invalid_target');
   });
 
   it('have the scopes that were asked for; without those that every call needs they are no good', async () => {
-    const usual = await obtain(site(), new WebBrowser(site().ca));
+    const usual = await get();
     expect(usual.scope).toBe('use');
     expect(await outcome(site(), usual.access_token)).toBe(true);
-    const other = await obtain(site(), new WebBrowser(site().ca), { scope: 'count' });
+    const other = await get({ scope: 'count' });
     const refused = await askList(`${site().base}/mcp`, { ...tls(site()), headers: bearer(other.access_token) });
     expect(refused.status).toBe(403);
     expect(refused.headers['www-authenticate']?.join()).toMatch(/error="insufficient_scope"/);
@@ -234,22 +238,22 @@ describe('the tokens of our own server', () => {
       askMcp(
         `${site().base}/mcp`,
         'tools/call',
-        { name: 'up__number', arguments: {} },
+        { name: 'up__raw', arguments: {} },
         { ...tls(site()), headers: bearer(token) },
       );
-    const usual = await obtain(site(), new WebBrowser(site().ca));
+    const usual = await get();
     const refused = await call(usual.access_token);
     expect(refused.status).toBe(403);
     const [challenge = ''] = refused.headers['www-authenticate'] ?? [];
     expect(challenge).toMatch(/error="insufficient_scope"/);
     const [, scope = ''] = /scope="([^"]*)"/.exec(challenge) ?? [];
     expect(scope.split(' ').toSorted()).toEqual(['count', 'use']);
-    const more = await obtain(site(), new WebBrowser(site().ca), { scope });
+    const more = await get({ scope });
     expect((await call(more.access_token)).status).toBe(200);
   });
 
   it('are worth nothing with another letter, as another kind, and at the end points of a client that is another', async () => {
-    const tokens = await obtain(site(), new WebBrowser(site().ca));
+    const tokens = await get();
     const changed = `${tokens.access_token.slice(0, -1)}${tokens.access_token.endsWith('A') ? 'B' : 'A'}`;
     for (const token of [changed, tokens.refresh_token, tokens.access_token.toUpperCase()]) {
       expect(await outcome(site(), token)).toBe(401);
@@ -262,7 +266,7 @@ describe('the tokens of our own server', () => {
   });
 
   it('stand in no log', async () => {
-    const tokens = await obtain(site(), new WebBrowser(site().ca));
+    const tokens = await get();
     const log = JSON.stringify(site().started.log.items);
     expect(log).toContain('authorization server: issued');
     for (const secret of [tokens.access_token, tokens.refresh_token]) expect(log).not.toContain(secret);
@@ -290,16 +294,11 @@ describe('two processes with one state', () => {
 
     const tokens = await obtain(site, new WebBrowser(site.ca));
     expect(await outcome(there, tokens.access_token)).toBe(true);
-    const begunMs = performance.now();
     const revoked = await post(site, '/oauth/revoke', { token: tokens.refresh_token, client_id: tokens.clientId });
     expect(revoked.status).toBe(200);
     expect(await outcome(site, tokens.access_token)).toBe(401);
-    await expect.poll(() => outcome(there, tokens.access_token), { interval: 20, timeout: 20_000 }).toBe(401);
-    // What the process that was told does at once, the other one does at its next look.
-    expect(performance.now() - begunMs).toBeLessThan(5000);
-
-    // And the other way round: a token of the second process, from a page of the first.
-    const other = await obtain(there, new WebBrowser(site.ca)).catch((error: unknown) => String(error));
-    expect(other).toBeTruthy();
+    // Asked all the time, as what was looked up is believed for a second at most.
+    const within = { interval: 20, timeout: 1000 };
+    await expect.poll(() => outcome(there, tokens.access_token), within).toBe(401);
   });
 });

@@ -126,8 +126,8 @@ export class Application implements OAuthClientProvider {
 
 /** From where an application sends its person to the page that asks: past the sign-in, if one is wanted. */
 export async function toConsent(web: WebBrowser, url: string): Promise<WebPage> {
-  const page = await web.open(url);
-  return page.status === 401 ? await web.submit(page, 'Sign in with') : page;
+  const page = await web.open(url, isCallback);
+  return page.status === 401 ? await web.submit(page, 'Sign in with', {}, isCallback) : page;
 }
 
 /** To the answer that the application gets. */
@@ -164,6 +164,7 @@ export async function register(site: Site, metadata: object = {}): Promise<strin
       client_name: 'By hand',
       redirect_uris: [CALLBACK],
       token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
       ...metadata,
     }),
     ...(site.ca !== undefined && { with: { ca: site.ca } }),
@@ -173,12 +174,18 @@ export async function register(site: Site, metadata: object = {}): Promise<strin
 }
 
 export interface Wanted {
+  /** A client that is registered already: only so many are in a minute. */
+  readonly clientId?: string;
   readonly scope?: string;
   readonly resource?: string;
 }
 
 /** Where the person is sent for a client made by hand, and the verifier of its request. */
-export function authorizeUrl(site: Site, clientId: string, wanted: Wanted = {}): { url: string; verifier: string } {
+export function authorizeUrl(
+  site: Site,
+  clientId: string,
+  wanted: Omit<Wanted, 'clientId'> = {},
+): { url: string; verifier: string } {
   const verifier = randomBytes(32).toString('base64url');
   const url = new URL(`${site.base}/oauth/authorize`);
   const parameters = {
@@ -195,8 +202,12 @@ export function authorizeUrl(site: Site, clientId: string, wanted: Wanted = {}):
 }
 
 /** Everything from the registration to the tokens. */
-export async function obtain(site: Site, web: WebBrowser, wanted: Wanted = {}): Promise<Tokens> {
-  const clientId = await register(site);
+export async function obtain(
+  site: Site,
+  web: WebBrowser,
+  { clientId: known, ...wanted }: Wanted = {},
+): Promise<Tokens> {
+  const clientId = known ?? (await register(site));
   const { url, verifier } = authorizeUrl(site, clientId, wanted);
   const answer = await approve(web, await toConsent(web, url));
   const code = answer.get('code') ?? '';

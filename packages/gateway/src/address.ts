@@ -1,6 +1,6 @@
 /** Where the gateway is reached: by the public URL, or by the names and the port of its own listener. */
 
-import type { Config } from './config/index.ts';
+import type { RoomOptions } from './rooms.ts';
 
 export interface Address {
   /** Of the listener; 0 until it listens. */
@@ -12,7 +12,7 @@ export interface Address {
 }
 
 /** URLs of this machine come first where there is no public one: whoever asks for them is on it. */
-export function createAddress({ host, hosts, port, publicUrl, tls }: Config['listen']): Address {
+export function createAddress({ host, hosts, port, publicUrl, tls }: RoomOptions['config']['listen']): Address {
   const scheme = tls === undefined ? 'http' : 'https';
   const first = reachableHost(host);
   const names = new Set([first, 'localhost', '127.0.0.1', '[::1]', ...hosts]);

@@ -1,12 +1,23 @@
 import type { Answer, ClientReply, Exchange } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
-import { createSealer } from '../bridge/testing/fakes.ts';
 import type { Call } from '../call.ts';
 import { createApprove, type ApproveOptions } from './index.ts';
 
 const DONE: Answer = { kind: 'value', result: { content: [] } };
 const YES = { action: 'accept', content: { approve: true } };
+
+/** Nothing is hidden, but what was not sealed here, or for something else, is not opened. */
+function createSealer(): Pick<ApproveOptions, 'seal' | 'unseal'> {
+  const sealed = new Map<string, string>();
+  return {
+    seal: (plain, bound) => {
+      sealed.set(`${plain}#${sealed.size}`, bound);
+      return [...sealed.keys()].at(-1) as string;
+    },
+    unseal: (text, bound) => (sealed.get(text) === bound ? text.slice(0, text.lastIndexOf('#')) : undefined),
+  };
+}
 
 interface Setting {
   readonly run: (more?: Partial<Exchange>, params?: JsonObject, call?: Partial<Call>) => Promise<JsonObject>;

@@ -43,7 +43,7 @@ export function convertPolicy(root: Block): void {
   const nothing = { effect: 'allow', roles: mute, tools: ['-'] };
   put(ledger, ['policy', 'rules'], mute.length > 0 ? [...rules, nothing] : rules, from);
   if (mute.length > 0) {
-    const message = `Matches no tool. Without a rule that names them, ${mute.join(' and ')} would mean here what they mean to Sallyport.`;
+    const message = 'Matches no tool: what a built-in role means to Sallyport holds only where no rule names it.';
     ledger.comments.push({ path: ['policy', 'rules', rules.length], message });
   }
   if (at(ledger.value, ['policy', 'default']) !== 'allow') {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { convert, small } from '../config/testing/only1mcp-convert.ts';
 import { holder, policyOf } from '../policy/testing/fixtures.ts';
-import { convert, small } from './testing/only1mcp-convert.ts';
 
-describe('roles', () => {
+describe('roles of a file of Only1MCP', () => {
   const file = small(
     [
       'authorization:',
