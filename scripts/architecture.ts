@@ -39,7 +39,20 @@ const lazyArrows: Readonly<Record<string, readonly string[]>> = { sallyport: ['@
 const gatewaySource = 'packages/gateway/src/';
 
 /** Files of the gateway, beside the command line, that may import rooms. */
-const composers = ['index.ts', 'pipeline.ts', 'modules.ts', 'gateway.ts', 'provision.ts', 'rooms.ts', 'servers.ts', 'steps.ts', 'identity.ts', 'identity-tokens.ts', 'identity-web.ts'];
+const composers = [
+  'index.ts',
+  'pipeline.ts',
+  'modules.ts',
+  'gateway.ts',
+  'provision.ts',
+  'rooms.ts',
+  'servers.ts',
+  'steps.ts',
+  'identity.ts',
+  'identity-tokens.ts',
+  'identity-web.ts',
+  'notices.ts',
+];
 
 /** Files of the gateway that a room may import. */
 const roomsMayImport = ['call.ts', 'errors.ts', 'restated.ts', 'round.ts'];

@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { REMOVALS } from './removals-list.ts';
-import { outcomeOf, without } from './removals.ts';
+import { outcomeOf, REMOVALS, without } from './removals.ts';
 import { root } from './workspace.ts';
 
 describe('the list of removals', () => {

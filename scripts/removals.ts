@@ -1,6 +1,6 @@
 /**
- * Takes protections out, one at a time, and sees whether the tests notice: `npm run test:removals [WORD…]` tries those of
- * removals-list.ts, or the ones that name all words. It works in copies of the repository, two at a time, and leaves this one
+ * Takes protections out, one at a time, and sees whether the tests notice: `npm run test:removals [WORD…]` tries those that
+ * are listed in removals/, or the ones that name all words. It works in copies of the repository, two at a time, and leaves this one
  * as it is. Ends with 1 when a removal survives, or cannot be tried any more.
  */
 import { execFile } from 'node:child_process';
@@ -18,13 +18,20 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
-import { REMOVALS, type Removal } from './removals-list.ts';
+import { LISTENER } from './removals/listener.ts';
+import { PEOPLE } from './removals/people.ts';
+import type { Removal } from './removals/removal.ts';
+import { RIGHTS } from './removals/rights.ts';
+import { WHO } from './removals/who.ts';
 import { root } from './workspace.ts';
 
 const COPIES = 2;
 /** Of one run of vitest; those that fail are no slower than those that pass. */
 const TIMEOUT_MS = 180_000;
 const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git']);
+
+/** One is listed for each kind of protection. */
+export const REMOVALS: readonly Removal[] = [...WHO, ...LISTENER, ...PEOPLE, ...RIGHTS];
 
 /** Runs vitest on files of tests in a copy. */
 type Run = (copy: string, tests: readonly string[]) => Promise<Outcome>;

@@ -349,6 +349,35 @@ describe('keys in the configuration', () => {
     expect(await Promise.all(wrong.map(status))).toEqual(wrong.map(() => 401));
   });
 
+  it('P3-14 end when the file loses them, and what is open with them', async () => {
+    const other = `${plain}-other`;
+    const to = await serving('losing', [
+      { name: 'stays', key: plain },
+      { name: 'goes', key: other },
+    ]);
+    const socket = new WebSocket(to.replace('http', 'ws'), { headers: { authorization: `Bearer ${other}` } });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    await writeConfiguration('losing', { auth: { keys: [{ name: 'stays', key: plain }] } });
+    await closed;
+    expect(await Promise.all([other, plain].map((each) => statusFor(each, to)))).toEqual([401, 200]);
+  });
+
+  it('sign a browser in by a link that is good once', async () => {
+    const issuer = 'http://127.0.0.1:9';
+    const auth = { keys: [{ name: 'plain', key: plain }], oidc: { issuer, clientId: 'sallyport' } };
+    const file = await writeConfiguration('linked', { auth });
+    const started = serve(file, 'state');
+    running.push(started);
+    const to = await urlOf(started);
+    const { link } = (await json(['key', 'link', 'plain', '--config', file])) as { link: string };
+    const page = await fetch(new URL(new URL(link).pathname, to));
+    expect([page.status, page.headers.get('set-cookie')]).toEqual([200, null]);
+    expect(await page.text()).toContain('<form');
+    expect(await sallyport(['key', 'link', 'nobody', '--config', file])).toMatchObject({ code: 1, stdout: '' });
+    expect(await sallyport(['key', 'link', 'local'])).toMatchObject({ code: 3, stdout: '' });
+  });
+
   it('stand before a key of the same name in the store, which is said', async () => {
     const secret = await key(['key', 'create', 'twice']);
     const twice = await writeConfiguration('twice', { auth: { keys: [{ name: 'twice', key: plain }] } });

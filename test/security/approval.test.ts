@@ -26,19 +26,11 @@ const start = (more: Parameters<typeof startGuarded>[1] = {}): Promise<Guarded> 
 const called = ({ up }: Guarded): number => up.server.of('tools/call').length;
 
 type Caller = { callTool(params: { name: string; arguments: Record<string, unknown> }): Promise<unknown> };
-const CLIENTS: readonly {
-  name: string;
-  open: (url: string, options: OpenOptions) => Promise<AsyncDisposable & { client: Caller }>;
-}[] = [
-  { name: 'SDK 1', open: async (url, options) => (await openSdk1(url, options)) as never },
-  {
-    name: 'SDK 2 with a session',
-    open: async (url, options) => (await openSdk2(url, { ...options, era: 'session' })) as never,
-  },
-  {
-    name: 'SDK 2 without one',
-    open: async (url, options) => (await openSdk2(url, { ...options, era: 'stateless' })) as never,
-  },
+type Open = (url: string, options: OpenOptions) => Promise<AsyncDisposable & { readonly client: Caller }>;
+const CLIENTS: readonly { readonly name: string; readonly open: Open }[] = [
+  { name: 'SDK 1', open: openSdk1 },
+  { name: 'SDK 2 with a session', open: (url, options) => openSdk2(url, { ...options, era: 'session' }) },
+  { name: 'SDK 2 without one', open: (url, options) => openSdk2(url, { ...options, era: 'stateless' }) },
 ];
 
 describe.each(CLIENTS)('AUT-14 $name', ({ open }) => {
@@ -51,38 +43,38 @@ describe.each(CLIENTS)('AUT-14 $name', ({ open }) => {
 
   it.each(REPLIES)('%s', async (_what, reply, goesOn) => {
     await using place = await start();
-    const asked: string[] = [];
+    const questions: string[] = [];
     const elicitation = ({ message }: { message: string }): never => {
-      asked.push(message);
+      questions.push(message);
       return reply as never;
     };
     await using opened = await open(place.started.url, { headers: bearer(key), handlers: { elicitation } });
     const result = opened.client.callTool({ name: 'up__number', arguments: { n: 42, to: 'a\u202eb' } });
-    if (goesOn) expect(await result).toMatchObject({ content: [{ type: 'text', text: '42' }] });
-    else await expect(result).rejects.toThrow(/-31003|not approved/i);
+    const words = await result.then(JSON.stringify, String);
+    expect(words).toMatch(goesOn ? '"text":"42"' : /not approved/i);
     expect(called(place)).toBe(goesOn ? 1 : 0);
-    expect(asked).toEqual([expect.stringContaining('numbers are dear') as string]);
+    expect(questions).toEqual([expect.stringContaining('numbers are dear') as string]);
     // Who decides sees the very arguments, without marks that would show them otherwise.
-    expect(asked[0]).toContain('"number" of the server "up"');
-    expect(asked[0]).toContain('"n": 42');
-    expect(asked[0]).toContain('a\\u202eb');
+    expect(questions[0]).toContain('"number" of the server "up"');
+    expect(questions[0]).toContain('"n": 42');
+    expect(questions[0]).toContain('a\\u202eb');
     // What nothing asks about goes its way.
     expect(await opened.client.callTool({ name: 'up__pid', arguments: {} })).toBeDefined();
-    expect(asked).toHaveLength(1);
+    expect(questions).toHaveLength(1);
   });
 
   it('is asked for each call anew', async () => {
     await using place = await start();
-    const asked: string[] = [];
+    const questions: string[] = [];
     const elicitation = ({ message }: { message: string }): never => {
-      asked.push(message);
-      return { action: asked.length === 1 ? 'accept' : 'decline', content: { approve: true } } as never;
+      questions.push(message);
+      return { action: questions.length === 1 ? 'accept' : 'decline', content: { approve: true } } as never;
     };
     await using opened = await open(place.started.url, { headers: bearer(key), handlers: { elicitation } });
     const given = { name: 'up__number', arguments: { n: 1 } };
     await opened.client.callTool(given);
-    await expect(opened.client.callTool(given)).rejects.toThrow();
-    expect([asked.length, called(place)]).toEqual([2, 1]);
+    await expect(opened.client.callTool(given)).rejects.toThrow('not approved');
+    expect([questions.length, called(place)]).toEqual([2, 1]);
   });
 
   it('that can ask nobody is refused, and nothing is called', async () => {

@@ -21,25 +21,24 @@ export interface Caller extends AsyncDisposable {
 export const WAYS = ['session', 'stateless', 'websocket', 'sse'] as const;
 export type Way = (typeof WAYS)[number];
 
+type Open = (url: string, key: string, capabilities: Record<string, unknown>) => Promise<Caller>;
+
+const OPENERS: Readonly<Record<Way, Open>> = {
+  session: async (url, key, capabilities) => overHttp(await openSession(url, capabilities, bearer(key))),
+  stateless: async (url, key, capabilities) => overHttp(stateless(url, capabilities, bearer(key))),
+  websocket: overWebSocket,
+  sse: (url, key, capabilities) => overSse(url.replace('/mcp', '/sse'), key, capabilities),
+};
+
 /** `path` with its query; the legacy transport has one of its own. */
-export async function openCaller(
+export function openCaller(
   way: Way,
   { port }: Started,
   key: string,
   path = '/mcp',
   capabilities: Record<string, unknown> = {},
 ): Promise<Caller> {
-  const url = `http://127.0.0.1:${port}${path}`;
-  switch (way) {
-    case 'session':
-      return overHttp(await openSession(url, capabilities, bearer(key)));
-    case 'stateless':
-      return overHttp(stateless(url, capabilities, bearer(key)));
-    case 'websocket':
-      return await overWebSocket(url, key, capabilities);
-    case 'sse':
-      return await overSse(url.replace('/mcp', '/sse'), key, capabilities);
-  }
+  return OPENERS[way](`http://127.0.0.1:${port}${path}`, key, capabilities);
 }
 
 /** The user of this machine, over the stdio of the process. */

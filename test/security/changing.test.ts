@@ -12,7 +12,7 @@ import { temporaryHome, type TemporaryHome } from '../support/home.ts';
 import type { Inbox } from '../support/inbox.ts';
 import { run } from '../support/process.ts';
 import { openCaller, type Caller } from './callers.ts';
-import { bearer, list, randomKey, startGuarded } from './support.ts';
+import { bearer, createIssuer, list, randomKey, startGuarded } from './support.ts';
 
 const bin = fileURLToPath(new URL('../../packages/gateway/bin/sallyport.js', import.meta.url));
 /** What is promised: a change is in force within a second, and what is open with a right that ended ends within five. */
@@ -91,6 +91,30 @@ describe('a role that is taken away in another process', () => {
   });
 });
 
+describe('a call that waits for a person', () => {
+  it('AUT-08 goes on with the rights that its caller has when the person says yes', async () => {
+    await using home = await temporaryHome();
+    const rules = [{ effect: 'ask', roles: ['dev'], tools: ['up__number'] }];
+    const policy = { roles: { dev: {} }, rules };
+    await writeFile(join(home.path, 'config.json'), JSON.stringify({ mcpServers: {}, policy }), { mode: 0o600 });
+    const key = await keyVerb(home, ['create', 'bob', '--role', 'dev']);
+    const stateDirectory = join(home.path, 'state');
+    await using place = await startGuarded({ auth: { mode: 'key' }, store: 'sqlite', policy }, { stateDirectory });
+    const bob = await openSession(place.started.url, { elicitation: {} }, bearer(key));
+    const pending = await bob.start('tools/call', { name: 'up__number', arguments: { n: 1 } });
+    const asked = ({ message }: { readonly message: Message }): boolean => message.method === 'elicitation/create';
+    const { message } = await pending.messages.until(asked, 'the question');
+    await keyVerb(home, ['roles', 'bob', '--none']);
+    // The stream of the call is cut: its caller has become somebody else. The session and its question are still there.
+    await expect(pending.last).resolves.toMatchObject({ message });
+    await bob.tell({ id: message.id, result: { action: 'accept', content: { approve: true } } });
+    const called = (): number => place.up.server.of('tools/call').length;
+    const refused = (): number => place.started.log.items.filter(({ text }) => text === 'a call failed').length;
+    await expect.poll(() => called() + refused()).toBe(1);
+    expect(called()).toBe(0);
+  });
+});
+
 describe('what a server says of its tools', () => {
   const READS = { readOnlyHint: true };
   const tool = (name: string, annotations: object): Record<string, unknown> => ({
@@ -147,6 +171,37 @@ describe('what a server says of its tools', () => {
       expect(up.up.server.of('tools/call')).toEqual([]);
     },
   );
+});
+
+describe('a key of the configuration', () => {
+  it('P3-14 that is taken out of the file is refused at once, and what is open with it ends; the others go on', async () => {
+    await using home = await temporaryHome();
+    const [lost, kept, file] = [randomKey(), randomKey(), join(home.path, 'sallyport.json')];
+    const keys = [
+      { name: 'lost', key: lost },
+      { name: 'kept', key: kept },
+    ];
+    await using place = await startGuarded({ auth: { keys } }, { file });
+    const { gateway, url } = place.started;
+    const streams = await Promise.all(
+      [lost, kept].map(async (key) => await (await openSession(url, {}, bearer(key))).listen()),
+    );
+    const ended: number[] = [];
+    streams.forEach(({ messages }, at) => {
+      void messages.until(() => false, 'its end', 60_000).catch(() => ended.push(at));
+    });
+    const mcpServers = { up: { url: place.up.url, type: 'http' } };
+    await writeFile(file, configurationText({ mcpServers, auth: { keys: keys.slice(1) } }));
+    await gateway.reload();
+    expect((await list(url, bearer(lost))).status).toBe(401);
+    await expect.poll(() => ended, { timeout: ENDED_MS }).toEqual([0]);
+    expect((await list(url, bearer(kept))).status).toBe(200);
+    // Another key lets somebody in: that takes a restart.
+    await writeFile(file, configurationText({ mcpServers, auth: { keys } }));
+    expect(await gateway.reload()).toMatchObject({ status: 'refused' });
+    expect((await list(url, bearer(lost))).status).toBe(401);
+    streams[1]?.abort();
+  });
 });
 
 describe('another policy', () => {
@@ -232,16 +287,20 @@ describe('another policy', () => {
 
   it('AUT-08 ends no session of somebody else: an id that is known is not enough', async () => {
     const [ann, bob] = [randomKey(), randomKey()];
+    const issuer = createIssuer();
     const keys = [
       { name: 'ann', key: ann },
       { name: 'bob', key: bob },
     ];
-    await using place = await startGuarded({ auth: { keys } });
+    await using place = await startGuarded({ auth: { mode: ['key', 'jwt'], keys, jwt: issuer.settings } });
+    // One of another issuer is somebody else, whatever name it has there.
+    const namesake = issuer.token({ aud: place.started.url, sub: 'ann' });
     const session = await openSession(place.started.url, {}, bearer(ann));
     const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
-    for (const method of ['POST', 'GET', 'DELETE']) {
+    const stealing = ['POST', 'GET', 'DELETE'].flatMap((method) => [bob, namesake].map((by) => ({ method, by })));
+    for (const { method, by } of stealing) {
       const accept = method === 'GET' ? { accept: 'text/event-stream' } : {};
-      const headers = { ...session.headers, ...bearer(bob), ...accept };
+      const headers = { ...session.headers, ...bearer(by), ...accept };
       const stolen = await send(place.started.url, method === 'POST' ? body : undefined, headers, method);
       expect([method, stolen.status]).toEqual([method, 404]);
       stolen.abort();

@@ -182,6 +182,19 @@ describe('a scope', () => {
     },
   );
 
+  it('AUT-12 that a call lacks is said by name where there is no status', async () => {
+    const issuer = createIssuer();
+    await using place = await startGuarded({ auth: { mode: 'jwt', jwt: issuer.settings }, policy });
+    const token = issuer.token({ aud: place.started.url, scope: 'mcp' });
+    await using caller = await openCaller('websocket', place.started, token);
+    expect(await toolsOf(caller)).toEqual(['up__raw', 'up__pid', 'up__number']);
+    expect((await call(caller, 'up__number', { n: 1 })).error).toMatchObject({
+      code: -31003,
+      data: { code: 'insufficient_scope' },
+    });
+    expect(place.up.server.of('tools/call')).toEqual([]);
+  });
+
   it('AUT-12 is got by an SDK client in a step of its own, from a real provider', async () => {
     await using provider = await openIdentityProvider('jwt', [ALICE]);
     const auth = { mode: 'oidc', scopes: ['mcp'], oidc: { issuer: provider.issuer, clientId: 'none' } };
@@ -201,31 +214,5 @@ describe('a scope', () => {
     ]);
     expect(tokens()).toBe(2);
     await client.close();
-  });
-});
-
-describe('deny', () => {
-  it('P2-16 wins over what allows, in whatever order and under whatever name the tool is shown', async () => {
-    const key = randomKey();
-    const rules = [
-      { effect: 'allow', tools: ['*'] },
-      { effect: 'deny', tools: ['up__raw'] },
-    ];
-    for (const ordered of [rules, rules.toReversed()]) {
-      await using place = await startGuarded({ auth: { keys: [{ name: 'ann', key }] }, policy: { rules: ordered } });
-      const up = { url: place.up.url, type: 'http', tools: { rename: { raw: 'cooked' } } };
-      await using renamed = await startGuarded({
-        mcpServers: { up },
-        naming: 'plain',
-        auth: { keys: [{ name: 'ann', key }] },
-        policy: { rules: ordered },
-      });
-      await using one = await openCaller('session', place.started, key);
-      await using other = await openCaller('session', renamed.started, key);
-      expect(errorOf(await call(one, 'up__raw'))).toEqual([-32602, 'Unknown tool: up__raw']);
-      expect(errorOf(await call(other, 'cooked'))).toEqual([-32602, 'Unknown tool: cooked']);
-      expect(await toolsOf(other)).toContain('pid');
-      expect(await toolsOf(other)).not.toContain('cooked');
-    }
   });
 });

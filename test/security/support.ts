@@ -101,7 +101,8 @@ export function knock(url: string, { method = 'GET', headers = {}, body }: Knock
     const { statusCode: status = 0, headers: answered } = response;
     if (answered['content-type'] === 'text/event-stream') {
       resolve({ status, headers: answered, body: '' });
-      return void outgoing.destroy();
+      outgoing.destroy();
+      return;
     }
     let text = '';
     response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -141,6 +142,31 @@ export function list(
       ...headers,
     },
   });
+}
+
+export const UPGRADE: Readonly<Record<string, string>> = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
+/**
+ * All that can be told from the answers at a path, by each method and as a WebSocket, but for the time of day, the id in the
+ * log, and the path itself.
+ */
+export async function told(
+  base: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<readonly unknown[]> {
+  const ways = ['GET', 'POST', 'DELETE', 'PUT', 'OPTIONS'].map((method) => ({ method, headers }));
+  const answers = await Promise.all(
+    [...ways, { headers: { ...headers, ...UPGRADE } }].map((way) => knock(`${base}${path}`, way)),
+  );
+  return answers.map(({ body, headers: { date: _date, ...others }, status }) =>
+    JSON.parse(JSON.stringify([status, others, body.replace(/"id":"[0-9a-f]{12}"/, '"id":"…"')]).replaceAll(path, '…')),
+  );
 }
 
 /** The status that a token gets at a URL. */

@@ -13,17 +13,12 @@ import { temporaryHome } from '../support/home.ts';
 import { run } from '../support/process.ts';
 import { bearer, randomKey } from './support.ts';
 import {
-  ask,
   askList,
   askMcp,
   LOCALHOST,
   openPki,
   startSecured,
-  toolsOf,
   trustAuthority,
-  type Asked,
-  type Authority,
-  type Pair,
   type Pki,
   type Secured,
 } from './web-support.ts';
@@ -66,6 +61,14 @@ describe('versions and suites', () => {
   it.each(['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'])('P4-08 -tls1_3 with %s works', async (suite) => {
     const said = await handshake(port(), '-tls1_3', '-ciphersuites', suite);
     expect(said).toMatch(new RegExp(`TLSv1\\.3, Cipher is ${suite}`));
+  });
+
+  it('P4-08 TLS 1.2 is refused also where suites of it are named, unless it is asked for', async () => {
+    const cipherSuites = ['TLS_AES_256_GCM_SHA384', 'ECDHE-ECDSA-AES256-GCM-SHA384'];
+    await using named = await startSecured(pki(), {}, { tls: { cipherSuites } });
+    expect(await handshake(named.started.port, '-tls1_2')).toContain('alert protocol version');
+    await using wanted = await startSecured(pki(), {}, { tls: { cipherSuites, minVersion: 'TLSv1.2' } });
+    expect(await handshake(wanted.started.port, '-tls1_2')).toContain('Cipher is ECDHE-ECDSA-AES256-GCM-SHA384');
   });
 
   it('P4-08 -tls1_3 with a third suite is refused', async () => {
@@ -182,111 +185,6 @@ describe('a certificate on disk', () => {
     expect(sockets.size).toBe(1);
     expect([...serials]).toEqual([first]);
     agent.destroy();
-  });
-});
-
-const ALICE = 'URI:spiffe://test/alice';
-const POLICY = {
-  roles: { dev: { claims: { san: [ALICE] } } },
-  rules: [{ effect: 'allow', roles: ['dev'], servers: ['up'], tools: ['up__pid'] }],
-};
-
-describe('client certificates', () => {
-  const at: { people?: Authority; strangers?: Authority; gateway?: Secured } = {};
-  const people = (): Authority => at.people as Authority;
-  const gateway = (): Secured => at.gateway as Secured;
-  const url = (): string => `${gateway().base}/mcp`;
-  const shown = (pair: Pair | undefined): Asked => ({ with: { ca: ca(), ...pair } });
-  /** Of a certificate: the status, and the tools where there are some. */
-  const outcome = async (pair: Pair | undefined, more: Asked = {}): Promise<unknown> => {
-    const answer = await askList(url(), { ...more, ...shown(pair) });
-    return answer.status === 200 ? toolsOf(answer) : answer.status;
-  };
-
-  beforeAll(async () => {
-    at.people = pki().authorityOf('people');
-    at.strangers = pki().authorityOf('strangers');
-    const clientCa = await pki().write('people.pem', people().cert);
-    const crl = await pki().write('crl.pem', people().revocations());
-    at.gateway = await startSecured(pki(), { auth: { mode: 'mtls' }, policy: POLICY }, { tls: { clientCa, crl } });
-  });
-  afterAll(async () => await at.gateway?.[Symbol.asyncDispose]());
-
-  it('P4-10 the right one is whom its subjectAltName says, in the role that the policy gives for it', async () => {
-    const alice = people().issue({ commonName: 'x', subjectAltName: ALICE });
-    expect(await outcome(alice)).toEqual(['up__pid']);
-    const called = await askMcp(url(), 'tools/call', { name: 'up__pid', arguments: {} }, shown(alice));
-    expect(called.body).toContain(`"text":"${process.pid}"`);
-    // Whoever is known and has no role sees nothing, and the name of the role in the common name is none.
-    expect(await outcome(people().issue({ odd: true }))).toEqual([]);
-    const bob = people().issue({ commonName: 'dev', subjectAltName: 'URI:spiffe://test/bob' });
-    expect(await outcome(bob)).toEqual([]);
-    expect(await outcome(people().issue({ subjectAltName: 'URI:spiffe://test/bob,URI:spiffe://test/alice' }))).toEqual([
-      'up__pid',
-    ]);
-  });
-
-  it.each([
-    ['none', () => undefined],
-    ['one of another authority', () => at.strangers?.issue({ subjectAltName: ALICE })],
-    ['one of the authority of servers', () => pki().authority.issue({ subjectAltName: ALICE })],
-    ['one that has expired', () => people().issue({ subjectAltName: ALICE, expired: true })],
-    ['one for servers', () => people().issue({ subjectAltName: ALICE, usage: 'serverAuth' })],
-    ['one for nothing in particular', () => people().issue({ subjectAltName: ALICE, usage: null })],
-    ['one with a common name alone', () => people().issue({ commonName: 'spiffe.test alice' })],
-  ] as const)('P4-10 %s is refused', async (_name, make) => {
-    expect(await outcome(make())).toBe(401);
-    expect(await outcome(people().issue({ subjectAltName: ALICE }))).toEqual(['up__pid']);
-  });
-
-  it('P4-10 one that is revoked while its connection is open is cut off, and refused anew', async () => {
-    const alice = people().issue({ subjectAltName: ALICE });
-    const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: ca(), ...alice });
-    expect(toolsOf(await askList(url(), { with: { agent } }))).toEqual(['up__pid']);
-    const [socket] = Object.values(agent.freeSockets).flatMap((each) => each ?? []);
-    const closed = new Promise<void>((resolve) => socket?.once('close', () => resolve()));
-    await pki().write('crl.pem', people().revocations(alice));
-    await closed;
-    expect((await askList(url(), { with: { agent } })).status).toBe(401);
-    expect(await outcome(people().issue({ subjectAltName: ALICE }))).toEqual(['up__pid']);
-    agent.destroy();
-  });
-
-  it('P4-10 a session that is resumed after its authority was taken away is nobody’s', async () => {
-    const alice = people().issue({ subjectAltName: ALICE });
-    const options = { port: gateway().started.port, host: 'localhost', servername: 'localhost', ca: ca(), ...alice };
-    const socket = connect(options);
-    const sessions: Buffer[] = [];
-    socket.on('session', (session) => sessions.push(session));
-    await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
-    socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    await new Promise((resolve) => socket.once('data', resolve));
-    socket.destroy();
-    const crl = await pki().read('crl.pem');
-    await pki().write('people.pem', at.strangers?.cert ?? '');
-    await pki().write('crl.pem', at.strangers?.revocations() ?? '');
-    await expect.poll(() => outcome(alice), { timeout: 20_000 }).toBe(401);
-    const answer = await askList(url(), {
-      with: { ca: ca(), ...alice, ...(sessions[0] && { session: sessions[0] }) },
-    });
-    expect(answer.status).toBe(401);
-    await pki().write('people.pem', people().cert);
-    await pki().write('crl.pem', crl);
-    await expect.poll(() => outcome(alice), { timeout: 20_000 }).toEqual(['up__pid']);
-  });
-
-  it('P4-10 without one there is no connection where the listener is not for this machine alone', async () => {
-    const clientCa = await pki().write('all.pem', people().cert);
-    await using open = await startSecured(
-      pki(),
-      { auth: { mode: 'mtls' } },
-      { tls: { clientCa }, listen: { host: '0.0.0.0' } },
-    );
-    await expect(ask(`${open.base}/healthz`, { with: { ca: ca() } })).rejects.toThrow(
-      /socket hang up|ECONNRESET|disconnected/,
-    );
-    const alice = people().issue({ subjectAltName: ALICE });
-    expect((await askList(`${open.base}/mcp`, { with: { ca: ca(), ...alice } })).status).toBe(200);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Access tokens through a whole gateway: each way in which one can be wrong, and what its holder is told. */
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSession } from '../gateway/raw-client.ts';
 import { bearer, createIssuer, encoded, list, startGuarded, statusOf, type Claims, type Guarded } from './support.ts';
 
 const issuer = createIssuer('https://issuer.example/tenant');
@@ -39,7 +40,7 @@ describe('DSA-02 a token that nobody signed', () => {
   });
 
   it('is refused without a signature, with another, of other claims, and of other bytes', async () => {
-    const [head, body, signature = ''] = token().split('.') as [string, string, string];
+    const [head, body, signature] = token().split('.') as [string, string, string];
     const other = token({ sub: 'root' }).split('.')[1] as string;
     const bad = [`${head}.${body}.`, `${head}.${body}`, `${head}.${other}.${signature}`, `${head}.${body}.${body}`];
     for (const each of [...bad, stranger.token(good()), `${head}.${body}.${signature.slice(0, -4)}AAAA`]) {
@@ -107,12 +108,13 @@ describe('DSA-05 a token is taken only with exactly', () => {
 
   it('at one server or view is good there alone; that of the MCP path everywhere', async () => {
     const { base } = at.place as Guarded;
-    const paths = ['/mcp', '/mcp/s/up', '/mcp/v/few'];
+    const paths = ['/mcp', '/mcp/s/up', '/mcp/v/few', '/messages'];
     const statuses = async (aud: string): Promise<number[]> =>
       await Promise.all(paths.map((path) => statusOf(base + path, token({ aud }))));
-    expect(await statuses(`${base}/mcp/s/up`)).toEqual([401, 200, 401]);
-    expect(await statuses(`${base}/mcp/v/few`)).toEqual([401, 401, 200]);
-    expect(await statuses(`${base}/mcp`)).toEqual([200, 200, 200]);
+    expect(await statuses(`${base}/mcp/s/up`)).toEqual([401, 200, 401, 401]);
+    expect(await statuses(`${base}/mcp/v/few`)).toEqual([401, 401, 200, 401]);
+    // What is sent there belongs to no connection of the legacy transport.
+    expect(await statuses(`${base}/mcp`)).toEqual([200, 200, 200, 404]);
   });
 });
 
@@ -141,6 +143,28 @@ describe('DSA-07 P4-05 the times of a token', () => {
 });
 
 describe('P2-17 a token', () => {
+  it('ends what is open with it when it expires, and one that is shown in time goes on', async () => {
+    const clock = { ms: NOW_MS };
+    const auth = { mode: 'jwt', jwt: issuer.settings };
+    await using place = await startGuarded({ auth }, { now: () => clock.ms });
+    const { url: own } = place.started;
+    const until = (seconds: number): { readonly authorization: string } =>
+      bearer(issuer.token({ aud: own, iat: NOW, exp: NOW + seconds, sub: 'ann' }));
+    const streams = await Promise.all(
+      [300, 900].map(async (seconds) => await (await openSession(own, {}, until(seconds))).listen()),
+    );
+    const ended: number[] = [];
+    streams.forEach(({ messages }, index) => {
+      void messages.until(() => false, 'its end', 60_000).catch(() => ended.push(index));
+    });
+    clock.ms += 359_000;
+    expect((await list(own, until(300))).status).toBe(200);
+    clock.ms += 2000;
+    await expect.poll(() => ended, { timeout: 5000 }).toEqual([0]);
+    expect((await list(own, until(300))).status).toBe(401);
+    streams[1]?.abort();
+  });
+
   it('is taken with its scopes; one that lacks them is told which, in a 403 with the metadata', async () => {
     for (const scope of ['mcp', 'read mcp write']) expect(await statusOf(url(), token({ scope }))).toBe(200);
     for (const scope of [undefined, '', 'read', 'mcpx', 'MCP']) {

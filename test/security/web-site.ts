@@ -12,9 +12,9 @@ import type {
 import { freePort } from '../support/port.ts';
 import { startGateway, type Started, type StartOptions } from '../gateway/gateway.ts';
 import { serveRaw, type RawHttp } from '../gateway/raw-http.ts';
-import { WebBrowser, type WebPage } from './web-browser.ts';
+import type { WebBrowser, WebPage } from './web-browser.ts';
 import { openPeopleProvider, type PeopleProvider } from './web-people.ts';
-import { ask, openPki, startSecured, trustAuthority, type Answered } from './web-support.ts';
+import { ask, openPki, startSecured, trustAuthority, type Answered, type Asked } from './web-support.ts';
 
 export type Kind = 'tls' | 'loopback';
 
@@ -34,35 +34,41 @@ export interface Site extends AsyncDisposable {
 export interface SiteOptions extends StartOptions {
   readonly auth?: Readonly<Record<string, unknown>>;
   readonly configuration?: Readonly<Record<string, unknown>>;
+  readonly listen?: Readonly<Record<string, unknown>>;
   /** Its own URL is its public one, so that other processes can have the same. */
   readonly isPublic?: boolean;
 }
 
 /** While it is open, this process trusts its certificate. */
 export async function openSite(kind: Kind, options: SiteOptions = {}): Promise<Site> {
-  const { auth: more, configuration, isPublic = false, ...start } = options;
+  const { auth: more, configuration, isPublic = false, listen: listening, ...start } = options;
   const stack = new AsyncDisposableStack();
   const port = await freePort();
   const base = kind === 'tls' ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   const people = stack.use(await openPeopleProvider([`${base}/oauth/callback`]));
   const auth = { mode: 'key', oidc: people.settings, server: true, ...more };
-  const listen = { port, ...(isPublic && { publicUrl: base }) };
+  const listen = { port, ...(isPublic && { publicUrl: base }), ...listening };
   const all = { auth, ...configuration };
   if (kind === 'loopback') {
     const up = stack.use(await serveRaw({ era: 'session' }));
     const mcpServers = { up: { url: up.url, type: 'http' } };
     const started = stack.use(await startGateway({ mcpServers, ...all, listen }, start));
-    return site(stack, { started, up, people, base, ca: undefined, auth, listen });
+    return siteOf(stack, { started, up, people, base, ca: undefined, auth, listen });
   }
   const pki = stack.use(await openPki());
   stack.use(trustAuthority(pki.authority));
   const { started, up } = stack.use(await startSecured(pki, all, { ...start, listen }));
   const files = { cert: `${pki.folder}/cert.pem`, key: `${pki.folder}/key.pem` };
-  return site(stack, { started, up, people, base, ca: pki.authority.cert, auth, listen: { ...listen, tls: files } });
+  return siteOf(stack, { started, up, people, base, ca: pki.authority.cert, auth, listen: { ...listen, tls: files } });
 }
 
-function site(stack: AsyncDisposableStack, parts: Omit<Site, typeof Symbol.asyncDispose>): Site {
+function siteOf(stack: AsyncDisposableStack, parts: Omit<Site, typeof Symbol.asyncDispose>): Site {
   return { ...parts, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** What a request to it needs besides. */
+export function secureFor({ ca }: Pick<Site, 'ca'>): Asked {
+  return ca === undefined ? {} : { with: { ca } };
 }
 
 /** Nobody listens there: a browser of these tests stops before. */
@@ -151,7 +157,7 @@ export function post(site: Site, path: string, form: Readonly<Record<string, str
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams(form).toString(),
-    ...(site.ca !== undefined && { with: { ca: site.ca } }),
+    ...secureFor(site),
   });
 }
 
@@ -167,7 +173,7 @@ export async function register(site: Site, metadata: object = {}): Promise<strin
       grant_types: ['authorization_code', 'refresh_token'],
       ...metadata,
     }),
-    ...(site.ca !== undefined && { with: { ca: site.ca } }),
+    ...secureFor(site),
   });
   if (answer.status !== 201) throw new Error(`not registered: ${answer.status} ${answer.body}`);
   return (JSON.parse(answer.body) as { readonly client_id: string }).client_id;

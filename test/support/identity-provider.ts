@@ -23,6 +23,8 @@ export interface IdentityProvider extends AsyncDisposable {
   readonly requests: readonly string[];
   /** By the client credentials grant, for a resource (RFC 8707). */
   token(client: ProviderClient, resource: string, scope?: string): Promise<string>;
+  /** Ends an opaque token (RFC 7009). */
+  revoke(client: ProviderClient, token: string): Promise<void>;
   /** Signs with a new key from now on; the one before stays in its set, or is dropped. */
   rotate(before: 'kept' | 'dropped'): Promise<void>;
   /** Keys before the one in use leave the set. */
@@ -63,6 +65,7 @@ export async function openIdentityProvider(
     issuer,
     requests,
     token: (client, resource, scope = 'mcp') => tokenOf(issuer, client, resource, scope),
+    revoke: async (client, token) => void (await post(`${issuer}/token/revocation`, client, { token })),
     rotate: async (before) => use([await newKey(), ...(before === 'kept' ? state.keys : [])]),
     dropOldKeys: () => use(state.keys.slice(0, 1)),
     down: () => void (state.isUp = false),
@@ -105,6 +108,7 @@ function configuration(
     features: {
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      revocation: { enabled: true, allowedPolicy: () => true },
       devInteractions: { enabled: false },
       resourceIndicators: { enabled: true, getResourceServerInfo: () => resourceServer },
     },
@@ -126,18 +130,19 @@ function adapterOver(artifacts: Map<string, object>, kind: string): object {
   };
 }
 
-async function tokenOf(
-  issuer: string,
-  { id, secret }: ProviderClient,
-  resource: string,
-  scope: string,
-): Promise<string> {
-  const response = await fetch(`${issuer}/token`, {
-    method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
-    body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }),
-  });
+async function tokenOf(issuer: string, client: ProviderClient, resource: string, scope: string): Promise<string> {
+  const response = await post(`${issuer}/token`, client, { grant_type: 'client_credentials', resource, scope });
   const answer = (await response.json()) as { access_token?: string };
   if (answer.access_token === undefined) throw new Error(`no token: ${JSON.stringify(answer)}`);
   return answer.access_token;
+}
+
+async function post(url: string, { id, secret }: ProviderClient, form: Record<string, string>): Promise<Response> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+    body: new URLSearchParams(form),
+  });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response;
 }

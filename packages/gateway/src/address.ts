@@ -1,5 +1,6 @@
 /** Where the gateway is reached: by the public URL, or by the names and the port of its own listener. */
 
+import { isLoopbackHost } from '@sallyport/server';
 import type { RoomOptions } from './rooms.ts';
 
 export interface Address {
@@ -11,21 +12,31 @@ export interface Address {
   own(): string;
 }
 
-/** URLs of this machine come first where there is no public one: whoever asks for them is on it. */
+/**
+ * With a public URL it is the only one: the names of this machine are those of every machine, and a token for them could have
+ * been made for anybody's gateway. For the same reason they count only where nobody else can come.
+ */
 export function createAddress({ host, hosts, port, publicUrl, tls }: RoomOptions['config']['listen']): Address {
   const scheme = tls === undefined ? 'http' : 'https';
   const first = reachableHost(host);
-  const names = new Set([first, 'localhost', '127.0.0.1', '[::1]', ...hosts]);
+  const named = [...new Set([...(isEverywhere(host) ? [] : [first]), ...hosts])];
+  const names = isLoopbackHost(host)
+    ? new Set([first, 'localhost', '127.0.0.1', '[::1]', ...hosts])
+    : new Set(named.length === 0 ? [first] : named);
   return {
     port,
     bases() {
-      const own = [...names].map((name) => `${scheme}://${name}:${this.port}`);
-      return publicUrl === undefined ? own : [publicUrl.replace(/\/+$/, ''), ...own];
+      if (publicUrl !== undefined) return [publicUrl.replace(/\/+$/, '')];
+      return [...names].map((name) => `${scheme}://${name}:${this.port}`);
     },
     own() {
       return `${scheme}://${first}:${this.port}`;
     },
   };
+}
+
+function isEverywhere(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 /** An address that means all of them is none that can be called. */

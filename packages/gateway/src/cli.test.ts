@@ -34,7 +34,12 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
     columns: () => undefined,
     errorColumns: () => undefined,
     now: () => 0,
-    prompts: { text: async () => undefined, choose: async () => undefined, chooseMany: async () => undefined },
+    prompts: {
+      text: async () => undefined,
+      hidden: async () => undefined,
+      choose: async () => undefined,
+      chooseMany: async () => undefined,
+    },
     onInterrupt: () => () => undefined,
     confirm: async () => {
       asked += 1;
@@ -111,7 +116,7 @@ describe('the frame', () => {
     [['version', '--check'], 3, /not available in this version/],
     [['add', 'x', '--openapi', 'f'], 3, /not available in this version/],
     [['validate'], 3, /no configuration found[^]*sallyport init/],
-    [['config', 'encrypt'], 2, /unknown command|error/],
+    [['config', 'encrypt'], 3, /no configuration found/],
   ])('ends %j with code %i', async (argv, code, message) => {
     const outcome = await sallyport(argv);
     expect(outcome.code).toBe(code);
@@ -135,7 +140,7 @@ describe('validate', () => {
   });
 
   it('prints all problems with their places, as JSON too', async () => {
-    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"secrets":{}}' };
+    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"privacy":{}}' };
     const plain = await sallyport(['validate', '--config', 'c.json'], { files });
     expect(plain).toMatchObject({ code: 3, stdout: '' });
     expect(plain.stderr.split('\n').filter((line) => line.includes('c.json:'))).toHaveLength(3);
@@ -146,8 +151,8 @@ describe('validate', () => {
       file: '/work/c.json',
       line: 2,
       column: 1,
-      path: ['secrets'],
-      message: '`secrets` is not available in this version',
+      path: ['privacy'],
+      message: '`privacy` is not available in this version',
     });
   });
 });

@@ -45,8 +45,8 @@ export interface DoorsOptions {
   readonly served: Served;
   readonly shield: Shield;
   readonly authenticate: Authenticate;
-  /** The canonical name of the place at a path and query, for somebody or anybody; undefined when there is none. */
-  readonly place: (path: string, query: string, principal: Principal | undefined) => string | undefined;
+  /** The canonical name of the place at a path and query, for somebody; undefined when there is none. */
+  readonly place: (path: string, query: string, principal: Principal) => string | undefined;
   /** What stands at paths that are no MCP paths. */
   readonly admin: ReadonlyMap<string, Endpoint>;
   /** What stands at a path without any credential. */
@@ -165,8 +165,8 @@ export class Doors {
       shield,
       authenticate,
       endpoint: (path, query, principal) => this.#place(path, query, principal),
-      isMcpPath: (path) =>
-        path === listen.path || path.startsWith(`${listen.path}/`) || path === SSE_PATH || path === MESSAGES_PATH,
+      opensWebSocket: (path) => listen.websocket && isBelow(path, listen.path),
+      isMcpPath: (path) => isBelow(path, listen.path) || path === SSE_PATH || path === MESSAGES_PATH,
       route,
       tls: listen.tls && tlsOptions(listen.tls, needsCertificate(config)),
       onRefused,
@@ -185,7 +185,7 @@ export class Doors {
     });
   }
 
-  #place(path: string, query: string, principal: Principal | undefined): Place | undefined {
+  #place(path: string, query: string, principal: Principal): Place | undefined {
     if (path === SSE_PATH || path === MESSAGES_PATH) {
       const sse = this.#sse;
       if (path === MESSAGES_PATH) return sse && { name: SSE_PATH, endpoint: sse.messages };
@@ -203,6 +203,10 @@ export class Doors {
     const written = headers[PROJECT_HEADER];
     return { folder: typeof written === 'string' ? decoded(written) : undefined };
   }
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(`${root}/`);
 }
 
 /** Read anew each time: certificates are replaced while the gateway runs. */

@@ -171,6 +171,8 @@ class RunningGateway implements Gateway {
     learnSecrets(this.#parts.options, config);
     this.#doors.sessions.endAt(new Set(this.rooms.replace(config, policy)));
     this.#doors.limitStreams(config.limits.streams);
+    this.#parts.identity.use(config);
+    this.#doors.recheck();
     this.#parts.metrics.setServers(enabledServers(config).map(({ name }) => name));
     this.#startEager(config);
   }

@@ -37,7 +37,7 @@ export interface WebIdentity {
 const LEVELS: Readonly<Record<string, 'warn' | 'error'>> = { failed: 'error', misused: 'warn', session_reused: 'warn' };
 
 const AUTHORIZE_PATH = '/oauth/authorize';
-const CODE_HINT = 'Whoever runs this gateway makes one with `sallyport login --browser`.';
+const CODE_HINT = 'Whoever runs this gateway makes one with `sallyport key link NAME`.';
 
 /** Rejects with an error for a person. */
 export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {

@@ -45,12 +45,17 @@ export interface Identity {
   readonly failures: FailureLimit;
   /** What stands at a path for people and programs that are not known yet. */
   route(path: string): PublicRoute | undefined;
+  /** Another configuration is in force, which may have lost keys: who came by one of them is nobody from now on. */
+  use(config: Config): void;
   /** Takes over what other processes changed; meant to run twice a second. */
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
 
 const NOT_LOCAL = 'Without authentication only this machine may call, and not through a proxy.';
+
+/** For how long keys are believed that cannot be read again. */
+const STALE_MS = 10_000;
 
 /** Modes in which clients show access tokens. */
 const TOKEN_MODES: ReadonlySet<AuthMode> = new Set(['jwt', 'oidc', 'introspection']);
@@ -73,17 +78,21 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     scopes: auth.scopes,
     ...(takesTokens && { metadataUrl: (asked) => resources.metadataUrl(asked) }),
   });
-  const parts = { ...options, failures, resources };
+  let failingSinceMs: number | undefined;
+  const isStale = (): boolean => failingSinceMs !== undefined && now() - failingSinceMs > STALE_MS;
+  const parts = { ...options, failures, resources, isStale };
   const web = auth.oidc === undefined ? undefined : await createWebIdentity(parts);
+  const byKey = auth.modes.includes('key') ? await keyWays(parts) : undefined;
   const authenticate = async (): Promise<Authenticate> => {
     if (auth.modes.includes('none')) return onlyLocal;
     const tokens = takesTokens ? await tokenWays(parts) : undefined;
     // What our own server gave out comes first: nobody else is shown it.
-    const verify = [...(web?.verify ? [web.verify] : []), ...(await waysOf(parts, tokens))];
+    const verify = [...(web?.verify ? [web.verify] : []), ...waysOf(parts, byKey?.ways ?? [], tokens)];
     return createAuthenticate({ verify, failures, challenge, log, now });
   };
   return {
     authenticate: await authenticate(),
+    use: (next) => byKey?.use(next),
     challenge,
     failures,
     route: (path) =>
@@ -91,7 +100,9 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       (takesTokens ? metadataRoute(path, resources) : undefined) ??
       (path.startsWith(WELL_KNOWN) ? NOTHING : undefined),
     refresh: async () => {
+      failingSinceMs ??= now();
       await Promise.all([options.keys?.refresh(), web?.refresh()]);
+      failingSinceMs = undefined;
     },
     close: async () => {
       await Promise.all([options.keys?.close(), web?.close()]);
@@ -115,40 +126,86 @@ async function tokenWays(parts: TokenParts): Promise<TokenWays> {
 }
 
 /** In the order of the configuration. The local key is good in every mode, on requests from this machine. */
-async function waysOf(parts: TokenParts & IdentityOptions, tokens: TokenWays | undefined): Promise<readonly Prove[]> {
-  const { config, keys, now } = parts;
-  const ways = await Promise.all(
-    config.auth.modes.map(async (mode): Promise<readonly Prove[]> => {
-      if (mode === 'key') return await keyWays(parts);
-      if (mode === 'mtls') return [createCertificateVerify(now)];
-      return mode === 'none' ? [] : (tokens?.[mode] ?? []);
-    }),
-  );
+function waysOf(
+  { config, keys, now }: IdentityOptions,
+  byKey: readonly Prove[],
+  tokens: TokenWays | undefined,
+): readonly Prove[] {
+  // What would be shown to somebody else comes last: it may be a key of ours.
+  const inOrder = config.auth.modes.toSorted((a, b) => Number(a === 'introspection') - Number(b === 'introspection'));
+  const ways = inOrder.flatMap((mode): readonly Prove[] => {
+    if (mode === 'key') return byKey;
+    if (mode === 'mtls') return [createCertificateVerify(now)];
+    return mode === 'none' ? [] : (tokens?.[mode] ?? []);
+  });
   const local = keys === undefined || config.auth.modes.includes('key') ? [] : [localWay(keys)];
-  return [...local, ...ways.flat()];
+  return [...local, ...ways];
 }
 
-async function keyWays({ config, failures, keys, log, now }: TokenParts & IdentityOptions): Promise<readonly Prove[]> {
-  const configured = config.auth.keys;
-  const names = new Set(configured.map(({ name }) => name));
-  const kept = keys && createKeyVerify({ keys, issuer: LOCAL_ISSUER, isTaken: (name) => names.has(name) });
-  const ways = kept === undefined ? [] : [kept];
-  if (configured.length === 0) return ways;
+/** Keys of the configuration come first: one may have the form of ours. */
+async function keyWays(parts: TokenParts & IdentityOptions & Staleness): Promise<KeyWays> {
+  const { keys, log } = parts;
+  const written = await writtenKeys(parts);
   for (const { name } of (await keys?.list()) ?? []) {
-    if (names.has(name)) log('warn', 'a key of the store is refused: the configuration has one of this name', { name });
+    if (!written.has(name)) continue;
+    log('warn', 'a key of the store is refused: the configuration has one of this name', { name });
   }
-  const bcrypt = configured.some(({ hash }) => hash !== undefined) ? await loadBcrypt() : undefined;
+  const kept =
+    keys && whileKnown(createKeyVerify({ keys, issuer: LOCAL_ISSUER, isTaken: (name) => written.has(name) }), parts);
+  return { ways: kept === undefined ? [written.prove] : [written.prove, kept], use: (next) => written.use(next) };
+}
+
+interface Staleness {
+  readonly isStale: () => boolean;
+}
+
+interface KeyWays {
+  readonly ways: readonly Prove[];
+  use(config: Config): void;
+}
+
+/** A reload may take keys away and never brings any: what is gone is nobody, and the others need not be proven anew. */
+async function writtenKeys({ config, failures, now }: TokenParts & IdentityOptions): Promise<WrittenKeys> {
+  const { keys } = config.auth;
+  const bcrypt = keys.some(({ hash }) => hash !== undefined) ? await loadBcrypt() : undefined;
   const compare = bcrypt?.compare ?? (() => Promise.resolve(false));
-  const written = createConfiguredKeys({
-    keys: configured,
-    issuer: LOCAL_ISSUER,
-    compare,
-    failures,
-    now,
-    random: randomBytes,
-  });
-  // A key of the configuration may have the form of one of ours.
-  return [written, ...ways];
+  const prove: Prove =
+    keys.length === 0
+      ? () => undefined
+      : createConfiguredKeys({ keys, issuer: LOCAL_ISSUER, compare, failures, now, random: randomBytes });
+  let names = new Set(keys.map(({ name }) => name));
+  const bound = (found: Proved): Proved => {
+    if (found === undefined || !('holds' in found)) return found;
+    const { holds, principal } = found;
+    if (!names.has(principal.subject)) return { problem: 'invalid', detail: 'the configuration has lost this key' };
+    return { principal, holds: (shown) => names.has(principal.subject) && holds(shown) };
+  };
+  return {
+    has: (name) => names.has(name),
+    use: ({ auth }) => {
+      names = new Set(auth.keys.map(({ name }) => name));
+    },
+    prove: (credentials) => {
+      const found = prove(credentials);
+      return found instanceof Promise ? found.then(bound) : bound(found);
+    },
+  };
+}
+
+interface WrittenKeys {
+  has(name: string): boolean;
+  use(config: Config): void;
+  readonly prove: Prove;
+}
+
+/** Keys that were revoked elsewhere stay known here while the store cannot be read: then nobody is known after a while. */
+function whileKnown(prove: Prove, { isStale }: Staleness): Prove {
+  return (credentials) => {
+    const found = prove(credentials) as Proved;
+    if (found === undefined || !('holds' in found) || found.principal.subject === LOCAL.subject) return found;
+    if (isStale()) return { problem: 'unavailable', detail: 'the keys could not be read for a while' };
+    return { ...found, holds: (shown) => !isStale() && found.holds(shown) };
+  };
 }
 
 /** Without mode `key` only the user of this machine has one, and nobody elsewhere. */

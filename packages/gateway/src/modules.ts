@@ -18,6 +18,7 @@ import { sealing } from './credentials/index.ts';
 import { describeError, type LogFailure } from './errors.ts';
 import { sessionKey } from './isolation/index.ts';
 import { Projects } from './isolation/project.ts';
+import { createNotices } from './notices.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createExplain, type Explain, type Policy } from './policy/index.ts';
 import { SSE_PATH, type RoomOptions, type Rooms } from './rooms.ts';
@@ -103,8 +104,8 @@ class Assembly implements Rooms {
     return this.#config;
   }
 
-  place(path: string, query: string, principal: Principal | undefined): string | undefined {
-    const audience = principal && this.#audienceOf({ endpoint: path, principal });
+  place(path: string, query: string, principal: Principal): string | undefined {
+    const audience = this.#audienceOf({ endpoint: path, principal });
     const placed = this.catalog.place(path, query, audience);
     return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
   }
@@ -238,6 +239,24 @@ class Assembly implements Rooms {
     return this.#policy.audienceOf(principal, this.catalog.viewNameOf(endpoint));
   }
 
+  #notices(): Served['notified'] {
+    const { log, now } = this.#options;
+    return createNotices({
+      serversOf: (session) => this.#viewOf(session).servers,
+      decide: ({ endpoint, principal }, server, method) =>
+        this.#policy.decide({
+          principal,
+          target: { kind: 'server', server, canonicalId: method },
+          nowMs: now(),
+          view: this.catalog.viewNameOf(endpoint),
+        }),
+      rootsChanged: (session) => this.#projects.rootsChanged(session),
+      tell: (server, message) => this.upstreams.notify(server, 'session', message),
+      log,
+      now,
+    });
+  }
+
   #viewOf(visitor: Visitor): CatalogView {
     return this.catalog.view(visitor.endpoint, this.#audienceOf(visitor));
   }
@@ -258,7 +277,7 @@ class Assembly implements Rooms {
   }
 
   #serve(pipeline: Pipeline): Served {
-    const { log, info } = this.#options;
+    const { info } = this.#options;
     return {
       describe: (visitor, era) => {
         const view = this.#viewOf(visitor);
@@ -267,15 +286,7 @@ class Assembly implements Rooms {
         return { info, capabilities, instructions: view.instructions() };
       },
       handle: (exchange) => pipeline.handle(exchange),
-      notified: (message, session) => {
-        if (message.method === ROOTS_CHANGED && session !== undefined) this.#projects.rootsChanged(session);
-        const [only, ...others] = session === undefined ? [] : this.#viewOf(session).servers;
-        if (only === undefined || others.length > 0 || NOT_FOR_SERVERS.has(message.method)) {
-          log('debug', 'a notification of a client that is for no server', {
-            method: message.method,
-          });
-        } else this.upstreams.notify(only, 'session', message);
-      },
+      notified: this.#notices(),
       sessionOpened: (session) => {
         this.#sessions.add(session);
         this.#subscriptions.sessionOpened(session);
@@ -314,11 +325,6 @@ class Assembly implements Rooms {
     if (legs.length > 0) void this.catalog.refresh(server, sourceOf(legs), kinds);
   }
 }
-
-const ROOTS_CHANGED = 'notifications/roots/list_changed';
-
-/** Of a client alone, or about a request that the server does not know by this number. */
-const NOT_FOR_SERVERS: ReadonlySet<string> = new Set([ROOTS_CHANGED, 'notifications/progress']);
 
 /** A program answers this, not a person. */
 const ROOTS_TIMEOUT_MS = 10_000;

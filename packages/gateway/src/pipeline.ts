@@ -28,6 +28,8 @@ export interface Steps {
   readonly isolate: Step;
   /** The queue of the server. */
   readonly takeTurn: Step;
+  /** The decision once more, where the policy has changed while the call waited. */
+  readonly confirm: Step;
   /** To the server, and the answer back. */
   readonly send: Step;
   /** The lists, from the catalogue. */
@@ -61,7 +63,15 @@ const OWN: ReadonlySet<string> = new Set([
 /** Opening and keep-alive of the other era: unknown in this one. */
 const FOREIGN: Readonly<Record<Exchange['era'], ReadonlySet<string>>> = {
   session: new Set(['server/discover', 'subscriptions/listen']),
-  stateless: new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']),
+  stateless: new Set([
+    'initialize',
+    'ping',
+    'logging/setLevel',
+    'resources/subscribe',
+    'resources/unsubscribe',
+    'tasks/list',
+    'tasks/result',
+  ]),
 };
 
 export function createPipeline(steps: Steps, log: LogFailure, measure: Measure<Call>): Pipeline {
@@ -78,6 +88,7 @@ export function createPipeline(steps: Steps, log: LogFailure, measure: Measure<C
     steps.tasks, // outside of send: what comes back is sealed whatever way it took
     steps.isolate, // may ask the client for its project: nothing is asked for a call that is refused
     steps.takeTurn, // behind all that waits for a client or a person: they would wait with a place that others need
+    steps.confirm, // what was allowed before somebody was waited for need not be so any more
     steps.send, // last: everything that could refuse has had its turn
   ]);
   const list: Next = compose([...head, steps.list]);

@@ -49,8 +49,8 @@ export interface Rooms {
   readonly sessions: Iterable<Session>;
   /** Calls that wait for their clients between two rounds. */
   readonly parkedCalls: number;
-  /** The canonical name of the place at a path and query, for somebody or anybody; undefined when there is none. */
-  place(path: string, query: string, principal: Principal | undefined): string | undefined;
+  /** The canonical name of the place at a path and query, for somebody; undefined when there is none. */
+  place(path: string, query: string, principal: Principal): string | undefined;
   /** What the policy says of a call that is not made, for the user of this machine. */
   readonly explain: Explain;
   /** The configuration in force. */

@@ -12,6 +12,7 @@ import type { CatalogView } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
 import { createResolve, refuseUnknown } from './catalog/resolve.ts';
 import { sealing } from './credentials/index.ts';
+import { Refused } from './errors.ts';
 import { createIsolate } from './isolation/index.ts';
 import type { Projects } from './isolation/project.ts';
 import type { Steps } from './pipeline.ts';
@@ -20,6 +21,7 @@ import type { RoomOptions } from './rooms.ts';
 import type { SubscriptionsRoom } from './subscriptions/index.ts';
 import { createSessionStep } from './subscriptions/session-step.ts';
 import type { TaskRoom } from './tasks/index.ts';
+import { paramsWith } from './upstream/arguments.ts';
 import { ask, causeOf, unasked, type CauseOptions } from './upstream/cause.ts';
 import type { UpstreamRoom } from './upstream/index.ts';
 import { createSend, type SendOptions } from './upstream/send.ts';
@@ -48,11 +50,12 @@ export function createSteps(parts: StepParts): Steps {
   const { challenge, cursorKey, now } = parts.options;
   const { admit, admitTarget, takeTurn } = admission;
   const cursors = sealing(cursorKey);
+  const authorize = createAuthorize({ policy: parts.policy, viewOf: parts.viewNameOf, refuseUnknown, challenge, now });
   return {
     drain: parts.drain.step,
     admit,
     resolve: createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call) }),
-    authorize: createAuthorize({ policy: parts.policy, viewOf: parts.viewNameOf, refuseUnknown, challenge, now }),
+    authorize,
     admitTarget,
     approve: approveStep(parts),
     tasks: tasks.step,
@@ -61,6 +64,7 @@ export function createSteps(parts: StepParts): Steps {
       project: (exchange) => projects.find(exchange),
     }),
     takeTurn,
+    confirm: confirmStep(authorize, parts.policy),
     send: createSend({
       ready: (server, era, instance) => upstreams.ready(server, era, instance),
       leg: (server, era, instance) => upstreams.leg(server, era, instance),
@@ -78,6 +82,7 @@ export function createSteps(parts: StepParts): Steps {
       subscriptions,
       levelChanged: parts.levelChanged,
       resourcesReady: (visitor) => view(visitor).ready(['resources', 'templates']),
+      mayRead: (exchange, uri) => mayRead(exchange, uri, parts),
     }),
   };
 }
@@ -108,6 +113,18 @@ export function setTimer(fire: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
+/** An approval that was given stands; one that nobody was asked for cannot be made up for here. */
+function confirmStep(authorize: Steps['authorize'], policy: StepParts['policy']): Steps['confirm'] {
+  return (call, next) => {
+    if (call.policyVersion === policy().version) return next(call);
+    const before = call.decision?.effect;
+    return authorize(call, async (again) => {
+      if (again.decision?.effect !== 'ask' || before === 'ask') return await next(again);
+      throw new Refused('refused', 'The policy has changed while the call waited: send it again.');
+    });
+  };
+}
+
 function approveStep({ limits, options, randomId }: StepParts): Steps['approve'] {
   const { now, stateKey, store } = options;
   return createApprove({
@@ -116,6 +133,8 @@ function approveStep({ limits, options, randomId }: StepParts): Steps['approve']
     ask: (exchange, method, params) => ask(exchange, method, params, limits().humanMs),
     use: (nonce, expiresAtMs) => store.putIf('approval', nonce, 'absent', true, { expiresAtMs }),
     requestStateMs: () => limits().requestStateMs,
+    sent: ({ exchange: { message }, target }) => paramsWith(message.params ?? {}, target?.argumentRules),
+    salt: options.config.store === 'memory' ? randomId() : '',
     randomId,
     now,
   });
@@ -134,6 +153,22 @@ function bridging({ bridge, limits, randomId, tasks }: StepParts): Pick<SendOpti
     cause: (call, leg) => causeOf(call, leg.revision, causeOptions),
     bridge: (call, leg, compose) => bridge.carry(call, leg, compose),
   };
+}
+
+/** A subscription is decided as a read. Nobody is asked about one: what needs a person's yes is not subscribed to. */
+function mayRead(exchange: Exchange, uri: string, parts: StepParts): Promise<boolean> | boolean {
+  const server = parts.view(exchange).ownerOf(uri);
+  if (server === undefined) return false;
+  const { address, endpoint, principal } = exchange;
+  const decision = parts.policy().decide({
+    principal,
+    target: { kind: 'resource', server, canonicalId: uri },
+    address,
+    nowMs: parts.options.now(),
+    view: parts.viewNameOf(endpoint),
+  });
+  if (!(decision instanceof Promise)) return decision.effect === 'allow';
+  return decision.then(({ effect }) => effect === 'allow');
 }
 
 /** What a cursor is good for: its caller, and the endpoint that it was given at. */

@@ -40,6 +40,8 @@ function setUp(more: Partial<ApproveOptions> = {}): Setting {
     },
     use: async (nonce) => !used.has(nonce) && used.add(nonce) !== undefined,
     requestStateMs: () => 1000,
+    sent: ({ exchange: { message } }) => message.params ?? {},
+    salt: '',
     randomId: () => `n${nonces++}`,
     now: () => setting.clockMs,
     ...more,
@@ -140,10 +142,14 @@ describe('a session', () => {
 
   it('shows the arguments whole, with nothing in them that cannot be seen', async () => {
     const { run, asked } = setUp();
-    await run({ era: 'session' }, { arguments: { path: 'a\u202eb\u200bc', note: 'line\nbreak\u2028' } });
+    await run(
+      { era: 'session' },
+      { arguments: { path: 'a\u202eb\u200bc\u3164\u034f\u{e0041}', note: 'line\nbreak\u2028' }, task: { ttl: 9 } },
+    );
     const text = asked[0]?.['message'] as string;
     expect(text).toContain('"drop" of the server "s"');
-    expect(text).toContain(String.raw`a\u202eb\u200bc`);
+    expect(text).toContain(String.raw`a\u202eb\u200bc\u3164\u034f\udb40\udc41`);
+    expect(text).toContain('"ttl": 9');
     expect(text).toContain(String.raw`line\nbreak\u2028`);
     await run({ era: 'session' }, { arguments: { path: 'x'.repeat(10_000) } });
     expect(asked[1]?.['message']).toMatch(/… and \d+ more characters$/);
@@ -151,6 +157,14 @@ describe('a session', () => {
 });
 
 describe('a stateless client', () => {
+  it('AUT-14 has nothing of an approval of a process that has forgotten what was used', async () => {
+    const sealer = createSealer();
+    const [before, after] = ['one', 'two'].map((salt) => setUp({ ...sealer, salt }));
+    const round = (await before?.run()) ?? {};
+    await expect(after?.run({}, answered(round))).rejects.toMatchObject({ key: 'invalid_params' });
+    expect([before?.served, after?.served]).toEqual([[], []]);
+  });
+
   it('is asked in a round of its own, and the server hears nothing of it', async () => {
     const { run, served } = setUp();
     const round = await run({}, { inputResponses: { x: 1 }, requestState: 'of the server' });

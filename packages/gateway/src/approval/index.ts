@@ -20,6 +20,10 @@ export interface ApproveOptions extends Sealing {
   readonly use: (nonce: string, expiresAtMs: number) => Promise<boolean>;
   /** How long a stateless client may take. */
   readonly requestStateMs: () => number;
+  /** The parameters of a call as its server will get them. */
+  readonly sent: (call: Call) => JsonObject;
+  /** What an approval is good for besides: the life of this process, where what was used is forgotten with it. */
+  readonly salt: string;
   /** Nobody guesses it. */
   readonly randomId: () => string;
   readonly now: () => number;
@@ -56,7 +60,7 @@ class Approval {
     if (canAskInRound(exchange)) return await this.#inRounds(call, next);
     if (exchange.era === 'stateless' || !this.#options.canAsk(call)) throw new Refused('refused', CANNOT_ASK);
     exchange.hold();
-    const reply = await this.#options.ask(exchange, METHOD, question(call));
+    const reply = await this.#options.ask(exchange, METHOD, this.#question(call));
     if ('error' in reply) throw new Refused('refused', 'Nobody approved the call.', { detail: reply.error.message });
     check(reply.result);
     // A yes that comes when nobody waits for the call any more starts nothing.
@@ -68,7 +72,7 @@ class Approval {
     const { exchange } = call;
     const digest = paramsDigest(exchange.message.params ?? {});
     const bound = (purpose: string): string =>
-      JSON.stringify([boundTo(purpose, exchange), call.target?.canonicalId, digest]);
+      JSON.stringify([boundTo(purpose, exchange), call.target?.canonicalId, digest, this.#options.salt]);
     const approved = bound('approved');
     const goesOn = this.#opened(exchange, approved);
     if (goesOn !== undefined) {
@@ -83,7 +87,7 @@ class Approval {
       const ticket = { ...this.#ticket() };
       return askInRound(
         exchange,
-        { key: KEY, method: METHOD, params: question(call) },
+        { key: KEY, method: METHOD, params: this.#question(call) },
         ticket,
         asked,
         this.#options.seal,
@@ -93,6 +97,26 @@ class Approval {
     check(reply.response);
     call.exchange = reply.exchange;
     return this.#keptApproved(await next(call), approved);
+  }
+
+  /** What a person is asked. All that comes from elsewhere stands in it as JSON, in characters that can be seen. */
+  #question(call: Call): JsonObject {
+    const { decision, exchange, target } = call;
+    const name = visible(JSON.stringify(target?.original ?? exchange.message.method));
+    const sent = Object.entries(this.#options.sent(call)).filter(([key]) => !NOT_SHOWN.has(key));
+    const only = sent.length === 1 && sent[0]?.[0] === 'arguments' ? sent[0][1] : Object.fromEntries(sent);
+    const given = visible(JSON.stringify(only, null, 1));
+    const rest = given.length - MAX_SHOWN;
+    const shown = rest <= 0 ? given : `${given.slice(0, MAX_SHOWN)}\n… and ${rest} more characters`;
+    const reason = decision?.reason === undefined ? '' : `\nWhy you are asked: ${visible(decision.reason)}`;
+    return {
+      message: `Allow ${name} of the server "${target?.server ?? ''}" to be called with these arguments?\n${shown}${reason}`,
+      requestedSchema: {
+        type: 'object',
+        properties: { approve: { type: 'boolean', title: 'Allow this call, once', default: false } },
+        required: ['approve'],
+      },
+    };
   }
 
   /** The state of an approved call in the midst of a server's own rounds. */
@@ -133,30 +157,15 @@ function check(result: JsonValue): void {
   if (!isObject(content) || content['approve'] !== true) throw new Refused('refused', 'The call was not approved.');
 }
 
-/** What a person is asked. All that comes from elsewhere stands in it as JSON, in characters that can be seen. */
-function question({ decision, exchange, target }: Call): JsonObject {
-  const name = visible(JSON.stringify(target?.original ?? exchange.message.method));
-  const given = visible(JSON.stringify(exchange.message.params?.['arguments'] ?? {}, null, 1));
-  const shown =
-    given.length <= MAX_SHOWN
-      ? given
-      : `${given.slice(0, MAX_SHOWN)}\n… and ${given.length - MAX_SHOWN} more characters`;
-  const reason = decision?.reason === undefined ? '' : `\nWhy you are asked: ${visible(decision.reason)}`;
-  return {
-    message: `Allow ${name} of the server "${target?.server ?? ''}" to be called with these arguments?\n${shown}${reason}`,
-    requestedSchema: {
-      type: 'object',
-      properties: { approve: { type: 'boolean', title: 'Allow this call, once', default: false } },
-      required: ['approve'],
-    },
-  };
-}
+/** Members of the parameters that are between the client and the gateway. */
+const NOT_SHOWN: ReadonlySet<string> = new Set(['_meta', 'inputResponses', 'requestState', 'name']);
 
-/** Marks that turn text around, break lines or take no room would show a person something else than what is sent. */
+/** What does not show a person what is sent: controls, marks that turn text around or take no room, odd spaces. */
+const UNSEEN = /[^\P{C}\n]|\p{Default_Ignorable_Code_Point}|[\p{Zl}\p{Zp}\u2800]|[^\P{Zs} ]/gu;
+
 function visible(text: string): string {
-  return text.replaceAll(
-    /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return text.replaceAll(UNSEEN, (mark) =>
+    [...Array(mark.length).keys()].map((at) => `\\u${mark.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
   );
 }
 

@@ -17,7 +17,7 @@ export function changeBetween(before: readonly Catalog[], after: Catalog): Catal
     kinds: new Set(LIST_KINDS.filter((kind) => !before.every((each) => areAlike(each[kind], after[kind], looksSame)))),
     owners: !before.every(
       ({ resources, routes }) =>
-        areAlike(resources, after.resources, isOwnedSame) && areAlike(routes, after.routes, isOwnedSame),
+        areAlike(resources, after.resources, isOwnedSame) && areRoutedAlike(routes, after.routes),
     ),
   };
 }
@@ -30,6 +30,11 @@ function areAlike(before: Entries, after: Entries, isAlike: (one: Entry, other: 
   if (before.size !== after.size) return false;
   const entries = after.values();
   return [...before.values()].every((one) => isAlike(one, entries.next().value as Entry));
+}
+
+function areRoutedAlike(before: Catalog['routes'], after: Catalog['routes']): boolean {
+  if (before === after) return true;
+  return before.length === after.length && before.every((one, at) => isOwnedSame(one, after[at] as Entry));
 }
 
 function looksSame(one: Entry, other: Entry): boolean {

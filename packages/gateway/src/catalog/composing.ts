@@ -38,8 +38,8 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
   const chosenTools = kept<Chosen<ToolEntry>>();
   const chosenPrompts = kept<Chosen<NamedEntry>>();
   const mergedResources = kept<MergedUris<Entry>>();
-  const mergedRoutes = kept<MergedUris<TemplateEntry>>();
-  const shownTemplates = kept<MergedUris<TemplateEntry>>();
+  const mergedTemplates = kept<MergedUris<TemplateEntry>>();
+  const allTemplates = kept<readonly TemplateEntry[]>();
   return (edition, selection) => {
     const offers = offersOf(edition, selection.servers, offerOf);
     const { naming, servers } = edition.setup;
@@ -58,22 +58,18 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
       mergeUris(visible(resourceOffers, 'resource', audience), 'URI'),
     );
     const templateOffers = offers.map((offer) => offer.templates);
-    const { entries: routes, hidden: hiddenTemplates } = mergedRoutes(templateOffers, () =>
-      mergeUris(templateOffers, 'template'),
+    const templates = mergedTemplates([selection, ...templateOffers], () =>
+      mergeUris(visible(templateOffers, 'template', audience), 'template'),
     );
-    const templates =
-      audience === undefined
-        ? routes
-        : shownTemplates([selection, routes], () =>
-            mergeUris(visible(templateOffers, 'template', audience), 'template'),
-          ).entries;
+    // Also those that another server offers in the same words: whose a URI is, is asked for each.
+    const routes = allTemplates(templateOffers, () => templateOffers.flat());
     return {
       tools: tools.entries,
       prompts: prompts.entries,
       resources: resources.entries,
-      templates,
+      templates: templates.entries,
       routes,
-      hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...hiddenTemplates],
+      hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...templates.hidden],
       withholds: (id, server) =>
         names.tools.withheld.has(id) ||
         names.prompts.withheld.has(id) ||

@@ -24,7 +24,7 @@ export interface Catalog {
   readonly resources: ReadonlyMap<string, Entry>;
   readonly templates: ReadonlyMap<string, TemplateEntry>;
   /** Templates by which URIs are found: also those of which an audience may see a part alone. */
-  readonly routes: ReadonlyMap<string, TemplateEntry>;
+  readonly routes: readonly TemplateEntry[];
   readonly hidden: readonly Hidden[];
   /** True for the canonical id of a server's tool or prompt that must not be reached here, by whatever method. */
   withholds(id: string, server: string): boolean;
@@ -97,7 +97,7 @@ export function ownerOfUri(
 ): Entry | undefined {
   const resource = resources.get(uri);
   if (resource !== undefined && maySee(resource.server)) return resource;
-  for (const entry of routes.values()) {
+  for (const entry of routes) {
     if (entry.literals.length > 1 && matchesLiterals(uri, entry.literals) && maySee(entry.server)) return entry;
   }
   return undefined;

@@ -5,6 +5,8 @@
 
 import { createHash } from 'node:crypto';
 
+export { globMatcher, globReaches } from '../glob.ts';
+
 export interface Naming {
   readonly mode: 'prefixed' | 'plain';
   /** Characters; clients put a prefix of their own before it. */
@@ -37,12 +39,6 @@ export function shownName(
   return `${clean.slice(0, naming.maxLength - hashLength - 1)}_${hash}`;
 }
 
-/** A glob over names: `*` stands for any text. Compiled once; linear in the name's length. */
-export function globMatcher(globs: readonly string[]): (name: string) => boolean {
-  const parts = globs.map((glob) => glob.split('*'));
-  return (name) => parts.some((literals) => matchesLiterals(name, literals));
-}
-
 /** True when the text is the literals in order with anything between them, anchored at both ends. */
 export function matchesLiterals(text: string, literals: readonly string[]): boolean {
   const first = literals[0] as string;
@@ -57,12 +53,4 @@ export function matchesLiterals(text: string, literals: readonly string[]): bool
     at = found + literal.length;
   }
   return true;
-}
-
-/** True when a longer name that begins with `prefix` can match the glob. */
-export function globReaches(glob: string, prefix: string): boolean {
-  const star = glob.indexOf('*');
-  if (star === -1) return glob.length > prefix.length && glob.startsWith(prefix);
-  const head = glob.slice(0, star);
-  return prefix.startsWith(head) || head.startsWith(prefix);
 }

@@ -50,8 +50,8 @@ describe('what a call names', () => {
     ['/mcp/s/files', 'vendor/x', {}, 'files', 'vendor/x'],
     ['/mcp/v/reading', 'vendor/x', {}, 'files', 'vendor/x'],
     ['/mcp?servers=git', 'vendor/x', {}, 'git', 'vendor/x'],
-    ['/mcp', 'vendor/x', { name: 'git__log' }, 'git', 'git__log'],
-    ['/mcp', 'vendor/x', { uri: 'git://1' }, 'git', 'git://1'],
+    ['/mcp', 'vendor/x', { name: 'git__log' }, 'git', 'vendor/x'],
+    ['/mcp', 'vendor/x', { uri: 'git://1' }, 'git', 'vendor/x'],
     ['/mcp', 'tasks/get', { taskId: 'sealed at /mcp' }, 'files', 't1'],
     [
       '/mcp',

@@ -133,22 +133,35 @@ function byTask(opened: ReturnType<OpenTaskId>): Target | undefined {
   return opened && { server: opened.server, kind: 'task', canonicalId: opened.original, original: opened.original };
 }
 
-/** A method that nobody here knows passes where only one server can be meant. What is withheld stays so by any method. */
+/**
+ * A method that nobody here knows passes where only one server can be meant, and is decided as what it is: something that the
+ * whole server does. What its parameters name says which server, and no more; what is withheld stays so by any method.
+ */
 function byCertainty(view: Place, call: Call, params: JsonObject, openTaskId: OpenTaskId): Target | undefined {
   const { catalog, servers } = view;
   const { name, uri, taskId } = params;
+  const as = (server: string, original?: string): Target => {
+    return { server, kind: 'server', canonicalId: call.exchange.message.method, original };
+  };
   if (typeof name === 'string') {
-    const tool = catalog.tools.get(name);
-    if (tool !== undefined) return toolTarget(tool);
-    const prompt = catalog.prompts.get(name);
-    if (prompt !== undefined) return named('prompt', prompt);
+    const known = catalog.tools.get(name) ?? catalog.prompts.get(name);
+    if (known !== undefined) return mayNameUri(view, uri, known.server) ? as(known.server, known.original) : undefined;
   }
-  if (typeof uri === 'string') return byUri(view, uri);
+  if (typeof uri === 'string') return serverOf(view.ownerOf(uri), as);
   if (typeof taskId === 'string') return byTask(openTaskId(taskId, call));
   const [only] = servers;
   if (servers.length !== 1 || only === undefined) return undefined;
   if (typeof name === 'string' && catalog.withholds(canonicalId(only, name), only)) return undefined;
-  return { server: only, kind: 'server', canonicalId: call.exchange.message.method, original: undefined };
+  return as(only);
+}
+
+function serverOf(server: string | undefined, as: (server: string) => Target): Target | undefined {
+  return server === undefined ? undefined : as(server);
+}
+
+/** What is named beside must be the same server's, and be seen. */
+function mayNameUri(view: Place, uri: unknown, server: string): boolean {
+  return typeof uri !== 'string' || view.ownerOf(uri) === server;
 }
 
 function text(params: JsonObject, name: string, method: string): string {

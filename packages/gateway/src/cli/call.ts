@@ -119,6 +119,12 @@ const MAX_NEAR = 5;
 /** Names that are near by their letters, or hold what was written, as a last part or anywhere. */
 export function unknownName(what: string, wanted: string, names: readonly string[], see: string): CliError {
   const word = wanted.toLowerCase();
+  if (names.includes(wanted)) {
+    return new CliError(
+      `the policy does not let you use the ${what} \`${oneLine(wanted)}\`: \`sallyport explain ${oneLine(wanted)}\` says why. You are \`local\`: a role in the policy with \`keys: [local]\` is yours`,
+      exitCodes.refused,
+    );
+  }
   const near = [
     nearest(wanted, names),
     ...names.filter((name) => name.toLowerCase().endsWith(`__${word}`)),

@@ -1,4 +1,4 @@
-/** `sallyport config show|schema|convert|export`: looks at configurations and rewrites them. Starts nothing, needs no trust. */
+/** `sallyport config show|schema|convert|encrypt|export`: looks at configurations and rewrites them. Starts nothing, needs no trust. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -7,7 +7,9 @@ import { masked, withPlaceholders } from '../config/describe.ts';
 import { effectiveView } from '../config/effective.ts';
 import { configFormat } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
+import { asWritten } from '../config/secrets.ts';
 import { maxFileBytes } from '../config/source.ts';
+import { registerEncrypt } from './config-encrypt.ts';
 import { loadToLook } from './configuration.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -39,13 +41,14 @@ export function register(program: Command, context: CliContext): void {
     .action(async (file: string, options: ConvertOptions, command: Command) =>
       convert(context, file, options, command),
     );
+  registerEncrypt(config, context);
 }
 
 async function show(context: CliContext, command: Command): Promise<void> {
   const globals = globalsOf(command, context);
   const loaded = await loadToLook(context, globals);
   printWarnings(context, loaded.warnings);
-  const view = masked(effectiveView(loaded.config));
+  const view = asWritten(masked(effectiveView(loaded.config)), loaded.secrets);
   printResult(
     context,
     globals,

@@ -28,7 +28,12 @@ function world(answer: boolean | undefined): {
     columns: () => undefined,
     errorColumns: () => undefined,
     now: () => 0,
-    prompts: { text: async () => undefined, choose: async () => undefined, chooseMany: async () => undefined },
+    prompts: {
+      text: async () => undefined,
+      hidden: async () => undefined,
+      choose: async () => undefined,
+      chooseMany: async () => undefined,
+    },
     onInterrupt: () => () => undefined,
     exit: () => undefined,
     confirm: async (question) => {

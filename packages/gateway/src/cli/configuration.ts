@@ -4,25 +4,26 @@
  */
 import { loadConfig, type DetailedConfig, type LoadOptions } from '../config/load.ts';
 import { masked } from '../config/describe.ts';
+import { asWritten } from '../config/secrets.ts';
 import { configError, ConfigError } from '../config/problems.ts';
 import { createTrustStore, type TrustStore } from '../config/trust.ts';
-import type { Config, Problem } from '../config/types.ts';
+import type { Problem } from '../config/types.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { note, printWarnings } from './output.ts';
+import { secretSource } from './secret-store.ts';
 
 /** The configuration for a verb that starts what is in it. `file` beats `--config`. Prints warnings. Throws ConfigError. */
 export async function loadToRun(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
   const store = await trustStore(context);
-  const options = loadOptions(context, globals, file);
   const loaded = await loadConfig({
-    ...options,
+    ...loadOptions(context, globals, file, 'run'),
     confirmTrust: async (path, hash) => {
       if (await store.isTrusted(path, hash)) return true;
       if (!context.isTerminal) return false;
       // What is asked about must be readable first: the same file, checked, without the question.
-      const { config, hash: seen } = await loadConfig(options);
-      if (seen !== hash) throw new ConfigError(`${path} changed while it was read; run the command again`);
-      note(context, `${path} was found in the current directory. It would use:\n${commandLines(config)}`);
+      const seen = await loadConfig(loadOptions(context, globals, file, 'look'));
+      if (seen.hash !== hash) throw new ConfigError(`${path} changed while it was read; run the command again`);
+      note(context, `${path} was found in the current directory. It would use:\n${commandLines(seen)}`);
       if (!(await context.confirm('Do you trust this configuration?'))) return false;
       await store.trust(path, hash);
       return true;
@@ -35,7 +36,7 @@ export async function loadToRun(context: CliContext, globals: GlobalOptions, fil
 
 /** The configuration for a verb that starts nothing. Throws ConfigError; prints nothing. */
 export async function loadToLook(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
-  const loaded = await loadConfig(loadOptions(context, globals, file));
+  const loaded = await loadConfig(loadOptions(context, globals, file, 'look'));
   await checkPolicy(loaded);
   return loaded;
 }
@@ -56,9 +57,9 @@ export async function trustStore({ files }: CliContext): Promise<TrustStore> {
   return createTrustStore(await files.stateDirectory(), { read: files.readState, write: files.writeState });
 }
 
-/** What a configuration starts or reaches, a line for each server that is on; secrets masked. */
-export function commandLines(config: Config): string {
-  const lines = config.servers
+/** What a configuration starts or reaches: a line for each command of `secrets.exec` and each server that is on; secrets masked. */
+export function commandLines({ config, expanded, secrets }: DetailedConfig): string {
+  const servers = asWritten(config.servers, secrets)
     .filter(({ enabled }) => enabled)
     .map(({ name, target }) => {
       if (target.kind !== 'stdio') {
@@ -73,7 +74,18 @@ export function commandLines(config: Config): string {
       const words = [target.command, ...(view.mcpServers[name]?.args ?? [])];
       return `  ${name}: ${words.map(quoted).join(' ')}`;
     });
-  return lines.length === 0 ? '  no servers' : lines.join('\n');
+  const lines = [...secretCommands(expanded), ...(servers.length === 0 ? ['  no servers'] : servers)];
+  return lines.join('\n');
+}
+
+/** They run as soon as the file is used, so they are part of what is trusted. */
+function secretCommands(expanded: unknown): string[] {
+  const { secrets } = expanded as {
+    readonly secrets?: { readonly exec?: Readonly<Record<string, readonly string[]>> };
+  };
+  return Object.entries(secrets?.exec ?? {}).map(
+    ([name, argv]) => `  \${exec:${quoted(name)}}: ${argv.map(quoted).join(' ')}`,
+  );
 }
 
 /** JSON's quoting makes spaces and control characters visible. */
@@ -81,6 +93,12 @@ function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word);
 }
 
-function loadOptions(context: CliContext, globals: GlobalOptions, file?: string): LoadOptions {
-  return { file: file ?? globals.config, env: context.env, cwd: context.cwd, home: context.home, files: context.files };
+function loadOptions(
+  context: CliContext,
+  globals: GlobalOptions,
+  file: string | undefined,
+  how: 'run' | 'look',
+): LoadOptions {
+  const { env, cwd, home, files } = context;
+  return { file: file ?? globals.config, env, cwd, home, files, secrets: secretSource(context, how) };
 }

@@ -106,8 +106,9 @@ async function startForOnce(
     import('../gateway.ts'),
     import('@sallyport/host'),
   ]);
-  const { config } = await loadToRun(context, globals);
+  const { config, secrets } = await loadToRun(context, globals);
   const redactor = createRedactor();
+  redactor.learn(secrets.map(({ value }) => value));
   const gateway = await createGateway({
     config: forThisMachine(config),
     stateDirectory: await context.files.stateDirectory(),

@@ -19,6 +19,8 @@ export type Prompts = {
     readonly initial?: string;
     readonly problem: (answer: string) => string | undefined;
   }) => Promise<string | undefined>;
+  /** What is typed is not shown. */
+  readonly hidden: (question: { readonly message: string }) => Promise<string | undefined>;
   readonly choose: (question: {
     readonly message: string;
     readonly choices: readonly Choice[];

@@ -32,6 +32,7 @@ async function elicit(params: JsonObject, answers: Answers, isTerminal = true): 
       }
     },
     choose: async (question) => next(question),
+    hidden: async () => undefined,
     chooseMany: async (question) => next(question),
   };
   const context = { isTerminal, prompts, stderr: { write: (text: string) => notes.push(text) } };

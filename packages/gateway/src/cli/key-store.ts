@@ -9,6 +9,7 @@ import type { Config } from '../config/types.ts';
 import { openLocalKey, openMasterKey } from '../credentials/index.ts';
 import { BUILTIN_ROLES } from '../policy/fallback.ts';
 import { openKeys } from '../provision.ts';
+import type { Store } from '../store/index.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { loadToLook } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
@@ -18,6 +19,7 @@ import { oneLine } from './text.ts';
 
 export interface OpenKeys {
   readonly keys: KeyTable;
+  readonly store: Store;
   /** Undefined: there is none, and the defaults count. */
   readonly config: Config | undefined;
 }
@@ -47,7 +49,7 @@ export async function withKeys<T>(
   const master = await openMasterKey({ directory, env: context.env });
   const store = await openSqliteStore({ path: join(directory, 'state.db'), now: context.now });
   try {
-    return await use({ keys: await openKeys(store, master, localKey, context.now), config });
+    return await use({ keys: await openKeys(store, master, localKey, context.now), config, store });
   } catch (error) {
     throw error instanceof KeyError ? new CliError(error.message, KEY_ERROR_CODES[error.code]) : error;
   } finally {

@@ -8,6 +8,7 @@ import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { registerChanges } from './key-change.ts';
 import { registerHash } from './key-hash.ts';
+import { registerLink } from './key-link.ts';
 import { configuredNames, noSuchKey, noteRoles, withKeys } from './key-store.ts';
 import { collectRole, expiryOf, minuteText, timeText } from './key-words.ts';
 import { note, printResult } from './output.ts';
@@ -43,6 +44,7 @@ export function register(program: Command, context: CliContext): void {
     .argument('<ID|NAME>', 'as `key list` shows it')
     .action(async (idOrName: string, _options: unknown, command: Command) => revoke(context, idOrName, command));
   registerHash(key, context);
+  registerLink(key, context);
 }
 
 async function create(context: CliContext, name: string, options: CreateOptions, command: Command): Promise<void> {

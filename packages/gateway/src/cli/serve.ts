@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { configForServer, type Config } from '../config/index.ts';
 import type { DetailedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
-import { createRedactor } from '../telemetry/redact.ts';
+import type { KnownSecret } from '../config/secrets.ts';
+import { createRedactor, type Redactor } from '../telemetry/redact.ts';
 import { loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf } from './daemon-start.ts';
@@ -36,7 +37,7 @@ export function register(program: Command, context: CliContext): void {
       const loaded = await configurationOf(words, options, command, context, globals);
       const config = withListen(loaded.config, options);
       const redactor = createRedactor();
-      const serving = { context, globals, config, redactor, ...fileOf(loaded, options, context, globals) };
+      const serving = { context, globals, config, redactor, ...fileOf(loaded, options, context, globals, redactor) };
       if (options.stdio) await (await import('./serve-stdio.ts')).serveStdio(serving);
       else await (await import('./serve-http.ts')).serveHttp(serving);
     });
@@ -51,15 +52,23 @@ function fileOf(
   options: ServeOptions,
   context: CliContext,
   globals: GlobalOptions,
+  redactor: Redactor,
 ): Pick<Serving, 'file' | 'words' | 'cwd'> {
   if (!('path' in loaded)) return { file: undefined, words: [], cwd: context.cwd };
   const { path, hash, origin } = loaded;
+  const known: KnownSecret[] = [];
+  const learn = (secrets: readonly KnownSecret[]): void => {
+    known.push(...secrets.filter(({ value }) => !known.some((one) => one.value === value)));
+    redactor.learn(secrets.map(({ value }) => value));
+  };
+  learn(loaded.secrets);
   // Nobody is asked while a gateway runs: what needs trust anew stays unused.
   const unasked = { ...context, isTerminal: false };
   const load = async (): Promise<DetailedConfig> => {
     const next = await loadToRun(unasked, globals, origin === 'directory' ? undefined : path);
     if (next.path !== path) throw new ConfigError(`${next.path} stands before ${path} now: a restart takes it`);
-    return { ...next, config: withListen(next.config, options) };
+    learn(next.secrets);
+    return { ...next, config: withListen(next.config, options), secrets: known };
   };
   return { file: { path, hash, load }, ...planOf(loaded, options, globals, context.cwd) };
 }

@@ -70,6 +70,7 @@ function realPrompts(): Prompts {
           validate: (answer) => problem(answer ?? ''),
         }),
       ),
+    hidden: ({ message }) => ask<string>((clack) => clack.password({ message, output })),
     choose: ({ message, choices, initial }) =>
       ask<string>((clack) =>
         clack.select<string>({

@@ -15,14 +15,11 @@ export function register(program: Command, context: CliContext): void {
     .argument('[FILE]', 'the configuration; else the one that `serve` would use')
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const globals = globalsOf(command, context);
-      const { path, hash, config, warnings } = await loadToLook(
-        context,
-        globals,
-        file === undefined ? undefined : resolve(context.cwd, file),
-      );
+      const loaded = await loadToLook(context, globals, file === undefined ? undefined : resolve(context.cwd, file));
+      const { path, hash, warnings } = loaded;
       printWarnings(context, warnings);
       await (await trustStore(context)).trust(path, hash);
-      note(context, `It uses:\n${commandLines(config)}`);
+      note(context, `It uses:\n${commandLines(loaded)}`);
       printResult(
         context,
         globals,

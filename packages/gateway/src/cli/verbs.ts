@@ -36,6 +36,7 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'config', summary: 'show, describe, convert or export the configuration', load: () => import('./config.ts') },
   { name: 'key', summary: 'the keys of clients', load: () => import('./key.ts') },
+  { name: 'secret', summary: 'values for ${secret:NAME} in the configuration', load: () => import('./secret.ts') },
   { name: 'version', summary: 'the version of Sallyport and of Node', load: () => import('./version.ts') },
 ];
 
@@ -48,7 +49,6 @@ export const laterVerbs: readonly string[] = [
   'disconnect',
   'login',
   'logout',
-  'secret',
   'principal',
   'lockdown',
   'pins',

@@ -25,7 +25,7 @@ function configOf(value: object): Config {
 }
 
 const everything = {
-  listen: { host: '0.0.0.0', tls: { ...tls, clientCa: '/ca.pem' } },
+  listen: { host: '0.0.0.0', publicUrl: 'https://gate.example.com', tls: { ...tls, clientCa: '/ca.pem' } },
   auth: {
     mode: ['key', 'jwt', 'oidc', 'introspection', 'mtls'],
     keys: [key('a', { roles: ['dev'], expires: '2027-01-31' }), { name: 'b', hash }],
@@ -78,6 +78,17 @@ describe('a change', () => {
     ['policy.rules', { policy: { rules: [deny, allow] } }, { policy: { rules: [allow] } }],
     ['policy.rules', { policy: { rules: [ask] } }, { policy: { rules: [{ ...ask, effect: 'allow' }] } }],
     ['policy.rules', { policy: { rules: [deny] } }, { policy: { rules: [{ ...deny, when: 'false' }] } }],
+    [
+      'policy.rules',
+      { policy: { rules: [{ effect: 'allow', roles: ['developer'], tools: ['s__x'] }] } },
+      { policy: { rules: [] } },
+    ],
+    [
+      'mcpServers.s.tools.deny',
+      { mcpServers: { s: { command: 'x', tools: { deny: ['a', 'b'] } } } },
+      { mcpServers: { s: { command: 'x', tools: { deny: ['a'] } } } },
+    ],
+    ['mcpServers.s.tools.allow', { mcpServers: { s: { command: 'x', tools: { allow: ['a'] } } } }, {}],
     ['policy.external', { policy: { external: { url: 'https://a/' } } }, { policy: {} }],
     [
       'policy.external',

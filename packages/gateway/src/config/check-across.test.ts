@@ -65,7 +65,10 @@ describe('listen and auth together', () => {
     ['tokens on loopback, with its own name', { listen: { publicUrl: 'http://localhost:7420' }, auth: jwt }],
     ['tokens over TLS', { listen: { ...out, tls }, auth: jwt }],
     ['tokens behind a proxy with TLS', { listen: { ...out, plainBehindProxy: true, publicUrl }, auth: jwt }],
-    ['an authorization server with an https address', { listen: { publicUrl }, auth: server }],
+    [
+      'an authorization server with an https address',
+      { listen: { publicUrl, trustProxy: ['127.0.0.1'] }, auth: server },
+    ],
     ['client certificates', { listen: { ...out, tls: { ...tls, clientCa: 'ca.pem' } }, auth: { mode: 'mtls' } }],
     ['keys behind a proxy', { listen: { ...out, plainBehindProxy: true } }],
   ])('accepts %s', (_what, value) => {
@@ -82,6 +85,12 @@ describe('listen and auth together', () => {
     [
       { listen: { ...out, tls, publicUrl: 'http://gate.example.com' }, auth: server },
       'listen.publicUrl: `auth.server`',
+    ],
+    [{ listen: { ...out, tls }, auth: server }, 'auth.server: beyond loopback needs `listen.publicUrl`'],
+    [{ listen: { publicUrl }, auth: server }, 'listen.trustProxy: signing in needs HTTPS'],
+    [
+      { auth: { oidc: { preset: 'google', clientId: 'us' }, server: true } },
+      'auth.oidc: anybody with a Google account may sign in',
     ],
     [{ listen: { tls }, auth: { mode: ['key', 'mtls'] } }, 'auth.mode: `mtls` needs `listen.tls.clientCa`'],
   ])('refuses %j', (value, expected) => {

@@ -10,7 +10,7 @@ import type { AuthConfig, ListenConfig } from './types.ts';
 
 /** Everything that only shows across parts. */
 export function checkAcross(entry: ConfigEntry): Finding[] {
-  return [...clientCertificates(entry), ...plainTokens(entry), ...namesOfRules(entry)];
+  return [...clientCertificates(entry), ...plainTokens(entry), ...signOn(entry), ...namesOfRules(entry)];
 }
 
 type Door = { readonly listen: ListenConfig; readonly auth: AuthConfig };
@@ -58,6 +58,42 @@ function plainTokens({ listen, auth }: Door): Finding[] {
       message: `\`${needing}\` beyond loopback needs ${url === undefined ? '`listen.tls`, or `listen.publicUrl` with ' : ''}the https address that clients use`,
     },
   ];
+}
+
+/** What would let people sign in who are not meant, or nobody. */
+function signOn(entry: ConfigEntry): Finding[] {
+  const { auth, policy } = entry;
+  const isOpen = auth.oidc?.issuer === GOOGLE && policy === undefined;
+  const isUsed = auth.server !== undefined || auth.modes.includes('oidc');
+  const condition = "`when: principal.claims.hd == 'example.com'`";
+  return [
+    ...(isOpen && isUsed
+      ? [
+          at(
+            ['auth', 'oidc'],
+            `anybody with a Google account may sign in: write a \`policy\`, for instance with ${condition}`,
+          ),
+        ]
+      : []),
+    ...(auth.server === undefined ? [] : signInPages(entry)),
+  ];
+}
+
+function signInPages({ listen }: ConfigEntry): Finding[] {
+  const { host, publicUrl, tls, trustProxy } = listen;
+  if (!isLoopbackHost(host) && publicUrl === undefined) {
+    return [at(['auth', 'server'], 'beyond loopback needs `listen.publicUrl`, the address that its clients are told')];
+  }
+  const isBehind = publicUrl?.startsWith('https:') === true && tls === undefined;
+  if (!isBehind || trustProxy.length > 0) return [];
+  const why = 'signing in needs HTTPS, and it is a proxy that speaks it here';
+  return [at(['listen', 'trustProxy'], `${why}: name the addresses from which it connects`)];
+}
+
+const GOOGLE = 'https://accounts.google.com';
+
+function at(path: Finding['path'], message: string): Finding {
+  return { path, message };
 }
 
 function takesTokens(mode: AuthConfig['modes'][number]): boolean {

@@ -124,7 +124,7 @@ function placer(file: string, source: Source, moved: ReadonlyMap<string, Path>):
 }
 
 /** Where a value was written that a foreign key put somewhere else. */
-function writtenPath(path: Path, moved: ReadonlyMap<string, Path>): Path {
+export function writtenPath(path: Path, moved: ReadonlyMap<string, Path>): Path {
   for (let length = path.length; length > 0; length -= 1) {
     const origin = moved.get(pathKey(path.slice(0, length)));
     if (origin !== undefined) return [...origin, ...path.slice(length)];

@@ -113,7 +113,7 @@ function isSecretFlag(value: unknown): boolean {
 }
 
 /** `GITHUB_TOKEN`, `x-api-key`, `clientSecret`, `accesstoken`. */
-function isSecretName(name: string): boolean {
+export function isSecretName(name: string): boolean {
   const words = name
     .slice(0, 200)
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
@@ -151,11 +151,12 @@ function maskText(text: string, path: Path): string {
 }
 
 /** All that could be secret in this text is a variable or a file already: `Bearer ${T}`, `--key=${K}`. */
-function isVariable(text: unknown): boolean {
+export function isVariable(text: unknown): boolean {
   if (typeof text !== 'string') return false;
   const parts = pieces(text);
   const variables = parts.filter(
-    (piece) => (piece.kind === 'variable' && piece.fallback === undefined) || piece.kind === 'file',
+    (piece) =>
+      (piece.kind === 'variable' && piece.fallback === undefined) || ['file', 'secret', 'exec'].includes(piece.kind),
   );
   if (variables.length === 0 || variables.length + parts.filter(({ kind }) => kind === 'text').length < parts.length)
     return false;
@@ -164,14 +165,14 @@ function isVariable(text: unknown): boolean {
   return /^(?:--?[A-Za-z][A-Za-z0-9-]*=|[A-Za-z0-9_-]+[=:]\s*)?(?:(?:bearer|basic|token)\s+)?$/i.test(rest);
 }
 
-function valueAt(value: unknown, path: Path): unknown {
+export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(
     (inner, key) => (inner as Readonly<Record<string | number, unknown>> | undefined)?.[key],
     value,
   );
 }
 
-function placeholderName(path: Path, taken: readonly string[]): string {
+export function placeholderName(path: Path, taken: readonly string[]): string {
   const words = path[0] === 'mcpServers' ? [path[1], path.at(-1)] : path;
   const own = path[2] === 'env' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(String(path[3])) ? String(path[3]) : undefined;
   const base =

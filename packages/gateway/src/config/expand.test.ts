@@ -92,8 +92,8 @@ describe('expand', () => {
     ['${env:X}', /Cursor, VS Code/],
     ['${input:token}', /VS Code/],
     ['${command:x}', /VS Code/],
-    ['${secret:X}', /not available in this version/],
-    ['${exec:X}', /not available in this version/],
+    ['${secret:X}', /no secrets are at hand/],
+    ['${exec:X}', /no secrets are at hand/],
     ['${what:ever}', /not known here/],
     ['${toString:x}', /not known here/],
   ])('refuses %s', (text, expected) => {

@@ -1,6 +1,7 @@
 /**
- * `${VAR}`, `${VAR:-default}`, `${file:PATH}` and `$$` in string values. What an expansion produced is never looked at
- * again; `$VAR` is plain text. Files are not read here: `filesIn` names them, the caller brings their text.
+ * `${VAR}`, `${VAR:-default}`, `${file:PATH}`, `${secret:NAME}`, `${exec:NAME}` and `$$` in string values. What an expansion
+ * produced is never looked at again; `$VAR` is plain text. Nothing is read or run here: `filesIn` and `secretsIn` name what is
+ * wanted, the caller brings its text.
  */
 import type { Path } from './source.ts';
 
@@ -9,6 +10,7 @@ export type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'variable'; readonly raw: string; readonly name: string; readonly fallback?: string }
   | { readonly kind: 'file'; readonly raw: string; readonly path: string }
+  | { readonly kind: 'secret' | 'exec'; readonly raw: string; readonly name: string }
   | { readonly kind: 'foreign'; readonly raw: string; readonly word: string };
 
 export type Lookup = {
@@ -16,6 +18,8 @@ export type Lookup = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Text of the files that `${file:…}` names, by the path as written; an Error says why one cannot be read. */
   readonly files: ReadonlyMap<string, string | Error>;
+  /** Values by `${secret:NAME}` or `${exec:NAME}` as written; an Error says why there is none. Absent: none are at hand. */
+  readonly secrets?: ReadonlyMap<string, string | Error>;
 };
 
 export type Expansion = {
@@ -36,8 +40,6 @@ const foreignWords: Readonly<Record<string, string>> = {
   localEnv: '`${localEnv:NAME}` is the syntax of dev containers; write `${NAME}`',
   containerEnv: '`${containerEnv:NAME}` is the syntax of dev containers; write `${NAME}`',
   userHome: '`${userHome:…}` is the syntax of Cursor; write `${HOME}`',
-  secret: '`${secret:NAME}` is not available in this version; use `${NAME}` or `${file:PATH}`',
-  exec: '`${exec:NAME}` is not available in this version; use `${NAME}` or `${file:PATH}`',
 };
 
 /** Pieces of one text. Whatever is no whole `${…}` of ours stays text: `${`, `${}`, `${A-b}`, `$A`. */
@@ -78,7 +80,9 @@ function placeholder(raw: string): Piece | undefined {
   if (variable[2] !== undefined) return { kind: 'variable', raw, name, fallback: rest };
   if (rest === '') return { kind: 'variable', raw, name };
   if (!rest.startsWith(':')) return undefined;
-  return name === 'file' ? { kind: 'file', raw, path: rest.slice(1) } : { kind: 'foreign', raw, word: name };
+  if (name === 'file') return { kind: 'file', raw, path: rest.slice(1) };
+  if (name === 'secret' || name === 'exec') return { kind: name, raw, name: rest.slice(1) };
+  return { kind: 'foreign', raw, word: name };
 }
 
 /** The paths of all `${file:…}` in a value, each once. */
@@ -89,6 +93,22 @@ export function filesIn(value: unknown): string[] {
     return text;
   });
   return [...paths];
+}
+
+/** A `${secret:NAME}` or `${exec:NAME}`, and where it stands. */
+export type SecretUse = Extract<Piece, { kind: 'secret' | 'exec' }> & { readonly paths: readonly Path[] };
+
+/** All `${secret:…}` and `${exec:…}` in a value, each once. */
+export function secretsIn(value: unknown): SecretUse[] {
+  const uses = new Map<string, SecretUse>();
+  walk(value, [], (text, path) => {
+    for (const piece of pieces(text)) {
+      if (piece.kind !== 'secret' && piece.kind !== 'exec') continue;
+      uses.set(piece.raw, { ...piece, paths: [...(uses.get(piece.raw)?.paths ?? []), path] });
+    }
+    return text;
+  });
+  return [...uses.values()];
 }
 
 /** Expands every string of a value; keys stay as they are. Gives a new value, the given one is not touched. */
@@ -114,12 +134,16 @@ export function expand(value: unknown, lookup: Lookup): Expansion {
 
 type Resolved = { readonly text?: string; readonly problem?: string };
 
-function resolve(piece: Piece, { env, files }: Lookup): Resolved {
+function resolve(piece: Piece, { env, files, secrets }: Lookup): Resolved {
   if (piece.kind === 'text') return { text: piece.text };
   if (piece.kind === 'variable') {
     return resolveVariable(piece, Object.hasOwn(env, piece.name) ? env[piece.name] : undefined);
   }
   if (piece.kind === 'foreign') return { problem: foreignSyntax(piece.word) };
+  if (piece.kind !== 'file') {
+    const found = secrets?.get(piece.raw) ?? new Error('no secrets are at hand here');
+    return typeof found === 'string' ? { text: found } : { problem: `\`${piece.raw}\`: ${found.message}` };
+  }
   const content = files.get(piece.path);
   if (typeof content === 'string') return { text: content };
   return { problem: `\`${piece.raw}\` cannot be read: ${content?.message ?? 'no such file'}` };

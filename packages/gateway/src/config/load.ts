@@ -11,6 +11,7 @@ import { expand, filesIn, type Lookup } from './expand.ts';
 import { findConfig, type Found } from './find.ts';
 import { withAbsolutePaths } from './paths.ts';
 import { ConfigError, configError } from './problems.ts';
+import { knownSecrets, secretValues, type KnownSecret, type SecretSource } from './secrets.ts';
 import type { ConfigEntry } from './schema.ts';
 import { checkServers, resolveServer } from './servers.ts';
 import { formatOf, locate, maxFileBytes, type Path } from './source.ts';
@@ -40,6 +41,8 @@ export type LoadOptions = {
    * only looks at the file and starts nothing from it.
    */
   readonly confirmTrust?: (path: string, hash: string) => Promise<boolean>;
+  /** Where `${secret:NAME}` and `${exec:NAME}` come from, in this folder; absent = neither can be used. */
+  readonly secrets?: (directory: string) => SecretSource;
 };
 
 /** A configuration with the steps it was made of, for the verbs that show or edit it. */
@@ -48,6 +51,8 @@ export type DetailedConfig = LoadedConfig & {
   /** The file's value, foreign keys mapped, before expansion and after. */
   readonly written: unknown;
   readonly expanded: unknown;
+  /** What `${secret:NAME}` and `${exec:NAME}` stand for. */
+  readonly secrets: readonly KnownSecret[];
   /** Where a key stands, or what is nearest above it. */
   readonly positionOf: (path: Path) => Position | undefined;
 };
@@ -58,11 +63,22 @@ const maxLockBytes = 8_388_608;
 /** Loads and checks. Throws ConfigError: not found, not trusted, or every problem of the file at once. */
 export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> {
   const found = await findConfig({ ...options, exists: options.files.exists });
-  const { path, text, hash, readableByOthers } = await readTrusted(found, options);
+  const { path, realPath, text, hash, readableByOthers } = await readTrusted(found, options);
   const draft = await draftOf(path, text, configFormat(path));
   const directory = dirname(path);
-  const lookup: Lookup = { env: options.env, files: await readNamedFiles(draft.value, directory, options.files) };
-  const checked = checkDraft(draft, lookup);
+  const named: Lookup = { env: options.env, files: await readNamedFiles(draft.value, directory, options.files) };
+  const source = options.secrets?.(directory);
+  const secrets =
+    source === undefined
+      ? new Map<string, string | Error>()
+      : await secretValues({
+          value: draft.value,
+          source,
+          lookup: named,
+          // A folder shared with a group may hold a configuration, but not one with commands that hand out secrets.
+          checkOnlyOurs: async () => await options.files.readSecret(realPath),
+        });
+  const checked = checkDraft(draft, source === undefined ? named : { ...named, secrets });
   const environment = await readEnvFiles(draft, checked.value, directory, options.files);
   const exposed = readableByOthers ? exposedSecret(draft) : [];
   const strict = checked.entry?.strict ?? false;
@@ -81,6 +97,7 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
     origin: found.origin,
     written: draft.value,
     expanded: checked.value,
+    secrets: knownSecrets(secrets),
     positionOf: (key) => locate(draft.source, key),
   };
 }
@@ -96,7 +113,7 @@ export function configFormat(path: string): 'json' | 'yaml' | 'toml' {
 async function readTrusted(
   { path, origin }: Found,
   options: LoadOptions,
-): Promise<{ path: string; text: string; hash: string; readableByOthers: boolean }> {
+): Promise<{ path: string; realPath: string; text: string; hash: string; readableByOthers: boolean }> {
   const { files, confirmTrust } = options;
   const { realPath, readableByOthers } = await refusing(path, files.checkTrusted(path));
   const bytes = await refusing(path, files.read(realPath, maxFileBytes));
@@ -109,7 +126,7 @@ async function readTrusted(
         `Read it, then run \`sallyport trust\` (and \`sallyport reload\`, if a gateway is running), or start with --config ${path}`,
     );
   }
-  return { path, text: decode(path, bytes), hash, readableByOthers };
+  return { path, realPath, text: decode(path, bytes), hash, readableByOthers };
 }
 
 async function readLock(path: string, files: ConfigFiles): Promise<Uint8Array> {
@@ -196,10 +213,12 @@ async function readEnvFiles(
 
 /** One finding for a file that others may read and that holds a secret in plain text. */
 function exposedSecret(draft: Draft): Problem[] {
-  const literal = secretPaths(draft.value).find((path) => isLiteral(draft.value, path));
+  // A hash of a key may be read by others: that is what it is for.
+  const secrets = secretPaths(draft.value).filter((path) => path[0] !== 'auth' || path.at(-1) !== 'hash');
+  const literal = secrets.find((path) => isLiteral(draft.value, path));
   if (literal === undefined) return [];
   const position = locate(draft.source, literal);
-  const message = `others may read this file, and this looks like a secret: chmod 600 ${draft.file}, or use \${VAR} or \${file:PATH}`;
+  const message = `others may read this file, and this looks like a secret: chmod 600 ${draft.file}, or use \${VAR}, \${file:PATH} or \${secret:NAME}`;
   return [{ file: draft.file, ...(position !== undefined && { position }), path: literal, message }];
 }
 

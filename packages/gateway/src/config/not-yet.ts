@@ -46,7 +46,8 @@ export const notYet: readonly Entry[] = [
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
   { path: 'telemetry.traces' },
   ...['guard', 'audit'].map((path) => ({ path, except: isOff })),
-  ...['privacy', 'secrets', 'egress', 'admin'].map((path) => ({ path })),
+  ...['privacy', 'egress', 'admin'].map((path) => ({ path })),
+  { path: 'secrets.backend', except: (value) => value !== 'keychain' },
   ...['interceptors', 'alerts', 'security', 'profile'].map((path) => ({ path })),
 ];
 

@@ -3,7 +3,8 @@
  * does this; it takes a restart, so that nobody who merely writes to a file opens a door unseen.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AuthConfig, Config, ListenConfig, PolicyConfig, TlsConfig } from './types.ts';
+import { builtInRoles } from './schema-policy.ts';
+import type { AuthConfig, Config, ListenConfig, PolicyConfig, ServerConfig, TlsConfig } from './types.ts';
 
 /** The keys whose change lets more in than before. */
 export function opening(before: Config, after: Config): string[] {
@@ -11,9 +12,18 @@ export function opening(before: Config, after: Config): string[] {
     ...ofAuth(before.auth, after.auth),
     ...ofListen(before.listen, after.listen),
     ...ofPolicy(before.policy, after.policy),
-    ...before.servers
-      .filter(({ name, readOnly }) => readOnly && after.servers.some((now) => now.name === name && !now.readOnly))
-      .map(({ name }) => `mcpServers.${name}.readOnly`),
+    ...before.servers.flatMap((was) => {
+      const is = after.servers.find(({ name }) => name === was.name);
+      return is === undefined ? [] : ofServer(was, is).map((key) => `mcpServers.${was.name}.${key}`);
+    }),
+  ];
+}
+
+function ofServer(was: ServerConfig, is: ServerConfig): string[] {
+  return [
+    ...(was.readOnly && !is.readOnly ? ['readOnly'] : []),
+    ...(added(is.tools.deny, was.tools.deny) ? ['tools.deny'] : []),
+    ...(was.tools.allow !== undefined && is.tools.allow === undefined ? ['tools.allow'] : []),
   ];
 }
 
@@ -54,7 +64,13 @@ function ofPolicy(was: PolicyConfig | undefined, is: PolicyConfig | undefined): 
   const limiting = ({ rules }: PolicyConfig): PolicyConfig['rules'] => rules.filter(({ effect }) => effect !== 'allow');
   return [
     ...(was.default === 'deny' && is.default === 'allow' ? ['policy.default'] : []),
-    ...(added(limiting(is), limiting(was)) ? ['policy.rules'] : []),
+    ...(added(limiting(is), limiting(was)) || losesRole(was, is) ? ['policy.rules'] : []),
     ...(was.external !== undefined && !isDeepStrictEqual(was.external, is.external) ? ['policy.external'] : []),
   ];
+}
+
+/** A built-in role that no rule names any more means again what it means by itself, and that may be everything. */
+function losesRole(was: PolicyConfig, is: PolicyConfig): boolean {
+  const named = ({ rules }: PolicyConfig, role: string): boolean => rules.some(({ roles }) => roles?.includes(role));
+  return builtInRoles.some((role) => named(was, role) && !named(is, role));
 }

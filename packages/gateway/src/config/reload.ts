@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { changesBetween } from './changes.ts';
 import { effectiveView } from './effective.ts';
 import { ConfigError } from './problems.ts';
+import { asWritten, type KnownSecret } from './secrets.ts';
 import type { Config, LoadedConfig, Problem } from './types.ts';
 import { watchFile, type Watch } from './watch.ts';
 
@@ -28,7 +29,12 @@ export interface ReloadRequest {
 
 export interface ReloadOptions {
   /** Reads and checks the file that is in force. Rejects with `ConfigError`. */
-  readonly load: () => Promise<Pick<LoadedConfig, 'config' | 'path' | 'hash'>>;
+  readonly load: () => Promise<
+    Pick<LoadedConfig, 'config' | 'path' | 'hash'> & {
+      /** Values that are shown as they were written, those in force and the ones to come. */
+      readonly secrets?: readonly KnownSecret[];
+    }
+  >;
   /** The file. */
   readonly path: string;
   /** In force at the start. */
@@ -140,7 +146,8 @@ export class Reloader {
       return { status: 'invalid', message: error.message, problems: error.problems };
     }
     const { config } = loaded;
-    const { lines: diff, needRestart, opening } = changesBetween(this.#config, config);
+    const { lines, needRestart, opening } = changesBetween(this.#config, config);
+    const diff = asWritten(lines, loaded.secrets ?? []);
     if (diff.length === 0) {
       this.#hash = loaded.hash;
       return { status: 'unchanged' };

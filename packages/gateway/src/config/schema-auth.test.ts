@@ -109,7 +109,9 @@ describe('auth', () => {
     ['keycloak', { issuer: id, claims: { roles: 'r' } }, { claims: { roles: 'r', groups: 'groups' } }],
     ['okta', { issuer: id, scopes: ['openid'] }, { scopes: ['openid'] }],
   ])('knows the provider %s with %j', (preset, more, expected) => {
-    expect(read({ mode: 'oidc', oidc: { preset, clientId: 'us', ...more } }).oidc).toMatchObject(expected);
+    expect(read({ mode: 'oidc', oidc: { preset, clientId: 'us', ...more } }, { policy: {} }).oidc).toMatchObject(
+      expected,
+    );
   });
 
   it.each([

@@ -38,7 +38,7 @@ const auditEvents = oneOf('authentication', 'authorization', 'configuration_chan
 
 /** Whole rooms of the root. */
 export const laterRooms: Members<
-  'guard' | 'audit' | 'privacy' | 'secrets' | 'egress' | 'admin' | 'interceptors' | 'alerts' | 'security' | 'profile'
+  'guard' | 'audit' | 'privacy' | 'egress' | 'admin' | 'interceptors' | 'alerts' | 'security' | 'profile'
 > = {
   guard: maybe(
     object({
@@ -70,10 +70,6 @@ export const laterRooms: Members<
       addresses: maybe(oneOf('full', 'truncated', 'none')),
     }),
     'What records say of people.',
-  ),
-  secrets: maybe(
-    object({ backend: maybe(oneOf('auto', 'keychain', 'file')), exec: maybe(map(v.string(), texts())) }),
-    'Where secrets live.',
   ),
   egress: maybe(object({ allow: maybe(texts()), proxy: maybe(text()) }), 'What addresses from outside may reach.'),
   admin: maybe(

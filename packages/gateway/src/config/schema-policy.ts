@@ -11,7 +11,7 @@ import { httpUrlOf, names, someNames } from './schema-values.ts';
 import type { PolicyConfig, PolicyRule, RoleConfig } from './types.ts';
 
 /** Roles that need no declaration. */
-const builtInRoles = ['admin', 'developer', 'viewer'];
+export const builtInRoles: readonly string[] = ['admin', 'developer', 'viewer'];
 
 const claimText = 'expected a value or a list of values: text, numbers, true or false';
 const claimValue = v.union([v.string(), v.number(), v.boolean()], claimText);

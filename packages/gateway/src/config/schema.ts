@@ -10,6 +10,7 @@ import { limitsSchema } from './schema-limits.ts';
 import { listenSchema } from './schema-listen.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
 import { policySchema } from './schema-policy.ts';
+import { secretsSchema } from './schema-secrets.ts';
 import { serverSchema, type ServerEntry } from './schema-server.ts';
 import { secret } from './schema-values.ts';
 import type { Config, ViewConfig } from './types.ts';
@@ -129,6 +130,7 @@ const root = v.pipe(
     telemetry,
     strict: preset(flag(), false, 'Warnings that would leave something out become errors.'),
     reload: preset(oneOf('auto', 'confirm', 'off'), 'auto', 'What a change of this file does to a running gateway.'),
+    secrets: maybe(secretsSchema, 'Where `${secret:NAME}` and `${exec:NAME}` come from.'),
     ...laterRooms,
   }),
   v.transform((value) => ({

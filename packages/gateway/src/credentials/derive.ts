@@ -14,6 +14,7 @@ export type KeyPurpose =
   | 'client-key'
   | 'browser'
   | 'authorization-server'
+  | 'secrets'
   | 'daemon-challenge';
 
 /** The 256-bit key for `purpose`; always the same for the same master key. */

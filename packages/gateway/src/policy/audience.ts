@@ -9,7 +9,7 @@ import type { Audience, Decision } from '../call.ts';
 import { traitOf, type Fallback, type Trait } from './fallback.ts';
 import type { PolicyTarget, TargetKind } from './facts.ts';
 import type { Rule } from './rules.ts';
-import { plainUri } from './uri.ts';
+import { readingsOf, readUri } from './uri.ts';
 
 /** A rule that would apply to a token with more scopes. */
 export interface Lacking {
@@ -31,6 +31,12 @@ export interface Verdict {
   readonly lacking: readonly Lacking[];
 }
 
+/** A target as it may be understood. */
+export interface Reading {
+  readonly target: PolicyTarget;
+  readonly verdict: Verdict;
+}
+
 export interface AudienceOptions {
   readonly key: string;
   readonly view: string | undefined;
@@ -49,7 +55,8 @@ const MAX_ID_LENGTH = 8192;
 export const BY_ADDRESS = 'builtin:address';
 
 const TOO_LONG: Verdict = refusedAddress('it is too long');
-const CLIMBS: Verdict = refusedAddress('it holds . or .. as a segment');
+/** For what only restricts. */
+const UNRESTRICTED: Decision = { effect: 'allow', rule: 'default' };
 
 function refusedAddress(reason: string): Verdict {
   return settled({ effect: 'deny', rule: BY_ADDRESS, reason }, false);
@@ -70,8 +77,8 @@ export class RuledAudience implements Audience {
   }
 
   maySee(kind: TargetKind, server: string, id: string, annotations?: JsonObject): boolean {
-    return this.verdicts({ kind, server, canonicalId: id, ...(annotations && { annotations }) }).every(
-      ({ isVisible }) => isVisible,
+    return this.readings({ kind, server, canonicalId: id, ...(annotations && { annotations }) }).every(
+      ({ verdict }) => verdict.isVisible,
     );
   }
 
@@ -83,15 +90,28 @@ export class RuledAudience implements Audience {
     return mayGain(this.#options, view);
   }
 
-  /** One, or for a URI that can be written in a plainer way one for each form: all of them must agree. */
-  verdicts(target: PolicyTarget): readonly Verdict[] {
-    const { kind, canonicalId } = target;
+  /** One, or for a URI one for each of its readings, first as it is written: the strictest outcome counts. */
+  readings(target: PolicyTarget): readonly Reading[] {
+    const { kind, server, canonicalId } = target;
     const isUri = kind === 'resource' || kind === 'template';
-    if (!isUri || canonicalId.length > MAX_ID_LENGTH) return [this.verdict(target)];
-    const { climbs, uri } = plainUri(canonicalId);
-    if (climbs) return [CLIMBS];
-    if (uri === canonicalId) return [this.verdict(target)];
-    return [this.verdict(target), this.verdict({ ...target, canonicalId: uri })];
+    if (!isUri || canonicalId.length > MAX_ID_LENGTH) return [{ target, verdict: this.verdict(target) }];
+    const read = readUri(canonicalId);
+    if ('refused' in read) return [{ target, verdict: refusedAddress(read.refused) }];
+    const spelled = read.spellings.map((spelling) => {
+      const each = { ...target, canonicalId: spelling };
+      return { target: each, verdict: this.verdict(each) };
+    });
+    const restricting = this.#here.of(server).rules.filter(({ restricts }) => restricts !== undefined);
+    if (restricting.length === 0) return spelled;
+    const restricted = readingsOf(read.spellings).map((reading) => ({
+      target: { ...target, canonicalId: reading },
+      verdict: verdictOf(
+        restricting.filter(({ restricts }) => restricts?.(reading)),
+        [],
+        UNRESTRICTED,
+      ),
+    }));
+    return [...spelled, ...restricted];
   }
 
   /** Of the target as it is written. */

@@ -5,7 +5,7 @@
 
 import type { Decision } from '../call.ts';
 import { lacks, type RuledAudience, type Verdict } from './audience.ts';
-import { ConditionInput, type PrincipalFacts } from './condition-input.ts';
+import { ConditionInput, MAX_STEPS, type PrincipalFacts } from './condition-input.ts';
 import type { Facts } from './facts.ts';
 import type { Rule } from './rules.ts';
 
@@ -18,9 +18,16 @@ export function decideByRules(audience: RuledAudience, facts: Facts, principal: 
     const verdict = audience.verdict(target);
     return verdict.decided ?? conclude(verdict, new ConditionInput(facts, principal()));
   }
-  const outcomes = audience
-    .verdicts(target)
-    .map((verdict) => verdict.decided ?? conclude(verdict, new ConditionInput(facts, principal())));
+  // The steps are for the decision, however many readings it looks at.
+  let steps = MAX_STEPS;
+  const outcomes = audience.readings(target).map(({ target: reading, verdict }) => {
+    if (verdict.decided !== undefined) return verdict.decided;
+    const input = new ConditionInput({ ...facts, target: reading }, principal());
+    input.steps = steps;
+    const outcome = conclude(verdict, input);
+    steps = input.steps;
+    return outcome;
+  });
   return outcomes.reduce((one, other) => (ORDER.indexOf(other.effect) > ORDER.indexOf(one.effect) ? other : one));
 }
 

@@ -12,7 +12,7 @@ import { decideByRules } from './decide.ts';
 import { traitOf, type Fallback } from './fallback.ts';
 import type { ExplainedRule, Explanation, Facts, PolicyTarget } from './facts.ts';
 import { missingScopes, type Rule } from './rules.ts';
-import { plainUri } from './uri.ts';
+import { readingsOf, readUri } from './uri.ts';
 
 export interface ExplainParts {
   readonly version: string;
@@ -45,10 +45,13 @@ export function explainFacts(facts: Facts, parts: ExplainParts): Explanation {
 }
 
 function explainRule(rule: Rule, facts: Facts, parts: ExplainParts, decision: Decision): ExplainedRule {
-  const against = [...whoAgainst(rule, facts.principal, parts.roles), ...whatAgainst(rule, facts)];
+  const meant = meantBy(rule, facts.target);
+  const against = [...whoAgainst(rule, facts.principal, parts.roles), ...whatAgainst(rule, facts, meant)];
   const { name, settings } = rule;
-  const condition = rule.condition && askCondition(rule.condition, facts, parts.principal);
-  const because = condition === undefined ? against : [...against, ...conditionWords(condition, settings.effect)];
+  const condition = rule.condition && askCondition(rule.condition, rule, meant, facts, parts.principal);
+  // What speaks of something else need not be true of this.
+  const isAsked = condition !== undefined && against.length === 0;
+  const because = isAsked ? conditionWords(condition, settings.effect) : against;
   const holds = condition === undefined || (condition.value ?? settings.effect === 'deny');
   return {
     rule: name,
@@ -72,9 +75,9 @@ function whoAgainst(rule: Rule, principal: Principal, roles: ReadonlySet<string>
   ];
 }
 
-function whatAgainst(rule: Rule, { target, view }: Facts): string[] {
+function whatAgainst(rule: Rule, { target, view }: Facts, meant: readonly PolicyTarget[]): string[] {
   const { servers = [], views = [] } = rule.settings;
-  const against = targetAgainst(rule, target);
+  const against = targetAgainst(rule, target, meant);
   return [
     ...(rule.isAt(view) ? [] : [`views: ${view ?? 'no view'} is none of ${list(views)}`]),
     ...(rule.isOn(target.server) ? [] : [`servers: ${target.server} is none of ${list(servers)}`]),
@@ -82,13 +85,17 @@ function whatAgainst(rule: Rule, { target, view }: Facts): string[] {
   ];
 }
 
-function targetAgainst(rule: Rule, { canonicalId: id, kind, server }: PolicyTarget): string | undefined {
+function targetAgainst(
+  rule: Rule,
+  { canonicalId: id, kind, server }: PolicyTarget,
+  meant: readonly PolicyTarget[],
+): string | undefined {
   // Of a task it is asked whether anything of its server may be used.
   if (kind === 'task') return rule.reaches(server) ? undefined : `it reaches nothing of ${server}`;
   const named = namedIn(rule);
   const kinds = named.map(([what]) => what).join(', ');
   if (!rule.speaksOf(kind)) return `it speaks of ${kinds} alone`;
-  if (formsOf(kind, id).some((form) => rule.meets(kind, form))) return undefined;
+  if (meant.length > 0) return undefined;
   return `${kinds}: ${id} is none of ${list(named.flatMap(([, globs]) => globs))}`;
 }
 
@@ -99,19 +106,37 @@ function namedIn({ settings }: Rule): readonly (readonly [what: string, globs: r
   );
 }
 
-function formsOf(kind: string, id: string): readonly string[] {
-  return kind === 'resource' || kind === 'template' ? [id, plainUri(id).uri] : [id];
+/** The target, or those readings of a URI that a rule is about. */
+function meantBy(rule: Rule, target: PolicyTarget): readonly PolicyTarget[] {
+  const { canonicalId: id, kind } = target;
+  const read = kind === 'resource' || kind === 'template' ? readUri(id) : { spellings: [id] };
+  const spellings = 'refused' in read ? [id] : read.spellings;
+  const { restricts } = rule;
+  const readings = restricts && 'spellings' in read ? readingsOf(read.spellings).filter(restricts) : [];
+  const all = [...spellings.filter((each) => rule.meets(kind, each)), ...readings];
+  return all.map((each) => ({ ...target, canonicalId: each }));
 }
 
 type Asked = { readonly text: string; readonly value?: boolean; readonly error?: string };
 
-function askCondition(condition: Condition, facts: Facts, principal: PrincipalFacts): Asked {
+/** Of the reading for which it counts; else as it is written. */
+function askCondition(
+  condition: Condition,
+  { settings }: Rule,
+  meant: readonly PolicyTarget[],
+  facts: Facts,
+  principal: PrincipalFacts,
+): Asked {
   const { text } = condition;
-  try {
-    return { text, value: condition.holds(new ConditionInput(facts, principal)) };
-  } catch (error) {
-    return { text, error: error instanceof Error ? error.message : String(error) };
-  }
+  const ask = (target: PolicyTarget): Asked => {
+    try {
+      return { text, value: condition.holds(new ConditionInput({ ...facts, target }, principal)) };
+    } catch (error) {
+      return { text, error: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  const asked = meant.map(ask);
+  return asked.find(({ value = settings.effect === 'deny' }) => value) ?? asked[0] ?? ask(facts.target);
 }
 
 function conditionWords({ error, value }: Asked, effect: Decision['effect']): string[] {

@@ -2,10 +2,11 @@
 
 import type { Principal } from '@sallyport/server';
 import type { Decision } from '../call.ts';
+import { globMatcher, globReaches, type Matches } from '../glob.ts';
 import type { Condition } from './condition.ts';
 import type { TargetKind } from './facts.ts';
-import { globMatcher, globReaches, type Matches } from './glob.ts';
 import type { RuleSettings } from './settings.ts';
+import { uriMatcher, uriRestricter } from './uri.ts';
 
 export interface Rule {
   /** `rules[3]` */
@@ -21,6 +22,8 @@ export interface Rule {
   /** Whether it is about targets of this kind at all. */
   speaksOf(kind: TargetKind): boolean;
   meets(kind: TargetKind, id: string): boolean;
+  /** Of a rule that restricts URIs, by what they are or by its condition: whether it is about a reading of one. */
+  readonly restricts: Matches | undefined;
   /** Whether it can be about something of a server. */
   reaches(server: string): boolean;
 }
@@ -42,6 +45,7 @@ export function compileRule(settings: RuleSettings, index: number, condition: Co
     isOn: (server) => onServer === undefined || onServer(server),
     speaksOf: (kind) => target === undefined || target[kind] !== undefined,
     meets: (kind, id) => target === undefined || target[kind]?.(id) === true,
+    restricts: restrictsOf(settings),
     reaches: (server) => onServer?.(server) !== false && reachesNamed(settings, server),
   };
 }
@@ -55,12 +59,18 @@ export function missingScopes({ settings }: Rule, { scopes }: Principal): readon
 /** By kind; undefined for a rule that names no targets and speaks of all. Tasks and servers have no names to match. */
 function targetsOf({ tools, prompts, resources }: RuleSettings): Partial<Record<TargetKind, Matches>> | undefined {
   if (tools === undefined && prompts === undefined && resources === undefined) return undefined;
-  const uris = resources && globMatcher(resources);
+  const uris = resources && uriMatcher(resources);
   return {
     ...(tools && { tool: globMatcher(tools) }),
     ...(prompts && { prompt: globMatcher(prompts) }),
     ...(uris && { resource: uris, template: uris }),
   };
+}
+
+function restrictsOf({ effect, prompts, resources, tools, when }: RuleSettings): Matches | undefined {
+  if (effect === 'allow') return undefined;
+  if (resources !== undefined) return uriRestricter(resources);
+  return when === undefined || (tools ?? prompts) !== undefined ? undefined : () => true;
 }
 
 function reachesNamed({ tools, prompts, resources }: RuleSettings, server: string): boolean {

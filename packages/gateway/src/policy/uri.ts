@@ -1,32 +1,115 @@
 /**
- * The plain form of a URI: what it means to a server that decodes it (RFC 3986 §6.2.2). A rule against `file:///secret/*` must
- * not miss `FILE:///%73ecret/key`. It is for matching alone: what is forwarded stays as it was written.
+ * What a URI may mean to a server: as it is written, decoded, in its plain form (RFC 3986 §6.2.2), and as a WHATWG parser reads
+ * it. A rule against `file:///secret/*` must not miss `FILE:///%73ecret/key`. What servers are known to read differently is
+ * refused. It is for matching alone: what is forwarded stays as it was written. Whether names differ in case is not known here.
  */
 
-/** What no server should have to tell apart: unreserved characters (§2.3), both slashes, and the percent sign itself. */
-const PLAIN = /[A-Za-z0-9._~\-/\\%]/;
+import { globMatcher, type Matches } from '../glob.ts';
 
 /** Rounds of decoding, for what is encoded more than once. */
 const MAX_ROUNDS = 4;
 
-export interface PlainUri {
-  readonly uri: string;
-  /** It holds `.` or `..` as a segment. Servers differ on what that leads to, and in whether the host is one. */
-  readonly climbs: boolean;
+/** A wildcard that is encoded in a glob means itself. No URI that is read has these. */
+const LITERAL = { star: '\u0001', mark: '\u0002' } as const;
+
+/** The spellings of a URI, as it is written first; or why no server is asked what it means. */
+export type ReadUri = { readonly spellings: readonly string[] } | { readonly refused: string };
+
+export function readUri(written: string): ReadUri {
+  const spellings = spellingsOf(written, decode);
+  if (spellings === undefined) return { refused: 'it is not UTF-8, or encoded too often' };
+  const refused = REFUSED.find(({ is }) => spellings.some(is));
+  return refused === undefined ? { spellings } : { refused: refused.why };
 }
 
-export function plainUri(written: string): PlainUri {
-  const decoded = decode(written).replaceAll('\\', '/');
-  const prefix = /^[A-Za-z][A-Za-z0-9+.-]*:/.exec(decoded)?.[0] ?? '';
+const REFUSED: readonly { readonly why: string; readonly is: (spelling: string) => boolean }[] = [
+  // Parsers drop tabs and line breaks wherever they are; others end at a NUL.
+  { why: 'it holds control characters', is: (spelling) => /\p{Cc}/u.test(spelling) },
+  { why: 'it begins or ends with white space', is: (spelling) => spelling !== spelling.trim() },
+  { why: 'it holds a backslash', is: (spelling) => /^file:.*\\|^[^?#]*\\/is.test(spelling) },
+  // Also behind `?` and `#`, for who strips the scheme only; also before `;`, for who strips parameters of segments.
+  {
+    why: 'it holds . or .. as a segment',
+    is: (spelling) =>
+      /(?:^|\/)\.{1,2}(?:[/?#;]|$)/.test(spelling.replaceAll('\\', '/').replace(/^[A-Za-z][A-Za-z0-9+.-]*:/, '')),
+  },
+];
+
+/**
+ * Spellings that parsers read as the same, or as the same but for what a server may leave out: who asks (userinfo), the fragment,
+ * and of a file the query. More than a URI means: to restrict by, never to grant.
+ */
+export function readingsOf(spellings: readonly string[]): readonly string[] {
+  return [...new Set([...spellings, ...spellings.flatMap(parsed).flatMap((href) => spellingsOf(href, decode) ?? [href])])];
+}
+
+function parsed(spelling: string): readonly string[] {
+  const url = URL.parse(spelling);
+  if (url === null) return [];
+  const hrefs = [url.href];
+  url.username = '';
+  url.password = '';
+  hrefs.push(url.href);
+  url.hash = '';
+  hrefs.push(url.href);
+  if (url.protocol === 'file:') {
+    url.search = '';
+    hrefs.push(url.href);
+  }
+  return [...new Set(hrefs)];
+}
+
+/** Matches spellings: by a glob as it is written, and by its plain form. */
+export function uriMatcher(globs: readonly string[]): Matches {
+  return literally(globMatcher([...new Set(globs.flatMap(globSpellings))]));
+}
+
+/** Matches readings: a glob also as a parser reads it. */
+export function uriRestricter(globs: readonly string[]): Matches {
+  return literally(globMatcher([...new Set(globs.flatMap((glob) => [glob, ...parsed(glob)]).flatMap(globSpellings))]));
+}
+
+function globSpellings(glob: string): readonly string[] {
+  const decodeGlob = (text: string): string =>
+    decode(text.replaceAll(/%2A/gi, LITERAL.star).replaceAll(/%3F/gi, LITERAL.mark));
+  return spellingsOf(glob, decodeGlob) ?? [glob];
+}
+
+function literally(matches: Matches): Matches {
+  return (uri) => matches(uri.replaceAll('*', LITERAL.star).replaceAll('?', LITERAL.mark));
+}
+
+/** Each round of decoding, and the plain form of each. Undefined for what cannot be decoded, or not in so many rounds. */
+function spellingsOf(written: string, decodeOnce: (text: string) => string): readonly string[] | undefined {
+  if (!written.isWellFormed()) return undefined;
+  const spellings = new Set([written, plain(written)]);
+  let text = written;
+  try {
+    for (let round = 0; ; round++) {
+      const decoded = decodeOnce(text);
+      if (decoded === text) return [...spellings];
+      if (round === MAX_ROUNDS) return undefined;
+      spellings.add(decoded).add(plain(decoded));
+      text = decoded;
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws a URIError for bytes that are not UTF-8. */
+function decode(text: string): string {
+  return text.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (bytes) => decodeURIComponent(bytes));
+}
+
+/** Of a glob as well: its scheme may hold wildcards. */
+function plain(spelling: string): string {
+  const slashed = spelling.normalize('NFC').replaceAll('\\', '/');
+  const prefix = /^[A-Za-z*?][A-Za-z0-9+.*?-]*:/.exec(slashed)?.[0] ?? '';
   const scheme = prefix.toLowerCase();
-  const rest = decoded.slice(prefix.length);
+  const rest = slashed.slice(prefix.length);
   const authority = /^\/\/[^/?#]*/.exec(rest)?.[0] ?? '';
-  const tail = /[?#].*$/s.exec(rest.slice(authority.length))?.[0] ?? '';
-  const path = rest.slice(authority.length, rest.length - tail.length).replaceAll(/\/{2,}/g, '/');
-  return {
-    uri: `${scheme}${plainAuthority(scheme, authority)}${path}${tail}`,
-    climbs: /(?:^|\/)\.{1,2}(?:\/|$)/.test(`${authority.slice(2)}${path}`),
-  };
+  return `${scheme}${plainAuthority(scheme, authority)}${rest.slice(authority.length).replaceAll(/\/{2,}/g, '/')}`;
 }
 
 /** Only of these schemes it is known that the authority is a host, which has no case. */
@@ -34,17 +117,4 @@ function plainAuthority(scheme: string, authority: string): string {
   const host = authority.toLowerCase();
   if (scheme === 'file:') return host === '' || host === '//localhost' ? '//' : host;
   return scheme === 'http:' || scheme === 'https:' ? host : authority;
-}
-
-function decode(uri: string): string {
-  let text = uri;
-  for (let round = 0; round < MAX_ROUNDS && text.includes('%'); round++) {
-    const decoded = text.replaceAll(/%([0-9A-Fa-f]{2})/g, (written, digits: string) => {
-      const character = String.fromCharCode(Number.parseInt(digits, 16));
-      return PLAIN.test(character) ? character : written.toUpperCase();
-    });
-    if (decoded === text) return text;
-    text = decoded;
-  }
-  return text;
 }

@@ -1,8 +1,8 @@
 /**
  * Who wants to hear of what, by endpoint: resource subscriptions of session-era clients, `subscriptions/listen` of
  * stateless ones. Each server is told once which URIs somebody wants; an update goes to everyone who asked for it at an
- * endpoint where that server owns it. A server that reports without end is told of once a moment. Whether a principal may
- * see a URI was decided before.
+ * endpoint where that server owns it. A server that reports without end is told of once a moment. What may be seen is
+ * asked at each moment; whether a principal may read a URI was decided before it comes here.
  */
 
 import { principalKey, type Answer, type Exchange, type Principal, type Session } from '@sallyport/server';
@@ -15,7 +15,7 @@ import {
   type JsonRpcNotification,
 } from '@sallyport/wire';
 import type { Audience, Vantage } from '../call.ts';
-import { Refused } from '../errors.ts';
+import { charactersOf, checkUri, MAX_CHARACTERS, tooLong, tooMany } from './bounds.ts';
 import { covers, Wants, type Want, type Wishes } from './wants.ts';
 import { Windows, type SetTimer } from './windows.ts';
 
@@ -119,15 +119,16 @@ export class SubscriptionsRoom {
   }
 
   /**
-   * `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. Throws when the principal has as many
-   * as it may have.
+   * `unknown` when nobody owns the URI, `unsupported` when its owner reports no updates. Throws when the URI is too long, and
+   * when the principal has as many as it may have.
    */
   subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' {
+    checkUri(uri);
     const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
     const owner = this.#options.ownerOf(uri, this.#vantageOf(session));
     if (wishes === undefined || owner === undefined) return 'unknown';
     if (!this.#options.supports(owner)) return 'unsupported';
-    if (!wishes.has(uri)) this.#mayHave(session.principal, 1);
+    if (!wishes.has(uri)) this.#mayHave(session.principal, [uri]);
     const before = wishes.get(uri);
     wishes.set(uri, owner);
     this.#wants.change([[uri, before, owner]]);
@@ -142,27 +143,36 @@ export class SubscriptionsRoom {
   }
 
   /**
-   * Serves `subscriptions/listen` until its client goes or the gateway stops (2026-07-28, "Subscriptions"). Throws when the
-   * principal has as many as it may have, of these or of resources.
+   * The URIs that a `subscriptions/listen` names, each once. Throws when one is too long, when they are more than anybody may
+   * have, and when the principal has as many listens as it may have: nothing is looked up for those.
    */
-  listen(exchange: Exchange): Promise<Answer> {
-    const { promise, resolve } = Promise.withResolvers<Answer>();
-    const filter = exchange.message.params?.['notifications'];
-    const asked = isObject(filter) ? filter : {};
-    const changes = LIST_CHANGES.filter(({ filter: name }) => asked[name] === true);
-    const named = Array.isArray(asked['resourceSubscriptions']) ? asked['resourceSubscriptions'] : [];
-    const { endpoint, principal } = exchange;
+  named(exchange: Exchange): ReadonlySet<string> {
     const { streams, subscriptions } = this.#options.limits();
-    if (this.#listenersOf(principal).length >= streams) throw tooMany('streams', streams);
-    // Owners are looked for only when all that is named could be had.
+    if (this.#listenersOf(exchange.principal).length >= streams) throw tooMany('streams', streams);
+    const given = askedOf(exchange)['resourceSubscriptions'];
+    const named = Array.isArray(given) ? given.filter((each) => typeof each === 'string') : [];
     if (named.length > subscriptions) throw tooMany('subscriptions', subscriptions);
+    for (const uri of named) checkUri(uri);
+    return new Set(named);
+  }
+
+  /**
+   * Serves `subscriptions/listen` until its client goes or the gateway stops (2026-07-28, "Subscriptions"). Of what it names
+   * only `readable` is listened to. Throws when the principal has as many as it may have, of these or of resources.
+   */
+  listen(exchange: Exchange, readable: ReadonlySet<string>): Promise<Answer> {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const asked = askedOf(exchange);
+    const changes = LIST_CHANGES.filter(({ filter: name }) => asked[name] === true);
+    const { endpoint, principal } = exchange;
     const wishes: Wishes = new Map();
     const vantage = this.#vantageOf(exchange);
-    for (const uri of named.filter((each) => typeof each === 'string')) {
-      const owner = this.#options.ownerOf(uri, vantage);
+    const named = this.named(exchange);
+    for (const uri of named) {
+      const owner = readable.has(uri) ? this.#options.ownerOf(uri, vantage) : undefined;
       if (owner !== undefined && this.#options.supports(owner)) wishes.set(uri, owner);
     }
-    this.#mayHave(principal, wishes.size);
+    this.#mayHave(principal, [...wishes.keys()]);
     const listener: Listener = {
       exchange,
       changes: new Set(changes.map(({ kind }) => kind)),
@@ -175,7 +185,7 @@ export class SubscriptionsRoom {
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
       notifications: {
         ...Object.fromEntries(changes.map(({ filter: name }) => [name, true])),
-        ...(named.length > 0 && { resourceSubscriptions: [...wishes.keys()] }),
+        ...(named.size > 0 && { resourceSubscriptions: [...wishes.keys()] }),
       },
     });
     if (this.#closed) this.#end(listener);
@@ -298,14 +308,24 @@ export class SubscriptionsRoom {
   }
 
   /** Throws when a principal, at whatever endpoints, would have more resources than it may. */
-  #mayHave(principal: Principal, more: number): void {
+  #mayHave(principal: Principal, more: readonly string[]): void {
+    if (more.length === 0) return;
     const { subscriptions } = this.#options.limits();
-    let count = more;
-    for (const { sessions } of this.#crowds.values()) {
-      for (const [session, wishes] of sessions) if (isSame(session.principal, principal)) count += wishes.size;
+    let count = more.length;
+    let characters = charactersOf(more);
+    for (const wishes of this.#wishesOf(principal)) {
+      count += wishes.size;
+      characters += charactersOf(wishes.keys());
     }
-    for (const { wishes } of this.#listenersOf(principal)) count += wishes.size;
-    if (more > 0 && count > subscriptions) throw tooMany('subscriptions', subscriptions);
+    if (count > subscriptions) throw tooMany('subscriptions', subscriptions);
+    if (characters > MAX_CHARACTERS) throw tooLong();
+  }
+
+  *#wishesOf(principal: Principal): Iterable<Wishes> {
+    for (const { sessions } of this.#crowds.values()) {
+      for (const [session, wishes] of sessions) if (isSame(session.principal, principal)) yield wishes;
+    }
+    for (const { wishes } of this.#listenersOf(principal)) yield wishes;
   }
 
   #standingAt(endpoint: string): Standing[] {
@@ -362,15 +382,7 @@ function isSame(one: Principal, other: Principal): boolean {
   return one.subject === other.subject && one.issuer === other.issuer;
 }
 
-function tooMany(limit: 'subscriptions' | 'streams', count: number): Refused {
-  const text = `A client may have ${count.toLocaleString('en')} ${limit} at a time.`;
-  return new Refused('rate_limited', `${text} End one of them first.`, {
-    headers: {
-      'retry-after': '1',
-      'ratelimit-limit': String(count),
-      'ratelimit-remaining': '0',
-      'ratelimit-reset': '1',
-    },
-    data: { limit, retryAfterMs: 1000 },
-  });
+function askedOf({ message }: Exchange): JsonObject {
+  const filter = message.params?.['notifications'];
+  return isObject(filter) ? filter : {};
 }

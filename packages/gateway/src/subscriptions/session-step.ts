@@ -1,19 +1,23 @@
 /** What a client says about its own session or stream, as a step of the route: log level and subscriptions. */
 
 import type { Answer, Exchange, Session } from '@sallyport/server';
-import { isLogLevel, isObject, type Era } from '@sallyport/wire';
+import { isLogLevel, type Era } from '@sallyport/wire';
 import type { Call, Step } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { checkUri } from './bounds.ts';
 
 export interface SessionStepOptions {
   readonly subscriptions: {
     subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported';
     unsubscribe(session: Session, uri: string): void;
-    listen(exchange: Exchange): Promise<Answer>;
+    named(exchange: Exchange): ReadonlySet<string>;
+    listen(exchange: Exchange, readable: ReadonlySet<string>): Promise<Answer>;
   };
   readonly levelChanged: () => void;
   /** Waits for resources that were never heard of, so that a URI may turn up. */
   readonly resourcesReady: (exchange: Exchange) => Promise<void>;
+  /** Whether the caller could read it now. What cannot be read is not subscribed to: it is unknown. */
+  readonly mayRead: (exchange: Exchange, uri: string) => Promise<boolean> | boolean;
 }
 
 /** How a subscription is refused. */
@@ -24,6 +28,8 @@ const NOT_SUBSCRIBED = {
 
 /** What a client says about its own session or stream. */
 export function createSessionStep(options: SessionStepOptions): Step {
+  const subscribe = (session: Session | undefined, uri: string): 'subscribed' | 'unknown' | 'unsupported' =>
+    session === undefined ? 'subscribed' : options.subscriptions.subscribe(session, uri);
   const handlers: Readonly<
     Record<string, (call: Call, session: Session | undefined) => Promise<Answer | void> | void>
   > = {
@@ -35,16 +41,18 @@ export function createSessionStep(options: SessionStepOptions): Step {
     },
     'resources/subscribe': async ({ exchange }, session) => {
       const uri = uriOf(exchange);
+      checkUri(uri);
       await options.resourcesReady(exchange);
-      const outcome = session === undefined ? 'subscribed' : options.subscriptions.subscribe(session, uri);
+      const outcome = (await options.mayRead(exchange, uri)) ? subscribe(session, uri) : 'unknown';
       if (outcome !== 'subscribed') throw new Refused(NOT_SUBSCRIBED[outcome], undefined, { data: { uri } });
     },
     'resources/unsubscribe': ({ exchange }, session) => {
       if (session !== undefined) options.subscriptions.unsubscribe(session, uriOf(exchange));
     },
     'subscriptions/listen': async ({ exchange }) => {
-      if (namesResources(exchange)) await options.resourcesReady(exchange);
-      return await options.subscriptions.listen(exchange);
+      const named = options.subscriptions.named(exchange);
+      if (named.size > 0) await options.resourcesReady(exchange);
+      return await options.subscriptions.listen(exchange, await readableOf(exchange, named, options));
     },
   };
   return async (call) => {
@@ -58,9 +66,19 @@ function emptyResult(era: Era): Record<string, string> {
   return era === 'session' ? {} : { resultType: 'complete' };
 }
 
-function namesResources({ message }: Exchange): boolean {
-  const filter = message.params?.['notifications'];
-  return isObject(filter) && filter['resourceSubscriptions'] !== undefined;
+/** One after the other: somebody else may be asked about each, and takes a few questions at a time. */
+async function readableOf(
+  exchange: Exchange,
+  named: ReadonlySet<string>,
+  { mayRead }: SessionStepOptions,
+): Promise<ReadonlySet<string>> {
+  const readable = new Set<string>();
+  for (const uri of named) {
+    if (exchange.cancelled) break;
+    const may = mayRead(exchange, uri);
+    if (may === true || (may !== false && (await may))) readable.add(uri);
+  }
+  return readable;
 }
 
 function uriOf(exchange: Exchange): string {

@@ -2,7 +2,7 @@ import type { Answer, Exchange, Principal, Session } from '@sallyport/server';
 import { principalKey } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
-import type { Audience, Vantage } from '../call.ts';
+import type { Audience, Step, Vantage } from '../call.ts';
 import { SubscriptionsRoom } from './index.ts';
 import { createSessionStep } from './session-step.ts';
 
@@ -79,6 +79,9 @@ function setting(limits = { subscriptions: 1000, streams: 100 }): Setting {
   return { room, owners, audiences, wants, timers };
 }
 
+/** Of one who may read all that it names. */
+const listen = (room: SubscriptionsRoom, exchange: Exchange): Promise<Answer> =>
+  room.listen(exchange, room.named(exchange));
 const at = (endpoint: string): Vantage => ({ endpoint, audience: undefined });
 const endpoints = (room: SubscriptionsRoom): string[] => [...room.vantages()].map(({ endpoint }) => endpoint);
 
@@ -100,8 +103,8 @@ describe('changes of lists', () => {
       listenAt('/mcp', { toolsListChanged: true }),
       listenAt('/mcp', { promptsListChanged: true, toolsListChanged: 'yes' }),
     ];
-    void room.listen(tools);
-    void room.listen(prompts);
+    void listen(room, tools);
+    void listen(room, prompts);
     expect(endpoints(room)).toEqual(['/mcp', '/mcp/s/b']);
     room.listChanged(at('/mcp'), new Set(['tools']));
     room.listChanged(at('/mcp/v/nobody'), new Set(['tools']));
@@ -124,7 +127,7 @@ describe('subscriptions', () => {
     for (const session of [root, other, alone]) room.sessionOpened(session);
     const stream = listenAt('/mcp/s/b', { resourceSubscriptions: ['x:1', 'none:1', 4] });
     expect([root, other, alone].map((session) => room.subscribe(session, 'x:1'))).toEqual(Array(3).fill('subscribed'));
-    void room.listen(stream);
+    void listen(room, stream);
     expect(stream.got.shift()?.params).toEqual({
       notifications: { resourceSubscriptions: ['x:1'] },
       _meta: { [SUBSCRIPTION]: 7 },
@@ -197,7 +200,7 @@ describe('subscriptions', () => {
     room.sessionOpened(session);
     room.subscribe(session, 'x:1');
     room.subscribe(session, 'x:2');
-    void room.listen(stream);
+    void listen(room, stream);
     wants.length = 0;
     owners['/mcp'] = { 'x:2': 'b', 'y:1': 'b' };
     room.serversRemoved(new Set(['a']));
@@ -223,7 +226,7 @@ describe('a server that reports without end', () => {
     const [session, stream] = [sessionAt('/mcp'), listenAt('/mcp', { resourceSubscriptions: ['x:1', 'x:2'] })];
     room.sessionOpened(session);
     for (const uri of ['x:1', 'x:2']) room.subscribe(session, uri);
-    void room.listen(stream);
+    void listen(room, stream);
     stream.got.length = 0;
     const storm = (from: number): void => {
       for (let n = from; n < from + 5000; n++) {
@@ -332,17 +335,17 @@ describe('DOS-10 a principal', () => {
     const [one, other, you] = [sessionAt('/mcp'), sessionAt('/mcp/s/b'), sessionAt('/mcp', { ...ME, issuer: 'else' })];
     for (const session of [one, other, you]) room.sessionOpened(session);
     const stream = listenAt('/mcp', { resourceSubscriptions: ['y:1', 'unknown:1'] });
-    void room.listen(stream);
+    void listen(room, stream);
     expect([room.subscribe(one, 'x:1'), room.subscribe(other, 'x:1')]).toEqual(['subscribed', 'subscribed']);
     wants.length = 0;
     expect(thrown(() => room.subscribe(one, 'x:2'))).toEqual(full('subscriptions'));
-    expect(thrown(() => room.listen(listenAt('/mcp', { resourceSubscriptions: ['x:2'] })))).toEqual(
+    expect(thrown(() => listen(room, listenAt('/mcp', { resourceSubscriptions: ['x:2'] })))).toEqual(
       full('subscriptions'),
     );
     expect(wants).toEqual([]);
     // What it has it may ask for again, and others have their own.
     expect([room.subscribe(one, 'x:1'), room.subscribe(you, 'x:2')]).toEqual(['subscribed', 'subscribed']);
-    void room.listen(listenAt('/mcp', { toolsListChanged: true }));
+    void listen(room, listenAt('/mcp', { toolsListChanged: true }));
     room.unsubscribe(one, 'x:1');
     expect(room.subscribe(one, 'x:2')).toBe('subscribed');
     stream.cancel();
@@ -355,18 +358,46 @@ describe('DOS-10 a principal', () => {
   it('may not name more than it may have in one listen: nothing is looked up', () => {
     const { room } = setting({ subscriptions: 3, streams: 100 });
     const many = Array.from({ length: 4 }, (_, n) => `unknown:${n}`);
-    expect(thrown(() => room.listen(listenAt('/mcp', { resourceSubscriptions: many })))).toEqual(full('subscriptions'));
+    expect(thrown(() => listen(room, listenAt('/mcp', { resourceSubscriptions: many })))).toEqual(
+      full('subscriptions'),
+    );
+  });
+
+  it('may name no URI that is longer than any, and only so many characters together', async () => {
+    const { room, owners, wants } = setting({ subscriptions: 1000, streams: 100 });
+    const session = sessionAt('/mcp');
+    const you = sessionAt('/mcp', { ...ME, subject: 'you' });
+    for (const each of [session, you]) room.sessionOpened(each);
+    const uri = (n: number, length = 8192): string => `x:${n}:`.padEnd(length, '-');
+    const at8192 = Array.from({ length: 129 }, (_, n) => uri(n));
+    const long = uri(0, 8193);
+    owners['/mcp'] = Object.fromEntries([...at8192, 'x:1', long].map((each) => [each, 'a']));
+    const tooLong = expect.objectContaining({ key: 'invalid_params' }) as unknown;
+    expect(thrown(() => room.subscribe(session, long))).toEqual(tooLong);
+    expect(thrown(() => listen(room, listenAt('/mcp', { resourceSubscriptions: ['x:1', long] })))).toEqual(tooLong);
+    expect(wants).toEqual([]);
+    // 64 in a session and 64 in a listen are 1 MiB: then not even a short one more.
+    for (const each of at8192.slice(0, 64)) expect(room.subscribe(session, each)).toBe('subscribed');
+    const stream = listenAt('/mcp', { resourceSubscriptions: at8192.slice(64, 128) });
+    void listen(room, stream);
+    expect(thrown(() => room.subscribe(session, 'x:1'))).toEqual(full('subscriptions'));
+    expect(thrown(() => listen(room, listenAt('/mcp', { resourceSubscriptions: ['x:1'] })))).toEqual(
+      full('subscriptions'),
+    );
+    expect(room.subscribe(you, 'x:1')).toBe('subscribed');
+    stream.cancel();
+    expect(room.subscribe(session, 'x:1')).toBe('subscribed');
   });
 
   it('may have so many listens open, and one more when one has ended', () => {
     const { room } = setting({ subscriptions: 3, streams: 2 });
     const [one, other] = [listenAt('/mcp', {}), listenAt('/mcp/s/b', {})];
-    void room.listen(one);
-    void room.listen(other);
-    expect(thrown(() => room.listen(listenAt('/mcp', {})))).toEqual(full('streams'));
-    void room.listen(listenAt('/mcp', {}, { ...ME, subject: 'you' }));
+    void listen(room, one);
+    void listen(room, other);
+    expect(thrown(() => listen(room, listenAt('/mcp', {})))).toEqual(full('streams'));
+    void listen(room, listenAt('/mcp', {}, { ...ME, subject: 'you' }));
     other.cancel();
-    void room.listen(listenAt('/mcp', {}));
+    void listen(room, listenAt('/mcp', {}));
     expect(endpoints(room)).toEqual(['/mcp']);
   });
 });
@@ -377,7 +408,7 @@ describe('the end of a listen', () => {
   it('comes with its endpoint, and leaves the others', async () => {
     const { room, wants } = setting();
     const [gone, other] = [listenAt('/mcp/s/b', { resourceSubscriptions: ['x:1'] }), listenAt('/mcp', {})];
-    const answers = [room.listen(gone), room.listen(other)] as const;
+    const answers = [listen(room, gone), listen(room, other)] as const;
     let open = true;
     void answers[1].then(() => (open = false));
     room.endpointGone('/mcp/s/b');
@@ -389,10 +420,10 @@ describe('the end of a listen', () => {
 
   it('comes with that of the gateway, also for one that is late', async () => {
     const { room } = setting();
-    const early = room.listen(listenAt('/mcp', {}));
+    const early = listen(room, listenAt('/mcp', {}));
     room.close();
     const late = listenAt('/mcp', {});
-    expect(await Promise.all([early, room.listen(late)])).toEqual([complete, complete]);
+    expect(await Promise.all([early, listen(room, late)])).toEqual([complete, complete]);
     expect(methods(late)).toEqual(['subscriptions/acknowledged']);
     expect(endpoints(room)).toEqual([]);
   });
@@ -405,6 +436,7 @@ describe('the step', () => {
     const step = createSessionStep({
       subscriptions: room,
       levelChanged: () => undefined,
+      mayRead: () => true,
       resourcesReady: async ({ endpoint }) => {
         waited.push(endpoint);
         owners[endpoint] = { 'late:1': 'a' };
@@ -431,6 +463,79 @@ describe('the step', () => {
   });
 });
 
+describe('a subscription is decided as a read', () => {
+  interface Asked {
+    readonly step: Step;
+    readonly asked: string[];
+  }
+
+  /** `x:1` alone may be read; a promise for what begins with `y`. */
+  function asking({ room }: Setting): Asked {
+    const asked: string[] = [];
+    const step = createSessionStep({
+      subscriptions: room,
+      levelChanged: () => undefined,
+      resourcesReady: () => Promise.resolve(),
+      mayRead: (_exchange, uri) => {
+        asked.push(uri);
+        return uri.startsWith('y') ? Promise.resolve(false) : uri === 'x:1';
+      },
+    });
+    return { step, asked };
+  }
+
+  const never = (): Promise<never> => Promise.reject(new Error('this is the end of the route'));
+
+  async function subscribe(step: Step, session: FakeSession, uri: string): Promise<unknown> {
+    const message = { jsonrpc: '2.0', id: 1, method: 'resources/subscribe', params: { uri } };
+    const exchange = { ...session, era: 'session', message, session };
+    return await step({ exchange: exchange as never }, never).catch((error: unknown) => error);
+  }
+
+  it('AUT-02 before its server hears of it: what may not be read is unknown', async () => {
+    const set = setting();
+    const { step, asked } = asking(set);
+    const session = sessionAt('/mcp');
+    set.room.sessionOpened(session);
+    for (const uri of ['x:2', 'y:1']) {
+      expect(await subscribe(step, session, uri)).toMatchObject({ key: 'resource_not_found', data: { uri } });
+    }
+    expect(set.wants).toEqual([]);
+    expect(await subscribe(step, session, 'x:1')).toEqual({ kind: 'value', result: {} });
+    expect([asked, set.wants]).toEqual([['x:2', 'y:1', 'x:1'], ['a: x:1']]);
+  });
+
+  it('AUT-02 each URI of a listen by itself', async () => {
+    const set = setting();
+    const { step, asked } = asking(set);
+    const exchange = listenAt('/mcp', { resourceSubscriptions: ['y:1', 'x:1', 'x:2', 'x:1'] });
+    const answer = step({ exchange }, never);
+    await expect.poll(() => exchange.got.length).toBe(1);
+    expect(exchange.got[0]?.params?.['notifications']).toEqual({ resourceSubscriptions: ['x:1'] });
+    expect([asked, set.wants]).toEqual([['y:1', 'x:1', 'x:2'], ['a: x:1']]);
+    set.room.updated('b', updated('y:1'));
+    expect(exchange.got).toHaveLength(1);
+    set.room.close();
+    await answer;
+  });
+
+  it('and nothing is asked for more than may be had, nor when nobody listens any more', async () => {
+    const set = setting({ subscriptions: 2, streams: 1 });
+    const { step, asked } = asking(set);
+    const refused = async (...named: readonly string[]): Promise<unknown> =>
+      await step({ exchange: listenAt('/mcp', { resourceSubscriptions: named }) }, never).catch(
+        (error: unknown) => error,
+      );
+    expect(await refused('x:1', 'x:2', 'y:1')).toMatchObject({ key: 'rate_limited' });
+    const gone = { ...listenAt('/mcp', { resourceSubscriptions: ['x:1'] }), cancelled: true };
+    void step({ exchange: gone }, never);
+    await expect.poll(() => gone.got.length).toBe(1);
+    expect(gone.got[0]?.params?.['notifications']).toEqual({ resourceSubscriptions: [] });
+    expect(await refused('x:1')).toMatchObject({ key: 'rate_limited', data: { limit: 'streams' } });
+    expect(asked).toEqual([]);
+  });
+});
+
 describe('what a policy leaves of it', () => {
   const only = (key: string, ...seen: readonly string[]): Audience => ({
     key,
@@ -450,7 +555,7 @@ describe('what a policy leaves of it', () => {
     room.sessionOpened(session);
     expect([room.subscribe(session, 'x:1'), room.subscribe(session, 'x:2')]).toEqual(['subscribed', 'unknown']);
     const listener = listenAt('/mcp', { resourceSubscriptions: ['x:1', 'x:2'] }, alice);
-    void room.listen(listener);
+    void listen(room, listener);
     expect(listener.got[0]?.params?.['notifications']).toEqual({ resourceSubscriptions: ['x:1'] });
     expect(wants).toEqual(['a: x:1']);
   });
@@ -474,7 +579,7 @@ describe('what a policy leaves of it', () => {
       room.subscribe(session, 'x:1');
     }
     const listener = listenAt('/mcp', { resourcesListChanged: true, resourceSubscriptions: ['x:1'] }, alice);
-    void room.listen(listener);
+    void listen(room, listener);
     methods(listener);
     const before = room.standing();
     audiences['alice'] = only('nothing');

@@ -1,12 +1,20 @@
 /**
- * Tasks of servers as clients see them. Their ids are sealed with the server's name, bound to the principal and the
- * endpoint that they were given at; which tasks are whose is remembered, so that a list and news of a shared server
- * reach their owner alone. Tasks pass within their era; nothing is known here of what they do (2025-11-25, "Tasks";
- * the tasks extension of 2026-07-28).
+ * Tasks of servers as clients see them. Their ids are sealed with the server's name and the tool whose call made them, bound
+ * to the principal and the endpoint that they were given at: so what is asked of a task can be decided as a call of that
+ * tool. Which tasks are whose is remembered, so that a list and news of a shared server reach their owner alone, as long as
+ * the tool may be seen. Tasks pass within their era; nothing is known here of what they do (2025-11-25, "Tasks"; the tasks
+ * extension of 2026-07-28).
  */
 
 import { UpstreamError } from '@sallyport/client';
-import { preparedResult, principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
+import {
+  preparedResult,
+  principalKey,
+  type Answer,
+  type Exchange,
+  type Session,
+  type Visitor,
+} from '@sallyport/server';
 import {
   applyEdits,
   isObject,
@@ -16,13 +24,20 @@ import {
   type JsonRpcNotification,
   type Span,
 } from '@sallyport/wire';
-import type { Call, Step, Target } from '../call.ts';
+import type { Audience, Call, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
+import { idText, readId, type Made, type TaskName } from './made.ts';
+
+export { createAnnotationsOf } from './made.ts';
 
 const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 const RELATED_TASK = 'io.modelcontextprotocol/related-task';
 /** Tasks whose owner is remembered; the oldest is forgotten first. */
 const MAX_TASKS = 10_000;
+/** Characters of arguments that are remembered with a task. */
+const MAX_ARGUMENTS = 1024;
+/** Of a message that may have so few arguments: what goes with them is mostly small. */
+const MAX_TEXT = 64 * 1024;
 
 export interface TasksOptions {
   readonly seal: (plain: string, bound: string) => string;
@@ -30,8 +45,12 @@ export interface TasksOptions {
   readonly unseal: (sealed: string, bound: string) => string | undefined;
   /** The whole response as text. */
   readonly textOf: (answer: Answer & { kind: 'result' }, exchange: Exchange) => Promise<string>;
-  /** Servers that list tasks, in configuration order. */
-  readonly servers: () => readonly string[];
+  /** Servers that list tasks and are there for somebody, in configuration order. */
+  readonly servers: (visitor: Visitor) => readonly string[];
+  /** What somebody may see at this moment; undefined without a policy. */
+  readonly audienceOf: (visitor: Visitor) => Audience | undefined;
+  /** The pinned annotations of a tool, by canonical id. */
+  readonly annotationsOf: (tool: string) => JsonObject | undefined;
   /** All tasks of a server, whoever's they are. Rejects when it cannot be asked. */
   readonly list: (server: string) => Promise<readonly unknown[]>;
   readonly log: (level: 'debug', text: string, detail: Readonly<Record<string, unknown>>) => void;
@@ -40,6 +59,25 @@ export interface TasksOptions {
 interface Owner {
   readonly bound: string;
   session: Session | undefined;
+  readonly made: Made | undefined;
+}
+
+/** The call that made a task, as a policy looks at it. */
+export interface MadeBy {
+  readonly canonicalId: string;
+  readonly annotations?: JsonObject;
+  /** Absent where they are not known any more. */
+  readonly arguments?: JsonObject;
+  /** A person was asked about it, and said yes. */
+  readonly approved: boolean;
+}
+
+export interface OpenedTask {
+  readonly server: string;
+  /** The server's own id. */
+  readonly original: string;
+  /** Absent where no tool made it: nothing is known of it but its server. */
+  readonly madeBy?: MadeBy;
 }
 
 export class TaskRoom {
@@ -50,12 +88,12 @@ export class TaskRoom {
     this.#options = options;
   }
 
-  /** The server and its own id of a task, from the id that a client was given. */
-  open(taskId: string, { exchange }: Call): { readonly server: string; readonly original: string } | undefined {
-    const plain = this.#options.unseal(taskId, boundTo(exchange));
-    const cut = plain?.indexOf(' ') ?? -1;
-    if (plain === undefined || cut === -1) return undefined;
-    return { server: plain.slice(0, cut), original: plain.slice(cut + 1) };
+  /** A task by the id that a client was given; undefined for a foreign one. */
+  open(taskId: string, { exchange }: Call): OpenedTask | undefined {
+    const task = this.#named(taskId, boundTo(exchange));
+    if (task === undefined) return undefined;
+    const { made, original, server } = task;
+    return { server, original, ...(made && { madeBy: this.#madeBy(made) }) };
   }
 
   /** Seals the ids of tasks in answers. */
@@ -69,77 +107,137 @@ export class TaskRoom {
 
   /** `tasks/list` over all servers: those of this caller alone. A server that cannot be asked is left out. */
   readonly list: Step = async ({ exchange }) => {
-    const bound = boundTo(exchange);
     if (exchange.message.params?.['cursor'] !== undefined) {
       throw new Refused('invalid_params', 'The cursor is not one of this list.');
     }
-    const lists = await Promise.all(this.#options.servers().map((server) => this.#listOf(server, bound)));
+    const lists = await Promise.all(this.#options.servers(exchange).map((server) => this.#listOf(server, exchange)));
     return { kind: 'value', result: { tasks: lists.flat() } };
   };
 
   /** Parameters of what a server says during a call, with the id of a related task as the client knows it. */
-  shown({ exchange, target }: Call, params: JsonObject | undefined): JsonObject | undefined {
+  shown(call: Call, params: JsonObject | undefined): JsonObject | undefined {
+    const { target } = call;
     const meta = params?.['_meta'];
     const related = isObject(meta) ? meta[RELATED_TASK] : undefined;
     if (target === undefined || !isObject(meta) || !isObject(related)) return params;
-    const own = { ...related, ...this.#sealedId(target.server, related['taskId'], boundTo(exchange)) };
-    return { ...params, _meta: { ...meta, [RELATED_TASK]: own } };
+    const { taskId } = related;
+    const own = typeof taskId === 'string' ? { taskId: this.#sealedId(taskId, call, target, false) } : {};
+    return { ...params, _meta: { ...meta, [RELATED_TASK]: { ...related, ...own } } };
   }
 
   /** News of a task go to the session that it belongs to. */
   status(server: string, message: JsonRpcNotification): void {
     const id = message.params?.['taskId'];
     const owner = typeof id === 'string' ? this.#owners.get(keyOf(server, id)) : undefined;
-    if (owner?.session === undefined) return;
-    const params = { ...message.params, ...this.#sealedId(server, id, owner.bound) };
-    owner.session.notify({ ...message, params });
+    if (typeof id !== 'string' || owner?.session === undefined) return;
+    const { bound, made, session } = owner;
+    if (!this.#maySee(session, server, made)) return;
+    const taskId = this.#options.seal(idText({ server, original: id, made }), bound);
+    session.notify({ ...message, params: { ...message.params, taskId } });
   }
 
   sessionClosed(session: Session): void {
     for (const owner of this.#owners.values()) if (owner.session === session) owner.session = undefined;
   }
 
-  #sealed(text: string, call: Call, { server }: Target): Answer {
-    const { exchange } = call;
-    const bound = boundTo(exchange);
+  #sealed(text: string, call: Call, target: Target): Answer {
     const result = members(text, 0)?.get('result');
     if (result === undefined) throw new UpstreamError('protocol', 'The members of an answer are not plain.');
     const edits: Edit[] = [];
     for (const { span, isOwn } of idsIn(text, result)) {
       const id: unknown = JSON.parse(text.slice(span.start, span.end));
       if (typeof id !== 'string') continue;
-      if (isOwn) this.#remember(keyOf(server, id), { bound, session: exchange.session });
       edits.push({
         start: span.start - result.start,
         end: span.end - result.start,
-        text: JSON.stringify(this.#options.seal(`${server} ${id}`, bound)),
+        text: JSON.stringify(this.#sealedId(id, call, target, isOwn)),
       });
     }
     return preparedResult(applyEdits(text.slice(result.start, result.end), edits));
   }
 
+  /** The id as the client of a call is given it. `isOwn`: it is the call's own task, and is remembered as such. */
+  #sealedId(original: string, call: Call, target: Target, isOwn: boolean): string {
+    const { server } = target;
+    const { exchange } = call;
+    const bound = boundTo(exchange);
+    const key = keyOf(server, original);
+    // What a server points at keeps what it came from: so nobody gets at it with the rights to another tool.
+    const known = this.#madeOf(key, bound);
+    const made = isOwn && target.kind === 'tool' ? madeIn(call, target) : (known ?? this.#madeAround(call, target));
+    if (isOwn) this.#remember(key, { bound, session: exchange.session, made });
+    return this.#options.seal(idText({ server, original, made }), bound);
+  }
+
+  /** What may be known of a task that was never heard of: it has to do with the tool, or the task, of this call. */
+  #madeAround(call: Call, target: Target): Made | undefined {
+    if (target.kind === 'tool') return madeIn(call, target);
+    const taskId = target.kind === 'task' ? call.exchange.message.params?.['taskId'] : undefined;
+    return typeof taskId === 'string' ? this.#named(taskId, boundTo(call.exchange))?.made : undefined;
+  }
+
+  #named(taskId: string, bound: string): TaskName | undefined {
+    const plain = this.#options.unseal(taskId, bound);
+    if (plain === undefined) return undefined;
+    const task = readId(plain);
+    return { ...task, made: this.#madeOf(keyOf(task.server, task.original), bound) ?? task.made };
+  }
+
+  #madeOf(key: string, bound: string): Made | undefined {
+    const owner = this.#owners.get(key);
+    return owner?.bound === bound ? owner.made : undefined;
+  }
+
+  #madeBy(made: Made): MadeBy {
+    const { approved, arguments: given, tool } = made;
+    const annotations = this.#options.annotationsOf(tool);
+    return {
+      canonicalId: tool,
+      ...(annotations && { annotations }),
+      ...(given !== undefined && { arguments: JSON.parse(given) as JsonObject }),
+      approved,
+    };
+  }
+
+  #maySee(visitor: Visitor, server: string, made: Made | undefined): boolean {
+    const audience = this.#options.audienceOf(visitor);
+    if (audience === undefined) return true;
+    if (!audience.mayUse(server)) return false;
+    return made === undefined || audience.maySee('tool', server, made.tool, this.#options.annotationsOf(made.tool));
+  }
+
   #remember(key: string, owner: Owner): void {
     const known = this.#owners.get(key);
     this.#owners.delete(key);
-    this.#owners.set(key, owner.session === undefined && known !== undefined ? known : owner);
+    const isKept = owner.session === undefined && known !== undefined;
+    const { made } = isKept && known.bound !== owner.bound ? known : owner;
+    this.#owners.set(key, isKept ? { ...known, made } : owner);
     if (this.#owners.size > MAX_TASKS) this.#owners.delete(this.#owners.keys().next().value as string);
   }
 
-  async #listOf(server: string, bound: string): Promise<JsonObject[]> {
+  async #listOf(server: string, exchange: Exchange): Promise<JsonObject[]> {
     const tasks = await this.#options.list(server).catch((error: unknown) => {
       this.#options.log('debug', 'the tasks of a server could not be listed', { server, error: String(error) });
       return [];
     });
+    const bound = boundTo(exchange);
     return tasks.flatMap((task) => {
-      const id = isObject(task) ? task['taskId'] : undefined;
-      if (typeof id !== 'string' || this.#owners.get(keyOf(server, id))?.bound !== bound) return [];
-      return [{ ...(task as JsonObject), ...this.#sealedId(server, id, bound) }];
+      const original = isObject(task) ? task['taskId'] : undefined;
+      const owner = typeof original === 'string' ? this.#owners.get(keyOf(server, original)) : undefined;
+      if (typeof original !== 'string' || owner?.bound !== bound) return [];
+      const { made } = owner;
+      if (!this.#maySee(exchange, server, made)) return [];
+      return [{ ...(task as JsonObject), taskId: this.#options.seal(idText({ server, original, made }), bound) }];
     });
   }
+}
 
-  #sealedId(server: string, id: unknown, bound: string): JsonObject {
-    return typeof id === 'string' ? { taskId: this.#options.seal(`${server} ${id}`, bound) } : {};
-  }
+/** The call of a tool, as what comes from it. */
+function madeIn({ decision, exchange }: Call, { canonicalId }: Target): Made {
+  const given = exchange.message.params?.['arguments'];
+  const text = isObject(given) && exchange.text.length <= MAX_TEXT ? JSON.stringify(given) : '';
+  const isKept = text !== '' && text.length <= MAX_ARGUMENTS;
+  return { tool: canonicalId, approved: decision?.effect === 'ask', ...(isKept && { arguments: text }) };
 }
 
 function keyOf(server: string, id: string): string {

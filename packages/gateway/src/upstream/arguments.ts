@@ -13,6 +13,11 @@ export function argumentsWith(args: JsonValue | undefined, rules: ArgumentRules)
   return Object.fromEntries(given);
 }
 
+/** The parameters of a call with the arguments that are sent. */
+export function paramsWith(params: JsonObject, rules: ArgumentRules | undefined): JsonObject {
+  return rules === undefined ? params : { ...params, arguments: argumentsWith(params['arguments'], rules) };
+}
+
 /** The same as text, in which the caller's other arguments stand as they were written. */
 export function argumentsText(message: JsonRpcRequest, text: string, rules: ArgumentRules): string {
   const params = members(text, 0)?.get('params');

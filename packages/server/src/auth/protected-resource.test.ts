@@ -103,6 +103,7 @@ describe('audiences', () => {
     ['/mcp', ['https://gw.test/mcp']],
     ['/mcp/s/files', ['https://gw.test/mcp', 'https://gw.test/mcp/s/files']],
     ['/sse', ['https://gw.test/mcp', 'https://gw.test/sse']],
+    ['/messages', ['https://gw.test/mcp', 'https://gw.test/sse', 'https://gw.test/messages']],
     ['/api/v1/servers', ['https://gw.test/mcp']],
     ['/mcp/../admin', ['https://gw.test/mcp']],
   ])('of %s', (path, audiences) => {
@@ -117,6 +118,12 @@ describe('challenges', () => {
     expect(challenge({ path: '/mcp/s/files' })).toBe(
       `Bearer realm="sallyport", resource_metadata="https://gw.test${WELL_KNOWN}/mcp/s/files", scope="mcp"`,
     );
+  });
+
+  it('at the path where messages are posted name the stream that they belong to', () => {
+    const named = (path: string): string | undefined => /resource_metadata="([^"]*)"/.exec(challenge({ path }))?.[1];
+    expect(named('/messages')).toBe(`https://gw.test${WELL_KNOWN}/sse`);
+    expect(named('/messages')).toBe(named('/sse'));
   });
 
   it('AUT-12 with a scope that is missing names all that are needed, each once', () => {

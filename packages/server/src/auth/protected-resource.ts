@@ -15,7 +15,7 @@ export interface ProtectedResourcesOptions {
   readonly bases: () => readonly string[];
   /** The MCP path; below it are `/s/<server>` and `/v/<view>`. */
   readonly path: string;
-  /** Further MCP paths, of the legacy transport. */
+  /** Those of the legacy transport: the one that clients are given, and those that belong to it. */
   readonly otherPaths: readonly string[];
   /** Issuers; a function where one is this gateway itself, whose URL may be known late. */
   readonly authorizationServers: readonly string[] | (() => readonly string[]);
@@ -36,8 +36,8 @@ export interface ProtectedResourceMetadata {
 
 export interface ProtectedResources {
   /**
-   * The audiences of which a token needs one at this path: its URL, and that of the MCP path, which is good for all that
-   * is below and beside it.
+   * The audiences of which a token needs one at this path: its URL, that of the path it belongs to, and that of the MCP
+   * path, which is good for all that is below and beside it.
    */
   readonly audiences: (path: string) => readonly string[];
   /** The URL of the metadata of what stands at a path, under the host that was asked. */
@@ -56,6 +56,8 @@ export function createProtectedResources(options: ProtectedResourcesOptions): Pr
     otherPaths.includes(path) ||
     (path.startsWith(`${root}/`) && BELOW.test(path.slice(root.length + 1)));
 
+  /** The path that a client knows: it is given `/sse`, and that tells it where to post to. */
+  const givenPath = (path: string): string => (otherPaths.includes(path) ? (otherPaths[0] as string) : path);
   const bases = (): readonly Base[] => options.bases().map(baseOf);
   const baseFor = (host: string | undefined): Base => {
     const all = bases();
@@ -65,12 +67,12 @@ export function createProtectedResources(options: ProtectedResourcesOptions): Pr
 
   return {
     audiences: (path) => {
-      const paths = path !== root && isResource(path) ? [root, path] : [root];
-      return bases().flatMap((base) => paths.map((each) => base.url + each));
+      const paths = isResource(path) ? new Set([root, givenPath(path), path]) : [root];
+      return bases().flatMap((base) => [...paths].map((each) => base.url + each));
     },
     metadataUrl: ({ host, path }) => {
       const base = baseFor(host);
-      return `${base.origin}${WELL_KNOWN}${base.prefix}${isResource(path) ? path : root}`;
+      return `${base.origin}${WELL_KNOWN}${base.prefix}${isResource(path) ? givenPath(path) : root}`;
     },
     metadata: ({ host, path }) => {
       if (path !== WELL_KNOWN && !path.startsWith(`${WELL_KNOWN}/`)) return undefined;

@@ -108,7 +108,8 @@ export class SignIn {
   async #toProvider(request: IncomingMessage, response: ServerResponse, to: string): Promise<void> {
     const { addressOf, identity, isSecure, pages, provider, random } = this.#options;
     if (provider === undefined) return identity.refuse(request, response, BAD_RETURN);
-    const waitMs = Math.max(this.#starts.failed(addressOf(request)), this.#allStarts.failed('all'));
+    // What its own address is refused for counts against nobody else.
+    const waitMs = this.#starts.failed(addressOf(request)) || this.#allStarts.failed('all');
     if (waitMs > 0) return this.#refuseForNow(request, response, waitMs);
     const redirectUri = identity.origins(request)[0] + CALLBACK_PATH;
     const browser = isSecure(request) ? createToken(random) : undefined;

@@ -30,11 +30,10 @@ export interface ListenerOptions {
   readonly shield: Shield;
   /** A rejection is answered as an error of ours, without a word on why. It has no time limit but its own. */
   readonly authenticate: Authenticate;
-  /**
-   * What stands at a path for somebody; undefined when there is nothing. `query` is without its `?`. Nobody yet: asked
-   * whether a WebSocket may be opened there, by anyone.
-   */
-  readonly endpoint: (path: string, query: string, principal: Principal | undefined) => Place | undefined;
+  /** What stands at a path for somebody; undefined when there is nothing. `query` is without its `?`. */
+  readonly endpoint: (path: string, query: string, principal: Principal) => Place | undefined;
+  /** Whether a WebSocket may be opened at paths of this form, whatever stands there: asked before anybody is known. */
+  readonly opensWebSocket: (path: string) => boolean;
   /** Paths on which errors are JSON-RPC errors. */
   readonly isMcpPath: (path: string) => boolean;
   /** What stands at a path without any credential. */

@@ -239,14 +239,7 @@ class Door {
     if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false;
     if (this.#sockets.get(socket)?.response.writableFinished === false) return false;
     const target = targetOf(request);
-    try {
-      return (
-        target !== undefined && this.#options.endpoint(target.path, target.query, undefined)?.webSocket !== undefined
-      );
-    } catch {
-      // It fails once more as the plain request that it is then, and is answered there.
-      return false;
-    }
+    return target !== undefined && this.#options.opensWebSocket(target.path);
   }
 
   /** The socket has left the server; what refuses a plain request refuses this one in the same words all the same. */

@@ -261,6 +261,33 @@ describe('a stream', () => {
     await expect.poll(() => opened.calls.length).toBe(16);
   });
 
+  it('lets few messages wait, refuses the rest without their bodies, and forgets whose sender has left', async () => {
+    const { opened, raw, posted } = await unread();
+    const more = await postAll(opened, raw, 20);
+    await untilRefused(more);
+    const { status, headers } = await announced(opened, raw, 4096);
+    expect([status, headers['retry-after']]).toEqual([429, '1']);
+    const refused = more.filter(isRefused);
+    expect(refused.length).toBeGreaterThan(3);
+    for (const poster of [...posted, ...more]) poster.destroy();
+    const taken = opened.calls.length;
+    // The server has seen that they left when what it did for them is over.
+    await expect.poll(() => opened.listener.sockets).toBe(1);
+    raw.socket.resume();
+    const late = await opened.request('POST', targetOf(raw), JSON_HEADERS, call('late'));
+    expect([late.status, opened.calls.length]).toEqual([202, taken + 1]);
+  });
+
+  it('lets few bytes wait, too', async () => {
+    const { opened, raw, posted } = await unread(3 * 1024 * 1024);
+    await untilRefused(posted);
+    expect((await announced(opened, raw, 3 * 1024 * 1024)).status).toBe(429);
+    raw.socket.resume();
+    const statuses = await Promise.all(posted.map(async (poster) => (await poster.response()).status));
+    await expect.poll(() => opened.calls.length).toBe(statuses.filter((status) => status === 202).length);
+    expect(opened.calls.length).toBeLessThan(16);
+  });
+
   it('is cut within two sweeps when its client takes nothing, and what waited with it is told', async () => {
     const { opened, posted } = await unread();
     for (let sweep = 0; sweep < 3; sweep++) opened.sweep();
@@ -294,11 +321,12 @@ interface Unread {
   readonly posted: readonly RawClient[];
 }
 
-/** A stream that is not read, and sixteen requests whose answers are large, all of which have arrived. */
-async function unread(): Promise<Unread> {
+/** A stream that is not read, and sixteen requests, of such a size, whose answers are large, all of which have arrived. */
+async function unread(bytes = 0): Promise<Unread> {
   const big = 'b'.repeat(1024 * 1024);
   let arrived = 0;
   const opened = await door({
+    maxBodyBytes: 4 * 1024 * 1024,
     handle: async () => preparedResult(`{"big":"${big}"}`),
     authenticate: () => {
       arrived++;
@@ -312,16 +340,40 @@ async function unread(): Promise<Unread> {
   await raw.until((received) => received.includes(': \n\n') || undefined);
   raw.socket.pause();
   const before = arrived;
-  const posted = await Promise.all(Array.from({ length: 16 }, () => opened.connect()));
-  clients.push(...posted);
-  for (const [id, poster] of posted.entries()) {
-    poster.request('POST', targetOf(raw), { 'content-type': 'application/json' }, call(id));
-  }
+  const posted = await postAll(opened, raw, 16, bytes);
   await expect.poll(() => arrived - before).toBe(16);
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   return { opened, raw, posted };
 }
 
-function targetOf({ received }: RawClient): string {
+async function postAll(opened: TestDoor, { received }: RawClient, count: number, bytes = 0): Promise<RawClient[]> {
+  const posted = await Promise.all(Array.from({ length: count }, () => opened.connect()));
+  clients.push(...posted);
+  for (const [id, poster] of posted.entries()) {
+    const body = call(`${count} ${id}`, 'tools/call', { name: 'echo', pad: 'p'.repeat(bytes) });
+    poster.request('POST', targetOf({ received }), { 'content-type': 'application/json' }, body);
+  }
+  return posted;
+}
+
+/** The answer to a POST of which only the head is sent. */
+async function announced(opened: TestDoor, raw: RawClient, bytes: number): Promise<RawResponse> {
+  const poster = await opened.connect();
+  clients.push(poster);
+  poster.request('POST', targetOf(raw), { 'content-type': 'application/json', 'content-length': `${bytes}` });
+  const response = await poster.response();
+  poster.destroy();
+  return response;
+}
+
+function isRefused({ received }: RawClient): boolean {
+  return received.startsWith('HTTP/1.1 429');
+}
+
+async function untilRefused(posted: readonly RawClient[]): Promise<void> {
+  await Promise.any(posted.map((poster) => poster.until(() => isRefused(poster) || undefined)));
+}
+
+function targetOf({ received }: Pick<RawClient, 'received'>): string {
   return /data: (\/messages\S+)/.exec(received)?.[1] ?? '';
 }

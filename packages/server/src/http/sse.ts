@@ -78,10 +78,22 @@ function post(arrival: Arrival, options: SseDoorOptions, streams: ReadonlyMap<st
   if (stream === undefined || stream.owner !== principalKey(principal)) {
     return refuseArrival(arrival, wireError('no_session'));
   }
+  const { channel, connection } = stream;
+  if (!channel.hasRoom(Number(request.headers['content-length'] ?? 0))) return refuseForNow(arrival);
   readPost(arrival, options, (posted, text) => {
     if (posted.kind === 'batch') return refuseArrival(arrival, wireError('invalid_request', NO_BATCHES));
-    stream.channel.whenTaken(() => take(arrival, stream.connection, posted, text));
+    if (!channel.hasRoom(text.length)) return refuseForNow(arrival);
+    const callback = (): void => take(arrival, connection, posted, text);
+    const forget = channel.whenTaken({ characters: text.length, callback });
+    // Whoever did not wait for the answer has sent nothing.
+    if (forget !== undefined) arrival.response.once('close', forget);
   });
+}
+
+/** The client does not read what it was told. A small body that nobody wants must not wait with its answer. */
+function refuseForNow(arrival: Arrival): void {
+  arrival.request.resume();
+  refuseArrival(arrival, wireError('rate_limited', UNREAD), { headers: { 'retry-after': '1' } });
 }
 
 function take(arrival: Arrival, connection: Connection, posted: Posted, text: string): void {
@@ -91,13 +103,24 @@ function take(arrival: Arrival, connection: Connection, posted: Posted, text: st
 }
 
 const NO_BATCHES = 'This transport carries no batches.';
+const UNREAD = 'Read the event stream: too many messages wait for it.';
+/** What may wait of a client that does not read. One message may always, however large the configuration allows it to be. */
+const MAX_HELD = 16;
+const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
 const MESSAGE_START = 'event: message\ndata: ';
 const MESSAGE_END = '\n\n';
 
+/** A message that was read. */
+interface Message {
+  readonly characters: number;
+  readonly callback: () => void;
+}
+
 class SseChannel implements RemoteChannel {
   readonly #stream: EventStream;
-  /** What waits until the client has taken what was said before. */
-  readonly #held: (() => void)[] = [];
+  /** What waits until the client has taken what was said before, in order. */
+  readonly #held: Set<Message> = new Set();
+  #heldCharacters = 0;
   #paused = false;
 
   constructor(response: ServerResponse, headers: Readonly<Record<string, string>>) {
@@ -122,10 +145,18 @@ class SseChannel implements RemoteChannel {
     this.#paused = true;
   }
 
-  /** Calls back as soon as messages of the client are taken: mostly at once. */
-  whenTaken(callback: () => void): void {
-    if (this.#paused) this.#held.push(callback);
-    else callback();
+  /** False: messages are not taken now, and one of this size may not wait either. */
+  hasRoom(characters: number): boolean {
+    if (!this.#paused || this.#held.size === 0) return true;
+    return this.#held.size < MAX_HELD;
+  }
+
+  /** Calls back as soon as messages of the client are taken: mostly at once. If not, gives what makes it forget this one. */
+  whenTaken(message: Message): (() => void) | undefined {
+    if (!this.#paused) return void message.callback();
+    this.#held.add(message);
+    this.#heldCharacters += message.characters;
+    return () => this.#forget(message);
   }
 
   end(): void {
@@ -141,9 +172,16 @@ class SseChannel implements RemoteChannel {
     this.#stream.sweep();
   }
 
+  #forget(message: Message): void {
+    if (this.#held.delete(message)) this.#heldCharacters -= message.characters;
+  }
+
   #release(): void {
     this.#paused = false;
-    for (let next = this.#held.shift(); next !== undefined; next = this.#paused ? undefined : this.#held.shift())
-      next();
+    for (const message of this.#held) {
+      if (this.#paused) return;
+      this.#forget(message);
+      message.callback();
+    }
   }
 }

@@ -230,6 +230,7 @@ function listenerOf(options: DoorOptions, places: Readonly<Record<string, Place>
         ? place
         : { ...place, name: `${place.name}?${query}` };
     },
+    opensWebSocket: (path) => Object.hasOwn(places, path) && places[path]?.webSocket !== undefined,
     isMcpPath: (path) => path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path === '/messages',
     route: (path) => ROUTES.get(path),
     limits: { ...LISTENER_LIMITS, ...options.limits },

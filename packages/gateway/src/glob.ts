@@ -1,6 +1,6 @@
 /**
- * Globs over names and URIs: `*` is any text, `?` is one character (a UTF-16 unit), everything else itself. Anchored at both
- * ends, compiled once, without a regular expression: what is matched comes from strangers.
+ * Globs over names and URIs, the only ones there are: `*` is any text, `?` is one character (a UTF-16 unit), everything else
+ * itself. Anchored at both ends, compiled once, without a regular expression: what is matched comes from strangers.
  */
 
 export type Matches = (text: string) => boolean;

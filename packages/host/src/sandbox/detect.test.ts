@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { createDetect } from './detect.ts';
+import { isRoot } from './testing/caged.ts';
+
+const linux = process.platform === 'linux';
+const find = (name: string): Promise<string | undefined> => Promise.resolve(`/usr/bin/${name}`);
+
+if (!linux) console.warn('detect.test.ts is skipped: it tries the programs of Linux');
+
+describe.skipIf(!linux)('createDetect', () => {
+  it('tries the layers once, as whom the children will run', async () => {
+    const runs: string[] = [];
+    const detect = createDetect({
+      find,
+      run: (command, args) => {
+        runs.push([command, ...args].join(' '));
+        return Promise.resolve('bubblewrap 0.11.2');
+      },
+    });
+    const [facts, again] = await Promise.all([detect(), detect()]);
+    expect(again).toBe(facts);
+    expect(facts).toMatchObject({
+      bwrap: { path: '/usr/bin/bwrap', version: [0, 11] },
+      bwrapFailure: undefined,
+      pastaFailure: undefined,
+    });
+    expect(runs.length).toBe(4);
+    const tried = runs.filter((run) => run.endsWith('/usr/bin/true'));
+    expect(tried.every((run) => run.startsWith('/usr/bin/setpriv --reuid=65534') === isRoot)).toBe(true);
+    expect(tried[1]).toContain('/usr/bin/pasta --quiet --config-net --no-map-gw');
+  });
+
+  it('SBX-14 tells in its own words why bubblewrap does not work, and tries nothing upon it', async () => {
+    const runs: string[] = [];
+    const facts = await createDetect({
+      find,
+      run: (command, args) => {
+        runs.push(command);
+        const probe = args.includes('--unshare-user');
+        return probe
+          ? Promise.reject(new Error('No permissions to create new namespace.\n'))
+          : Promise.resolve('no version');
+      },
+    })();
+    expect(facts).toMatchObject({ bwrapFailure: 'No permissions to create new namespace', pastaFailure: undefined });
+    expect(facts.bwrap?.version).toEqual([0, 0]);
+    expect(runs.length).toBe(3);
+  });
+
+  it('SBX-14 says that nothing is there where nothing is', async () => {
+    const run = (): Promise<string> => Promise.reject(new Error('never run'));
+    const facts = await createDetect({ find: () => Promise.resolve(undefined), run })();
+    const { bwrap, pasta, setpriv, prlimit, shell, systemdRun } = facts;
+    expect([bwrap, pasta, setpriv, prlimit, shell, systemdRun]).toEqual(Array.from({ length: 6 }, () => undefined));
+  });
+
+  it('finds the programs of this machine in folders of the system only', async () => {
+    const { shell, platform } = await createDetect()();
+    expect([platform, shell]).toEqual(['linux', expect.stringMatching(/^\/(?:usr\/)?bin\/(?:ba)?sh$/)]);
+  });
+});

@@ -1,0 +1,138 @@
+/**
+ * Carries out a plan up to the start: the filter's file, the control group, and the command line that joins and opens them.
+ * What comes out is started like any other child. Does not start it, and does not look after it.
+ */
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensurePrivateDirectory, writeFileOnce } from '../files.ts';
+import { type Cgroup, makeCgroup } from './cgroup.ts';
+import { describeSandbox } from './describe.ts';
+import type { GuardedPath, SandboxPlan } from './spec.ts';
+
+/**
+ * `$1` is the filter or `-`, then come files of control groups up to `--`, then the command. All of it becomes one process, so
+ * that the number, the group and the signals of the child are those of what is started here. Descriptors that this process
+ * itself was started with, and Node did not mark, end here; dash cannot name those above 9.
+ */
+const LAUNCHER = `
+if [ -n "$BASH_VERSION" ]; then
+  for path in /proc/self/fd/*; do
+    fd=\${path##*/}
+    [ "$fd" -gt 2 ] && eval "exec $fd>&-"
+  done
+fi
+filter=$1
+shift
+while [ "$1" != -- ]; do
+  echo $$ >"$1" || { echo "sallyport: the control group $1 was not joined" >&2; exit 126; }
+  shift
+done
+shift
+[ "$filter" = - ] && exec "$@"
+exec "$@" 3<"$filter"
+`;
+
+export interface SandboxesOptions {
+  /** A private folder of this process's, for the filter; made when it is missing. */
+  readonly folder: string;
+  /** A name that no other control group of this machine has: letters, digits and `-`. */
+  readonly groupName: () => string;
+}
+
+/** `command`, `args`, `env` and `cwd` as `startChild` takes them. */
+export interface SandboxedLaunch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** To be called when the child has exited or was not started: removes what was made for it. Idempotent, never rejects. */
+  release(): Promise<void>;
+}
+
+export interface Sandboxes {
+  /** Rejects with a SandboxError when a layer is missing or a limit was not taken. */
+  prepare(plan: SandboxPlan): Promise<SandboxedLaunch>;
+}
+
+/** What was asked for is not to be had; the server must not be started otherwise. */
+export class SandboxError extends Error {
+  override readonly name = 'SandboxError';
+}
+
+/** Knows what its running children guard, so that one's end does not take a mount point from under another. */
+export function createSandboxes({ folder, groupName }: SandboxesOptions): Sandboxes {
+  const guarded = new Map<string, number>();
+  const placeholders = new Set<string>();
+  const guard = async (entry: GuardedPath): Promise<void> => {
+    guarded.set(entry.path, (guarded.get(entry.path) ?? 0) + 1);
+    if (!entry.exists && (await makeEmpty(entry))) placeholders.add(entry.path);
+  };
+  const unguard = async (entry: GuardedPath): Promise<void> => {
+    const left = (guarded.get(entry.path) ?? 0) - 1;
+    if (left > 0) {
+      guarded.set(entry.path, left);
+      return;
+    }
+    guarded.delete(entry.path);
+    if (placeholders.delete(entry.path)) await removeEmpty(entry);
+  };
+  return {
+    async prepare(plan) {
+      if (plan.missing.length > 0) {
+        throw new SandboxError(
+          `The level "${plan.level}" is not to be had: ${describeSandbox(plan).missing.join(' ')}`,
+        );
+      }
+      const filter = plan.filter === undefined ? '-' : await filterFile(folder, plan.filter);
+      const group = plan.cgroup === undefined ? undefined : await joined(plan.cgroup, groupName());
+      await Promise.all(plan.guarded.map(guard));
+      let released: Promise<unknown> | undefined;
+      return {
+        ...launchOf(plan, filter, group),
+        async release() {
+          released ??= Promise.all([group?.release(), ...plan.guarded.map(unguard)]);
+          await released;
+        },
+      };
+    },
+  };
+}
+
+function launchOf(plan: SandboxPlan, filter: string, group: Cgroup | undefined): Omit<SandboxedLaunch, 'release'> {
+  const { command, args, env, cwd, shell } = plan;
+  if (shell === undefined || plan.level === 'none') return { command, args, env, cwd };
+  const joins = group?.join ?? [];
+  return { command: shell, args: ['-c', LAUNCHER, 'sallyport', filter, ...joins, '--', command, ...args], env, cwd };
+}
+
+async function filterFile(folder: string, filter: Uint8Array): Promise<string> {
+  const digest = createHash('sha256').update(filter).digest('hex').slice(0, 16);
+  const path = join(await ensurePrivateDirectory(folder), `seccomp-${digest}.bpf`);
+  await writeFileOnce(path, filter);
+  return path;
+}
+
+async function joined({ facts, limits }: NonNullable<SandboxPlan['cgroup']>, name: string): Promise<Cgroup> {
+  try {
+    return await makeCgroup(facts, limits, name);
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    throw new SandboxError(`The limits were not taken by the system: ${code ?? 'error'} at "${path ?? name}".`);
+  }
+}
+
+/** False when it is there by now, or may not be made: without it the start fails. */
+function makeEmpty({ path, kind }: GuardedPath): Promise<boolean> {
+  return (kind === 'folder' ? mkdir(path) : writeFile(path, '', { flag: 'wx' })).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Somebody else may have filled it by now: then it stays. */
+async function removeEmpty({ path, kind }: GuardedPath): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (kind === 'folder') await rmdir(path).catch(() => undefined);
+  else if (found?.isFile() === true && found.size === 0) await unlink(path).catch(() => undefined);
+}
