@@ -307,6 +307,29 @@ describe('a key', () => {
   });
 });
 
+describe('a principal', () => {
+  it('P3-14 that is disabled is refused with a key that is good, and what is open with it ends', async () => {
+    const secret = await key(['key', 'create', 'leaver']);
+    await becomes(secret, 200);
+    const held = await holdOpen(secret);
+    expect(await done(['principal', 'disable', 'leaver'])).toMatchObject({
+      stdout: expect.stringMatching(/shut out/) as string,
+    });
+    await Promise.all(held.map(({ ended }) => ended));
+    await becomes(secret, 401);
+    expect(await json(['principal', 'disable', 'leaver', '--undo'])).toEqual({ disabled: [] });
+    await becomes(secret, 200);
+  });
+
+  it.each([
+    [['principal', 'disable', 'local'], 2],
+    [['principal', 'disable', '#x'], 2],
+    [['principal', 'forget'], 3],
+  ])('ends %j with %i', async (words, code) => {
+    expect(await sallyport(words)).toMatchObject({ code, stdout: '' });
+  });
+});
+
 describe('keys in the configuration', () => {
   const plain = 'plain-0123456789-abcdefghijklmnop';
   const running: Running[] = [];

@@ -31,7 +31,9 @@ import type { Config } from './config/index.ts';
 import { sendJson } from './admin-endpoints.ts';
 import type { TokenParts, TokenWays } from './identity-tokens.ts';
 import { createWebIdentity, type WebParts } from './identity-web.ts';
+import { createDisabled, unlessDisabled } from './disabled.ts';
 import { LOCAL, LOCAL_ISSUER } from './local.ts';
+import { recordsOf } from './store/records.ts';
 import { MESSAGES_PATH, SSE_PATH } from './rooms.ts';
 
 export interface IdentityOptions extends Omit<WebParts, 'failures' | 'resources'> {
@@ -81,13 +83,16 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   let failingSinceMs: number | undefined;
   const isStale = (): boolean => failingSinceMs !== undefined && now() - failingSinceMs > STALE_MS;
   const parts = { ...options, failures, resources, isStale };
+  const disabled = createDisabled(recordsOf(options.store, 'disabled'));
+  await disabled.refresh();
   const web = auth.oidc === undefined ? undefined : await createWebIdentity(parts);
   const byKey = auth.modes.includes('key') ? await keyWays(parts) : undefined;
   const authenticate = async (): Promise<Authenticate> => {
     if (auth.modes.includes('none')) return onlyLocal;
     const tokens = takesTokens ? await tokenWays(parts) : undefined;
     // What our own server gave out comes first: nobody else is shown it.
-    const verify = [...(web?.verify ? [web.verify] : []), ...waysOf(parts, byKey?.ways ?? [], tokens)];
+    const ways = [...(web?.verify ? [web.verify] : []), ...waysOf(parts, byKey?.ways ?? [], tokens)];
+    const verify = ways.map((prove) => unlessDisabled(prove, disabled));
     return createAuthenticate({ verify, failures, challenge, log, now });
   };
   return {
@@ -101,7 +106,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       (path.startsWith(WELL_KNOWN) ? NOTHING : undefined),
     refresh: async () => {
       failingSinceMs ??= now();
-      await Promise.all([options.keys?.refresh(), web?.refresh()]);
+      await Promise.all([options.keys?.refresh(), disabled.refresh(), web?.refresh()]);
       failingSinceMs = undefined;
     },
     close: async () => {

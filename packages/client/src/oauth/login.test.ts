@@ -159,6 +159,8 @@ describe('the way back', () => {
     const error = await one.finish(scene().back(await loginOf(one), more)).catch((reason: unknown) => reason);
     expect(String(error)).toContain('said no: access_denied');
     expect(JSON.stringify(error) + String(error)).not.toContain('CANARY');
+    const strange = scene().back(await loginOf(one), { ...more, error: 'CANARY <b>' });
+    await expect(one.finish(strange)).rejects.toThrow('not to be trusted');
     await expect(one.finish(scene().back(await loginOf(one), { code: undefined }))).rejects.toThrow('without a code');
   });
 

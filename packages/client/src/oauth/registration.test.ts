@@ -163,6 +163,8 @@ describe('the proof of the client', () => {
     expect(registered.form.get('client_secret')).toBe('s');
     const open = await ask({ id: 'me' });
     expect([open.authorization, open.form.get('client_id')]).toEqual([undefined, 'me']);
+    const none = await ask({ id: 'me', secret: 's', method: 'none' });
+    expect([none.authorization, none.form.get('client_secret')]).toEqual([undefined, null]);
   });
 
   it('or a key: RSA, EC and Ed25519, in PEM or as JWK', async () => {

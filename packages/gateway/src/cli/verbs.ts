@@ -36,6 +36,7 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'config', summary: 'show, describe, convert or export the configuration', load: () => import('./config.ts') },
   { name: 'key', summary: 'the keys of clients', load: () => import('./key.ts') },
+  { name: 'principal', summary: 'shut somebody out', load: () => import('./principal.ts') },
   { name: 'secret', summary: 'values for ${secret:NAME} in the configuration', load: () => import('./secret.ts') },
   { name: 'version', summary: 'the version of Sallyport and of Node', load: () => import('./version.ts') },
 ];
@@ -49,7 +50,6 @@ export const laterVerbs: readonly string[] = [
   'disconnect',
   'login',
   'logout',
-  'principal',
   'lockdown',
   'pins',
   'audit',

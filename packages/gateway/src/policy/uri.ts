@@ -40,7 +40,9 @@ const REFUSED: readonly { readonly why: string; readonly is: (spelling: string) 
  * and of a file the query. More than a URI means: to restrict by, never to grant.
  */
 export function readingsOf(spellings: readonly string[]): readonly string[] {
-  return [...new Set([...spellings, ...spellings.flatMap(parsed).flatMap((href) => spellingsOf(href, decode) ?? [href])])];
+  return [
+    ...new Set([...spellings, ...spellings.flatMap(parsed).flatMap((href) => spellingsOf(href, decode) ?? [href])]),
+  ];
 }
 
 function parsed(spelling: string): readonly string[] {

@@ -25,7 +25,11 @@ async function open(more: Partial<MetricsRouteOptions> = {}): Promise<Door> {
     failures: createFailureLimit(3, () => 0),
     ...more,
   });
-  const server = createServer(route);
+  const server = createServer((request, response) => {
+    // As behind a proxy that is trusted.
+    const address = String(request.headers['x-address'] ?? request.socket.remoteAddress);
+    route(request, response, { address, secure: false, issue: undefined });
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   servers.push(() => server.close());
@@ -78,6 +82,16 @@ describe('GET /metrics', () => {
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '60']);
     expect(refused.at(-1)).toBe('rate_limited');
     expect((await get(url, `Bearer ${KEY}`)).status).toBe(200);
+  });
+
+  it('counts who shows nothing as nobody, and who does by the address that a trusted proxy names', async () => {
+    const { url, refused } = await open();
+    for (let at = 0; at < 9; at++) expect((await get(url)).status).toBe(401);
+    expect(new Set(refused)).toEqual(new Set(['unauthenticated']));
+    const guess = async (address: string): Promise<number> =>
+      (await fetch(url, { headers: { authorization: 'Bearer wrong', 'x-address': address } })).status;
+    for (let at = 0; at < 3; at++) expect(await guess('192.0.2.1')).toBe(401);
+    expect([await guess('192.0.2.1'), await guess('192.0.2.2')]).toEqual([429, 401]);
   });
 
   it('knows GET and HEAD alone, and tells that to those who may ask', async () => {

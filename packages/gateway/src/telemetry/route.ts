@@ -5,7 +5,7 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { refusePlain, type FailureLimit } from '@sallyport/server';
+import { refusePlain, type FailureLimit, type PublicRoute } from '@sallyport/server';
 import { wireError } from '@sallyport/wire';
 import { CONTENT_TYPE } from './exposition.ts';
 import type { Metrics } from './metrics.ts';
@@ -22,18 +22,17 @@ export interface MetricsRouteOptions {
   readonly failures: FailureLimit;
 }
 
-export function createMetricsRoute(
-  options: MetricsRouteOptions,
-): (request: IncomingMessage, response: ServerResponse) => void {
+export function createMetricsRoute(options: MetricsRouteOptions): PublicRoute['handle'] {
   const { metrics, key, isAdmin, failures } = options;
   const expected = key === undefined ? undefined : digest(key);
-  return (request, response) => {
+  return (request, response, { address }) => {
     const credential = bearerOf(request.headers.authorization);
     const isKnown =
       credential !== undefined &&
       ((expected !== undefined && timingSafeEqual(digest(credential), expected)) || isAdmin(credential, request));
     if (!isKnown) {
-      const waitMs = failures.failed(request.socket.remoteAddress);
+      // Who shows nothing guesses nothing.
+      const waitMs = credential === undefined ? 0 : failures.failed(address);
       metrics.refused(waitMs === 0 ? 'unauthenticated' : 'rate_limited');
       return refuseStranger(response, waitMs);
     }

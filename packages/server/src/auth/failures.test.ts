@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createFailureLimit } from './failures.ts';
 
 it('counts failures of an address in a window of a minute', () => {
@@ -34,20 +34,8 @@ it('forgets the address that failed longest ago when there are very many', () =>
   expect(limit.failed('first')).toBe(60_000);
 });
 
-describe('addresses of one host', () => {
-  it.each([
-    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', true],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::', true],
-    ['2001:db8::1', '2001:db8:0:0:9::', true],
-    ['::1', '::2', true],
-    ['192.0.2.1', '::ffff:192.0.2.1', true],
-    ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
-    ['2001:db8::1', '2001:db9::1', false],
-    ['::ffff:192.0.2.1', '::ffff:192.0.2.2', false],
-    ['192.0.2.1', '192.0.2.2', false],
-  ])('%s and %s: %s', (one, two, areOne) => {
-    const limit = createFailureLimit(1, () => 0);
-    limit.failed(one);
-    expect(limit.waitMs(two) > 0).toBe(areOne);
-  });
+it('counts all addresses of one host together', () => {
+  const limit = createFailureLimit(1, () => 0);
+  limit.failed('2001:db8:1:2::1');
+  expect([limit.waitMs('2001:db8:1:2::9') > 0, limit.waitMs('2001:db8:1:3::1') > 0]).toEqual([true, false]);
 });

@@ -51,4 +51,14 @@ describe('a lane', () => {
     expect(fourth.started()).toBe(false);
     expect(await Promise.all([run('a', fourth), run('a', fourth)])).toEqual(['done', 'done']);
   });
+
+  it('counts the addresses of one network together', async () => {
+    const lane = createLane({ places: 3, placesPerAddress: 1 });
+    const [first, second, third] = [piece(), piece(), piece()];
+    const done = [lane.run('2001:db8::1', first.work)];
+    expect(lane.run('2001:db8::2', second.work)).toBeUndefined();
+    done.push(lane.run('2001:db8:0:1::1', third.work));
+    for (const one of [first, third]) one.end();
+    expect(await Promise.all(done)).toEqual(['done', 'done']);
+  });
 });

@@ -166,6 +166,23 @@ describe.each(['tls', 'loopback'] as const)('signing in at the provider, %s', (k
   });
 });
 
+it('an address that begins too often locks out nobody else', async () => {
+  const server = await openServer();
+  const people = await openPeopleProvider([`${server.origin}/oauth/callback`]);
+  const at = { address: '192.0.2.1' };
+  const site = openSite(server, { provider: providerAt(people), addressOf: () => at.address });
+  const start = async (): Promise<number> =>
+    (await new WebBrowser().post(`${site.origin}/login`, { return: '/consent' })).status;
+  for (let each = 0; each < 30; each++) expect(await start()).toBe(200);
+  // More than may be begun from all addresses together.
+  for (let each = 0; each < 60; each++) {
+    expect(new Set(await Promise.all(Array.from({ length: 20 }, start)))).toEqual(new Set([429]));
+  }
+  at.address = '192.0.2.2';
+  expect(await start()).toBe(200);
+  await Promise.all([site.close(), people.close()]);
+});
+
 describe('over TLS', () => {
   const made: { site?: Site; people?: PeopleProvider } = {};
   const site = (): Site => made.site as Site;

@@ -6,26 +6,27 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { failure, wireError, type WireError } from '@sallyport/wire';
+import { networkOf } from '../network.ts';
 import { headerLines, isEncrypted } from './headers.ts';
 
 /**
- * Counts the sockets of each address for as long as they are open. What it returns is false for one of an address that had
- * `max` already; those that are exempt are not counted.
+ * Counts the sockets of each address (of IPv6, of each network: see `networkOf`) for as long as they are open. What it
+ * returns is false for one that comes when there are `max` already; those that are exempt are not counted.
  */
 export function createConnectionCap(
   max: number,
   isExempt: (address: string | undefined) => boolean,
 ): (socket: Socket) => boolean {
-  const perAddress = new Map<string, number>();
+  const open = new Map<string, number>();
   return (socket) => {
     if (isExempt(socket.remoteAddress)) return true;
-    const address = socket.remoteAddress ?? '';
-    const count = (perAddress.get(address) ?? 0) + 1;
-    perAddress.set(address, count);
+    const network = networkOf(socket.remoteAddress);
+    const count = (open.get(network) ?? 0) + 1;
+    open.set(network, count);
     socket.once('close', () => {
-      const left = (perAddress.get(address) ?? 1) - 1;
-      if (left === 0) perAddress.delete(address);
-      else perAddress.set(address, left);
+      const left = (open.get(network) ?? 1) - 1;
+      if (left === 0) open.delete(network);
+      else open.set(network, left);
     });
     return count <= max;
   };

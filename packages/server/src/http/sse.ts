@@ -148,7 +148,7 @@ class SseChannel implements RemoteChannel {
   /** False: messages are not taken now, and one of this size may not wait either. */
   hasRoom(characters: number): boolean {
     if (!this.#paused || this.#held.size === 0) return true;
-    return this.#held.size < MAX_HELD;
+    return this.#held.size < MAX_HELD && this.#heldCharacters + characters <= MAX_HELD_CHARACTERS;
   }
 
   /** Calls back as soon as messages of the client are taken: mostly at once. If not, gives what makes it forget this one. */

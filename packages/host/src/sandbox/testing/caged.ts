@@ -49,8 +49,8 @@ export function startCaged(user: GatewayUser, { leaked, ...spec }: CagedSpec): C
   const whole = { cwd: '/', env: { PATH: '/usr/bin:/bin' }, hidden: [], args: [], ...spec };
   const gateway = [GATEWAY, JSON.stringify(whole)];
   const [command, ...args] = user === 'nobody' ? [...BECOME_NOBODY, NODE, ...gateway] : [NODE, ...gateway];
-  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
-  if (leaked !== undefined) stdio[40] = leaked;
+  const unused = Array.from({ length: 37 }, () => 'ignore' as const);
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...(leaked === undefined ? [] : [...unused, leaked])];
   return spawn(command, args, { env: { PATH: '/usr/bin:/bin' }, stdio }) as ChildProcessWithoutNullStreams;
 }
 
