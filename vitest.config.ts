@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const source = (path: string): string => fileURLToPath(new URL(`./packages/${path}/src/index.ts`, import.meta.url));
+const packages = fileURLToPath(new URL('./packages/', import.meta.url));
 
 /** The checks of the repository itself: they read sources and need no build, so they run with the unit tests. */
 const repositoryChecks = 'test/architecture.test.ts';
@@ -13,12 +13,10 @@ export default defineConfig({
       {
         extends: true,
         resolve: {
-          alias: {
-            '@sallyport/wire': source('wire'),
-            '@sallyport/host': source('host'),
-            '@sallyport/server': source('server'),
-            '@sallyport/client': source('client'),
-          },
+          alias: [
+            { find: /^@sallyport\/([a-z]+)$/, replacement: `${packages}$1/src/index.ts` },
+            { find: /^@sallyport\/([a-z]+)\/([a-z-]+)$/, replacement: `${packages}$1/src/$2.ts` },
+          ],
         },
         test: {
           name: 'unit',

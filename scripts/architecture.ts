@@ -52,10 +52,12 @@ const composers = [
   'identity-tokens.ts',
   'identity-web.ts',
   'notices.ts',
+  'disabled.ts',
+  'tls-files.ts',
 ];
 
 /** Files of the gateway that a room may import. */
-const roomsMayImport = ['call.ts', 'errors.ts', 'restated.ts', 'round.ts'];
+const roomsMayImport = ['call.ts', 'errors.ts', 'glob.ts', 'restated.ts', 'round.ts'];
 
 const configFiles = /(^|\/)(vitest|vite)\.config\.ts$/;
 

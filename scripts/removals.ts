@@ -28,6 +28,7 @@ import { root } from './workspace.ts';
 const COPIES = 2;
 /** Of one run of vitest; those that fail are no slower than those that pass. */
 const TIMEOUT_MS = 180_000;
+const TEMPORARY = 'removals-tmp';
 const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git']);
 
 /** One is listed for each kind of protection. */
@@ -55,6 +56,7 @@ export function outcomeOf(report: unknown): Outcome {
 
 function copyOf(from: string): string {
   const to = mkdtempSync(join(tmpdir(), 'sallyport-removals-'));
+  mkdirSync(join(to, TEMPORARY));
   // Times are kept, so that what is built stays built.
   cpSync(from, to, { recursive: true, preserveTimestamps: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   for (const folder of ['', ...readdirSync(join(from, 'packages')).map((name) => `packages/${name}`)]) {
@@ -91,7 +93,9 @@ function inCopy(entry: string, { from, to }: Trees): string {
 
 function command(program: string, args: readonly string[], cwd: string): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const options = { cwd, timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: Infinity } as const;
+  // What tests that are cut short leave behind goes with the copy.
+  const env = { ...process.env, TMPDIR: join(cwd, TEMPORARY) };
+  const options = { cwd, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: Infinity } as const;
   execFile(program, [...args], options, (error, stdout) => resolve(error?.killed === true ? undefined : stdout));
   return promise;
 }

@@ -54,7 +54,7 @@ const rights: readonly Removal[] = [
   {
     protection: 'AUT-05 a server that is not seen is at no path',
     file: gateway('catalog/selection.ts'),
-    find: 'hasServer: (name) => names.has(name) && audience?.mayUse(name) !== false,',
+    find: 'hasServer: (name) => names.has(name) && audience?.mayKnow(name) !== false,',
     replace: 'hasServer: (name) => names.has(name),',
     tests: gateway('catalog/audience.test.ts'),
   },

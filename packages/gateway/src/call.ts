@@ -28,6 +28,8 @@ export interface Audience {
   ): boolean;
   /** Whether anything of a server may be seen. */
   mayUse(server: string): boolean;
+  /** Whether a server may be known by its name: not by a rule on URIs alone, which do not tell whose they are. */
+  mayKnow(server: string): boolean;
   mayEnter(view: string): boolean;
 }
 
@@ -46,6 +48,8 @@ export interface Decision {
   readonly reason?: string;
   /** OAuth scopes whose lack alone made it a refusal. */
   readonly missingScopes?: readonly string[];
+  /** With them: all that the call needs, those that are there too, or a client would lose them by asking for the others. */
+  readonly neededScopes?: readonly string[];
 }
 
 /** Where a request goes. */
@@ -60,6 +64,18 @@ export interface Target {
   readonly annotations?: JsonObject;
   readonly paramHeaders?: readonly ParamHeader[];
   readonly argumentRules?: ArgumentRules;
+  /** Tasks only: the call of a tool that made it. What is asked of the task is decided as that call. */
+  readonly madeBy?: MadeBy;
+}
+
+/** The call of a tool that made a task, as a policy looks at it. */
+export interface MadeBy {
+  readonly canonicalId: string;
+  readonly annotations?: JsonObject;
+  /** Absent where they are not known any more. */
+  readonly arguments?: JsonObject;
+  /** A person was asked about it, and said yes. */
+  readonly approved: boolean;
 }
 
 /** How a server's clients are kept apart. */

@@ -46,7 +46,7 @@ describe('somebody who is disabled', () => {
     await setDisabled(records, ALICE, true, 1);
     await disabled.refresh();
     await store.close();
-    await expect(disabled.refresh()).rejects.toThrow();
+    await expect(disabled.refresh()).rejects.toThrow('closed');
     expect(disabled.has(ALICE)).toBe(true);
   });
 });

@@ -3,7 +3,6 @@
  * come in is decided by what is given; what is answered, by the rooms.
  */
 
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
@@ -31,11 +30,11 @@ import {
   type Shield,
   type SseDoor,
   type StdioDoor,
-  type TlsOptions,
   type UpgradeEndpoint,
 } from '@sallyport/server';
 import { MAX_JSON_MEMBERS, type ErrorKey, type MessageLimits } from '@sallyport/wire';
 import { MESSAGES_PATH, SSE_PATH, type RoomOptions } from './rooms.ts';
+import { tlsOptions } from './tls-files.ts';
 
 /** The folder of a client on this machine, percent-encoded. */
 const PROJECT_HEADER = 'sallyport-project';
@@ -47,6 +46,8 @@ export interface DoorsOptions {
   readonly authenticate: Authenticate;
   /** The canonical name of the place at a path and query, for somebody; undefined when there is none. */
   readonly place: (path: string, query: string, principal: Principal) => string | undefined;
+  /** Another value as soon as `place` may give another answer for the same principal. */
+  readonly edition: () => unknown;
   /** What stands at paths that are no MCP paths. */
   readonly admin: ReadonlyMap<string, Endpoint>;
   /** What stands at a path without any credential. */
@@ -137,7 +138,15 @@ export class Doors {
     this.#listener.reloadTls();
   }
 
-  /** Credentials may have changed: whoever would not be let in now is cut off. */
+  /** Places may have changed: sessions at one that is not there for their principal any more end in order. */
+  endDisplaced(): void {
+    this.sessions.endWhere(({ endpoint, principal }) => {
+      const [path = '', query = ''] = endpoint.split('?', 2);
+      return this.#options.place(path, query, principal) !== endpoint;
+    });
+  }
+
+  /** Credentials or places may have changed: whoever would not be let in now is cut off. */
   recheck(): void {
     this.#listener.recheck();
   }
@@ -159,12 +168,13 @@ export class Doors {
   }
 
   #createListener(): Listener {
-    const { authenticate, config, now, onRefused, route, shield } = this.#options;
+    const { authenticate, config, edition, now, onRefused, route, shield } = this.#options;
     const { limits, listen } = config;
     return createListener({
       shield,
       authenticate,
       endpoint: (path, query, principal) => this.#place(path, query, principal),
+      edition,
       opensWebSocket: (path) => listen.websocket && isBelow(path, listen.path),
       isMcpPath: (path) => isBelow(path, listen.path) || path === SSE_PATH || path === MESSAGES_PATH,
       route,
@@ -207,24 +217,6 @@ export class Doors {
 
 function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(`${root}/`);
-}
-
-/** Read anew each time: certificates are replaced while the gateway runs. */
-function tlsOptions(
-  { cert, clientCa, cipherSuites, crl, key, minVersion }: NonNullable<RoomOptions['config']['listen']['tls']>,
-  requireCertificate: boolean,
-): TlsOptions {
-  return {
-    load: () => ({
-      cert: readFileSync(cert),
-      key: readFileSync(key),
-      ca: clientCa === undefined ? undefined : readFileSync(clientCa),
-      crl: crl === undefined ? undefined : readFileSync(crl),
-      minVersion,
-      cipherSuites,
-    }),
-    requireCertificate,
-  };
 }
 
 /**

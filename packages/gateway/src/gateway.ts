@@ -99,6 +99,7 @@ class RunningGateway implements Gateway {
       shield: parts.shield,
       authenticate: parts.identity.authenticate,
       place: (path, query, principal) => rooms.place(path, query, principal),
+      edition: () => rooms.config,
       admin: this.#admin(),
       route: this.#routes(),
       onRefused: (reason) => metrics.refused(reason),
@@ -169,7 +170,8 @@ class RunningGateway implements Gateway {
   async #apply(config: Config): Promise<void> {
     const policy = await preparePolicy(config, this.#parts.options);
     learnSecrets(this.#parts.options, config);
-    this.#doors.sessions.endAt(new Set(this.rooms.replace(config, policy)));
+    this.rooms.replace(config, policy);
+    this.#doors.endDisplaced();
     this.#doors.limitStreams(config.limits.streams);
     this.#parts.identity.use(config);
     this.#doors.recheck();
@@ -298,6 +300,9 @@ class RunningGateway implements Gateway {
   }
 
   #challenge(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
+    }
     const nonce = /[?&]nonce=([A-Za-z0-9_-]{16,128})(?:&|$)/.exec(request.url ?? '')?.[1];
     if (nonce === undefined) return refusePlain(response, wireError('no_such_path'));
     sendJson(

@@ -3,7 +3,7 @@
  * those of an OpenID provider, and opaque ones that are looked up. Loaded only where one of them is configured.
  */
 
-import { readFile } from 'node:fs/promises';
+import { readSecretFile } from '@sallyport/host';
 import type { FailureLimit, ProtectedResources, Prove } from '@sallyport/server';
 import {
   createDiscovery,
@@ -53,7 +53,8 @@ async function keysOf({ issuer, jwks, publicKeys }: NonNullable<Auth['jwt']>, pa
     const discovery = discoveryOf(issuer, parts);
     return remoteKeys(issuer, () => discovery.endpoint('jwks_uri'), parts);
   }
-  const texts = await Promise.all(publicKeys.map((path) => readFile(path, 'utf8')));
+  // Whoever may write one of them signs as whom he likes.
+  const texts = await Promise.all(publicKeys.map(async (path) => (await readSecretFile(path)).toString('utf8')));
   return createStaticKeySet({ publicKeys: texts, ...(jwks !== undefined && { jwks }) });
 }
 

@@ -14,6 +14,7 @@ import type { KeyPurpose } from './credentials/index.ts';
 import type { TokenParts } from './identity-tokens.ts';
 import type { Store } from './store/index.ts';
 import { recordsOf } from './store/records.ts';
+import { createRepeatedLines, type RepeatedLines } from './telemetry/repeated.ts';
 
 export interface WebParts extends TokenParts {
   readonly store: Store;
@@ -36,18 +37,30 @@ export interface WebIdentity {
 /** Of what is told by the pages and the authorization server; the rest is information. */
 const LEVELS: Readonly<Record<string, 'warn' | 'error'>> = { failed: 'error', misused: 'warn', session_reused: 'warn' };
 
+/** What strangers cause as often as they like. */
+const BY_STRANGERS: ReadonlySet<string> = new Set(['refused', 'failed']);
+
 const AUTHORIZE_PATH = '/oauth/authorize';
 const CODE_HINT = 'Whoever runs this gateway makes one with `sallyport key link NAME`.';
 
 /** Rejects with an error for a person. */
 export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {
   const clients = new WeakMap<IncomingMessage, RemoteClient>();
-  const browser = await openBrowser(parts, clients);
+  const repeated = createRepeatedLines(parts.log, parts.now);
+  const browser = await openBrowser(parts, clients, reportOf('browser', parts, repeated));
   const { server: settings } = parts.config.auth;
   // What a client says where its document is, a stranger says.
   const documents =
     settings && (await import('@sallyport/client/egress')).createGuardedFetch({ allow: [], env: parts.env });
-  const server = settings && documents && (await openServer(parts, settings, { browser, clients, documents }));
+  const server =
+    settings &&
+    documents &&
+    (await openServer(parts, settings, {
+      browser,
+      clients,
+      documents,
+      report: reportOf('authorization server', parts, repeated),
+    }));
   return {
     verify: server?.verify,
     route: (path) => {
@@ -62,16 +75,30 @@ export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {
         }
       );
     },
-    refresh: async () => await server?.refresh(),
-    close: async () => await documents?.close(),
+    refresh: async () => {
+      repeated.sweep();
+      await server?.refresh();
+    },
+    close: async () => {
+      repeated.flush();
+      await documents?.close();
+    },
   };
 }
 
 type Clients = WeakMap<IncomingMessage, RemoteClient>;
+type Report = (event: { readonly kind: string }) => void;
 
-async function openBrowser(parts: WebParts, clients: Clients): Promise<Browser> {
+function reportOf(who: string, { log }: Pick<WebParts, 'log'>, repeated: RepeatedLines): Report {
+  return ({ kind, ...detail }) => {
+    const write = BY_STRANGERS.has(kind) ? repeated.write : log;
+    write(LEVELS[kind] ?? 'info', `${who}: ${kind}`, detail);
+  };
+}
+
+async function openBrowser(parts: WebParts, clients: Clients, report: Report): Promise<Browser> {
   const { createBrowser, createProvider } = await import('@sallyport/server/browser');
-  const { config, failures, isLocal, keyFor, log, now, store } = parts;
+  const { config, failures, isLocal, keyFor, now, store } = parts;
   const { browser, oidc } = config.auth;
   const { publicUrl } = config.listen;
   return createBrowser({
@@ -88,19 +115,26 @@ async function openBrowser(parts: WebParts, clients: Clients): Promise<Browser> 
     failures,
     codeHint: CODE_HINT,
     purposes: {},
-    report: ({ kind, ...detail }) => log(LEVELS[kind] ?? 'info', `browser: ${kind}`, { ...detail }),
+    report,
     now,
     random: randomBytes,
   });
 }
 
+interface ServerParts {
+  readonly browser: Browser;
+  readonly clients: Clients;
+  readonly documents: GuardedFetch;
+  readonly report: Report;
+}
+
 async function openServer(
   parts: WebParts,
   settings: NonNullable<Config['auth']['server']>,
-  { browser, clients, documents }: { browser: Browser; clients: Clients; documents: GuardedFetch },
+  { browser, clients, documents, report }: ServerParts,
 ): Promise<AuthorizationServer> {
   const { createAuthorizationServer } = await import('@sallyport/server/authorization-server');
-  const { bases, config, failures, keyFor, log, now, resources, store } = parts;
+  const { bases, config, failures, keyFor, now, resources, store } = parts;
   const required = config.auth.scopes;
   const inRules = (config.policy?.rules ?? []).flatMap(({ scopes = [] }) => scopes);
   return createAuthorizationServer({
@@ -114,7 +148,7 @@ async function openServer(
     failures,
     fetch: documents,
     addressOf: (request) => clients.get(request)?.address,
-    report: ({ kind, ...detail }) => log(LEVELS[kind] ?? 'info', `authorization server: ${kind}`, { ...detail }),
+    report,
     now,
     random: randomBytes,
   });

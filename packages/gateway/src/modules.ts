@@ -11,7 +11,7 @@ import { createBridge, type Bridge } from './bridge/index.ts';
 import { resultText } from './bridge/result-text.ts';
 import { logIdOf, TASK_STATUS, type Audience, type Call } from './call.ts';
 import { CatalogRoom, LIST_KINDS, type CatalogOptions, type CatalogView, type ListKind } from './catalog/index.ts';
-import { kindsChangedBy } from './catalog/snapshot.ts';
+import { announced, kindsChangedBy } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { sealing } from './credentials/index.ts';
@@ -26,10 +26,10 @@ import { catalogSetup, enabledServers, upstreamServer } from './servers.ts';
 import { createSteps, openAdmission, setTimer, type StepParts } from './steps.ts';
 import type { StoreValue } from './store/index.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
-import { TaskRoom, type TasksOptions } from './tasks/index.ts';
+import { createAnnotationsOf, TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import { ask, unasked } from './upstream/cause.ts';
+import { ask, askRoots, unasked } from './upstream/cause.ts';
 import { UpstreamRoom, type UpstreamRoomOptions } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
 import { statusFor } from './upstream/send.ts';
@@ -82,10 +82,7 @@ class Assembly implements Rooms {
     const home = options.env['HOME'] ?? options.env['USERPROFILE'];
     this.#projects = new Projects({
       isNoProject: (folder) => dirname(folder) === folder || folder === home,
-      askRoots: async (exchange) => {
-        const reply = await ask(exchange, 'roots/list', undefined, ROOTS_TIMEOUT_MS);
-        return 'result' in reply ? reply.result : undefined;
-      },
+      askRoots,
       ...sealing(options.stateKey),
     });
     this.#bridge = this.#createBridge();
@@ -112,10 +109,15 @@ class Assembly implements Rooms {
 
   get explain(): Explain {
     const { now, rolesOfKey } = this.#options;
-    return createExplain({ policy: () => this.#policy, whole: () => this.catalog.root, rolesOfKey, now });
+    return createExplain({
+      policy: () => this.#policy,
+      whole: (view, audience) => this.catalog.viewNamed(view, audience),
+      rolesOfKey,
+      now,
+    });
   }
 
-  replace(config: Config, policy: Policy): readonly string[] {
+  replace(config: Config, policy: Policy): void {
     const servers = enabledServers(config);
     const before = this.#subscriptions.standing();
     this.#policy = policy;
@@ -126,7 +128,6 @@ class Assembly implements Rooms {
     this.#subscriptions.audiencesChanged(before);
     this.#subscriptions.serversRemoved(removed);
     for (const endpoint of gone) this.#subscriptions.endpointGone(endpoint);
-    return gone;
   }
 
   drain(): Promise<void> {
@@ -208,7 +209,9 @@ class Assembly implements Rooms {
     return {
       ...sealing(handleKey),
       textOf: resultText,
-      servers: () => this.#servers.map(({ name }) => name).filter((name) => listsTasks(this.upstreams.legs(name))),
+      servers: (visitor) => this.#viewOf(visitor).servers.filter((name) => listsTasks(this.upstreams.legs(name))),
+      audienceOf: (visitor) => this.#audienceOf(visitor),
+      annotationsOf: createAnnotationsOf(() => this.catalog.root.catalog.tools),
       list: (server) => listTasks(this.upstreams.legs(server), this.#config.limits.listDeadlineMs),
       log,
     };
@@ -243,10 +246,11 @@ class Assembly implements Rooms {
     const { log, now } = this.#options;
     return createNotices({
       serversOf: (session) => this.#viewOf(session).servers,
-      decide: ({ endpoint, principal }, server, method) =>
+      decide: ({ endpoint, principal }, server, { method, params }) =>
         this.#policy.decide({
           principal,
           target: { kind: 'server', server, canonicalId: method },
+          arguments: params ?? {},
           nowMs: now(),
           view: this.catalog.viewNameOf(endpoint),
         }),
@@ -324,13 +328,6 @@ class Assembly implements Rooms {
     const legs = this.upstreams.legs(server);
     if (legs.length > 0) void this.catalog.refresh(server, sourceOf(legs), kinds);
   }
-}
-
-/** A program answers this, not a person. */
-const ROOTS_TIMEOUT_MS = 10_000;
-
-function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
-  return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));
 }
 
 /** Nobody guesses it. */

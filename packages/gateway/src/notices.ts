@@ -12,7 +12,7 @@ export interface NoticesOptions {
   /** Names of the servers that a session sees. */
   readonly serversOf: (session: Session) => readonly string[];
   /** Whether its principal may have a whole server do what nobody here knows. */
-  readonly decide: (session: Session, server: string, method: string) => Decision | Promise<Decision>;
+  readonly decide: (session: Session, server: string, message: JsonRpcNotification) => Decision | Promise<Decision>;
   readonly rootsChanged: (session: Session) => void;
   readonly tell: (server: string, message: JsonRpcNotification) => void;
   readonly log: Log;
@@ -48,7 +48,7 @@ export function createNotices(
   };
 
   const pass = async (message: JsonRpcNotification, session: Session, server: string): Promise<void> => {
-    const { effect } = await options.decide(session, server, message.method);
+    const { effect } = await options.decide(session, server, message);
     if (effect === 'allow') options.tell(server, message);
   };
 

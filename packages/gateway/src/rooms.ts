@@ -56,10 +56,10 @@ export interface Rooms {
   /** The configuration in force. */
   readonly config: Config;
   /**
-   * Takes another configuration over: what did not change goes on, calls under way end as they began. Gives the endpoints that
-   * are no more.
+   * Takes another configuration over: what did not change goes on, calls under way end as they began. Sessions at endpoints
+   * that are no more are ended by who has them.
    */
-  replace(config: Config, policy: Policy): readonly string[];
+  replace(config: Config, policy: Policy): void;
   /** From now on new calls are refused; resolves when none is under way. */
   drain(): Promise<void>;
   /** Ends what is open in order. */

@@ -116,7 +116,9 @@ export function setTimer(fire: () => void, ms: number): () => void {
 /** An approval that was given stands; one that nobody was asked for cannot be made up for here. */
 function confirmStep(authorize: Steps['authorize'], policy: StepParts['policy']): Steps['confirm'] {
   return (call, next) => {
-    if (call.policyVersion === policy().version) return next(call);
+    const { principal, session } = call.exchange;
+    const isSame = call.policyVersion === policy().version && (session?.principal ?? principal) === principal;
+    if (isSame) return next(call);
     const before = call.decision?.effect;
     return authorize(call, async (again) => {
       if (again.decision?.effect !== 'ask' || before === 'ask') return await next(again);
@@ -159,9 +161,9 @@ function bridging({ bridge, limits, randomId, tasks }: StepParts): Pick<SendOpti
 function mayRead(exchange: Exchange, uri: string, parts: StepParts): Promise<boolean> | boolean {
   const server = parts.view(exchange).ownerOf(uri);
   if (server === undefined) return false;
-  const { address, endpoint, principal } = exchange;
+  const { address, endpoint, principal, session } = exchange;
   const decision = parts.policy().decide({
-    principal,
+    principal: session?.principal ?? principal,
     target: { kind: 'resource', server, canonicalId: uri },
     address,
     nowMs: parts.options.now(),

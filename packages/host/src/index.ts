@@ -15,6 +15,6 @@ export {
   type FileRefusal,
   type WriteFileOptions,
 } from './files.ts';
-export { checkTrustedFile, readSecretFile, type TrustedFile } from './trusted-files.ts';
+export { checkTrustedFile, readSecretFile, readSecretFileSync, type TrustedFile } from './trusted-files.ts';
 export { acquireLock, LockTimeoutError, type AcquireLockOptions, type Lock } from './lock.ts';
 export { resolveInside } from './path-guard.ts';

@@ -2,7 +2,7 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkTrustedFile, readSecretFile } from './trusted-files.ts';
+import { checkTrustedFile, readSecretFile, readSecretFileSync } from './trusted-files.ts';
 
 const isRoot = process.getuid?.() === 0;
 const STRANGER = 65_533;
@@ -32,6 +32,7 @@ async function mountVolume(): Promise<string> {
 
 const checks = [
   { name: 'readSecretFile', check: async (file: string): Promise<unknown> => await readSecretFile(file) },
+  { name: 'readSecretFileSync', check: async (file: string): Promise<unknown> => readSecretFileSync(file, 1000) },
   { name: 'checkTrustedFile', check: async (file: string): Promise<unknown> => await checkTrustedFile(file) },
 ];
 
@@ -120,6 +121,13 @@ describe('what differs', () => {
     expect((await readSecretFile(path)).toString()).toBe('content');
     await writeFile(path, Buffer.alloc(262_145));
     await expect(readSecretFile(path)).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  it('read at once, as much as is asked for and no more', async () => {
+    for (const maxBytes of [7, 8]) expect(readSecretFileSync(path, maxBytes).toString()).toBe('content');
+    expect(() => readSecretFileSync(path, 6)).toThrow(expect.objectContaining({ code: 'too_large' }));
+    await writeFile(path, '');
+    expect(readSecretFileSync(path, 6)).toHaveLength(0);
   });
 
   it('a group may share the directory of a configuration, not that of a secret', async () => {

@@ -6,8 +6,8 @@
  * since mounts of containers show foreign owners and 0444; that owner could take the right back. On Windows there are
  * no mode bits: the checks pass there.
  */
-import type { Stats } from 'node:fs';
-import { lstat, readlink, realpath } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, parse, resolve, sep } from 'node:path';
 import { FileRefusedError, readFileBounded } from './files.ts';
 
@@ -25,11 +25,16 @@ interface Step {
   readonly stats: Stats;
 }
 
+interface Walked {
+  readonly file: Step;
+  readonly way: readonly Step[];
+}
+
 /** Every directory and link that decides which file `path` is, in order, and last the file itself. */
-async function walk(path: string): Promise<{ readonly file: Step; readonly way: readonly Step[] }> {
+function walk(path: string): Walked {
   const absolute = resolve(path);
   let current = parse(absolute).root;
-  let step: Step = { path: current, stats: await lstat(current) };
+  let step: Step = { path: current, stats: lstatSync(current) };
   const way: Step[] = [];
   const segments = absolute.slice(current.length).split(sep);
   for (let links = 0; segments.length > 0;) {
@@ -37,15 +42,15 @@ async function walk(path: string): Promise<{ readonly file: Step; readonly way: 
     if (segment === '' || segment === '.') continue;
     way.push(step);
     current = segment === '..' ? dirname(current) : join(current, segment);
-    step = { path: current, stats: await lstat(current) };
+    step = { path: current, stats: lstatSync(current) };
     if (!step.stats.isSymbolicLink()) continue;
     links += 1;
     if (links > MAX_LINKS)
       throw new FileRefusedError('symbolic_link', path, `${path} passes through too many symbolic links.`);
     way.push(step);
-    const target = await readlink(current);
+    const target = readlinkSync(current);
     current = isAbsolute(target) ? parse(target).root : dirname(current);
-    step = { path: current, stats: await lstat(current) };
+    step = { path: current, stats: lstatSync(current) };
     segments.unshift(...target.split(sep));
   }
   return { file: step, way };
@@ -103,12 +108,40 @@ const MAX_SECRET_BYTES = 262_144;
  * fine, as long as nobody but root and us may write the file or any directory or link on the way to it.
  */
 export async function readSecretFile(path: string): Promise<Buffer> {
-  if (process.platform === 'win32') return await readFileBounded(path, MAX_SECRET_BYTES);
-  const { file, way } = await walk(path);
+  return await readFileBounded(secretAt(path), MAX_SECRET_BYTES);
+}
+
+/** The same for whoever cannot wait, of at most `maxBytes`: lists of revoked certificates may be large. */
+export function readSecretFileSync(path: string, maxBytes: number): Buffer {
+  return readBoundedSync(secretAt(path), maxBytes);
+}
+
+/** Where the file really is. Throws when others may write it, or put another one in its place. */
+function secretAt(path: string): string {
+  if (process.platform === 'win32') return path;
+  const { file, way } = walk(path);
   const who = writers(file, GROUP_WRITE | OTHER_WRITE);
   if (who !== undefined) refuseWritable(path, file, who);
   requireSafeWay(path, file, way, GROUP_WRITE | OTHER_WRITE);
-  return await readFileBounded(file.path, MAX_SECRET_BYTES);
+  return file.path;
+}
+
+function readBoundedSync(path: string, maxBytes: number): Buffer {
+  // A pipe without a writer would hold the process up for ever.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw new FileRefusedError('wrong_type', path, `${path} is not a regular file.`);
+    // One byte more than it says: what grows while it is read is noticed.
+    const bytes = Buffer.alloc(Math.min(stats.size, maxBytes) + 1);
+    let total = 0;
+    for (let read = -1; read !== 0 && total < bytes.length; total += read)
+      read = readSync(descriptor, bytes.subarray(total));
+    if (total < bytes.length) return bytes.subarray(0, total);
+    throw new FileRefusedError('too_large', path, `${path} is larger than ${maxBytes} bytes, or grows.`);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** What `checkTrustedFile` found out about a file that may be used. */
@@ -126,7 +159,7 @@ export interface TrustedFile {
  */
 export async function checkTrustedFile(path: string): Promise<TrustedFile> {
   if (process.platform === 'win32') return { realPath: await realpath(path), readableByOthers: false };
-  const { file, way } = await walk(path);
+  const { file, way } = walk(path);
   if (!file.stats.isFile()) throw new FileRefusedError('wrong_type', path, `${path} is not a regular file.`);
   const who = writers(file, GROUP_WRITE | OTHER_WRITE);
   if (who !== undefined) refuseWritable(path, file, who);

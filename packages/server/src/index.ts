@@ -66,6 +66,7 @@ export { createListener, type Listener } from './http/listener.ts';
 export { LISTENER_LIMITS, type ListenerLimits, type ListenerOptions } from './http/listener-options.ts';
 export type { Arrival, Endpoint, Place, PublicRoute, UpgradeArrival, UpgradeEndpoint } from './http/arrival.ts';
 export type { RemoteClient } from './http/forwarded.ts';
+export { networkOf } from './network.ts';
 export { TLS_CIPHER_SUITES, type TlsMaterial, type TlsOptions } from './http/tls-options.ts';
 export { McpEndpoint, type McpEndpointOptions } from './http/mcp-endpoint.ts';
 export { createSseDoor, type SseDoor, type SseDoorOptions } from './http/sse.ts';

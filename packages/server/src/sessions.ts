@@ -15,7 +15,7 @@ import {
   type SessionRevision,
 } from '@sallyport/wire';
 import { Asks } from './asks.ts';
-import { principalKey, type ClientFacts, type Principal, type Session } from './exchange.ts';
+import { principalKey, type ClientFacts, type Principal, type Session, type Visitor } from './exchange.ts';
 import { Outbox, parseEventId } from './outbox.ts';
 import { ShortMap } from './under-way.ts';
 
@@ -234,9 +234,9 @@ export class SessionTable {
     }
   }
 
-  /** Ends those at endpoints that are no more. */
-  endAt(endpoints: ReadonlySet<string>): void {
-    for (const session of this.#sessions.values()) if (endpoints.has(session.endpoint)) this.end(session);
+  /** Ends those at places that are no more, for their principal or for anybody. */
+  endWhere(isGone: (visitor: Visitor) => boolean): void {
+    for (const session of this.#sessions.values()) if (isGone(session)) this.end(session);
   }
 
   close(): void {

@@ -290,6 +290,20 @@ describe('a server that fails', () => {
     expect(sent()).toEqual(['rt1']);
   });
 
+  it('UPS-10 that says invalid_grant is of no account when another process has renewed it', async () => {
+    const one = await signedIn();
+    const answer = say(async () => {
+      answer();
+      // Its mark runs out before it hears the answer.
+      scene().gateway.passed += 60_000;
+      await scene().open().token();
+      return { status: 400, body: { error: 'invalid_grant' } };
+    });
+    scene().gateway.passed = HOUR_MS;
+    expect(await one.token()).toBe('at2');
+    expect(await one.token()).toBe('at2');
+  });
+
   it('UPS-10 that does not answer is given up', async () => {
     const stop = new AbortController();
     const one = await signedIn();

@@ -103,7 +103,7 @@ class SharedRenewal implements Renewal {
 
   async #giveUp(grant: Grant, isGood: boolean): Promise<Grant | undefined> {
     const rest = await this.#store(grant, spent(grant));
-    return isGood ? rest : undefined;
+    return isGood || rest?.accessToken !== grant.accessToken ? rest : undefined;
   }
 
   /** `next` in the place of what it follows, unless that is not there any more. Answers with what is there then. */

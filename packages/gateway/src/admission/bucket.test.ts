@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fullInMs, giveBack, hasRoom, refill, remaining, roomInMs, take, type Bucket, type Rate } from './bucket.ts';
+import { fullInMs, hasRoom, refill, remaining, roomInMs, take, type Bucket, type Rate } from './bucket.ts';
 
 const full = (rate: Rate): Bucket => ({ rate, used: 0, atMs: 0 });
 
@@ -107,14 +107,5 @@ describe('a bucket', () => {
     expect(tryTake(bucket, 0, fewer)).toBe(false);
     expect(roomInMs(bucket)).toBeCloseTo(500, 3);
     expect(tryTake(bucket, 500, fewer)).toBe(true);
-  });
-
-  it('takes back what was given, and never more than it holds', () => {
-    const bucket = full({ count: 2, periodMs: 1000 });
-    passed(bucket, 2, 0);
-    giveBack(bucket);
-    expect(passed(bucket, 2, 0)).toBe(1);
-    for (let n = 0; n < 5; n++) giveBack(bucket);
-    expect(remaining(bucket)).toBe(2);
   });
 });

@@ -56,8 +56,3 @@ export function fullInMs({ rate, used }: Bucket): number {
 export function take(bucket: Bucket | undefined): void {
   if (bucket !== undefined) bucket.used += 1;
 }
-
-/** For a call that another limit refused after all. */
-export function giveBack(bucket: Bucket | undefined): void {
-  if (bucket !== undefined) bucket.used = Math.max(0, bucket.used - 1);
-}

@@ -159,27 +159,43 @@ describe('a rate', () => {
   it('counts for none of the others when one of them refuses', async () => {
     const hour = (count: number): { count: number; periodMs: number } => ({ count, periodMs: 3_600_000 });
     const set = setting({
-      rate: { global: hour(12), perPrincipal: hour(8), perSession: hour(2), perServer: hour(6), perTool: hour(1) },
-      quota: { day: 9 },
+      rate: { global: hour(8), perPrincipal: hour(4), perSession: hour(1) },
+      quota: { day: 5 },
     });
-    const facts = { session: 's1' };
-    expect(await passed(set, 50, facts)).toBe(1);
-    // The tool has refused 49 times: it is all that was used up.
-    expect(await passed(set, 50, { ...facts, tool: 'a__y' })).toBe(1);
-    expect(await passed(set, 50, { ...facts, tool: 'a__z' })).toBe(0);
-    const more = async (count: number, subject = 'me'): Promise<number> => {
-      let passing = 0;
-      for (let n = 0; n < count; n++) passing += await passed(set, 1, { subject, tool: `b__${subject}${passing}` });
-      return passing;
-    };
-    expect(await more(50)).toBe(6);
-    expect(limitOf(await refusal(set, { tool: 'c__x' }))).toBe('perPrincipal');
-    set.limits.rate = {};
-    expect(await more(50)).toBe(1);
-    expect(limitOf(await refusal(set, { tool: 'c__x' }))).toBe('quota.day');
-    set.limits.rate = { global: hour(12) };
-    expect(await more(50, 'you')).toBe(4);
+    expect(await passed(set, 50, { session: 's1' })).toBe(1);
+    // The session has refused 49 times: one call is all that was used up.
+    expect(await passed(set, 50)).toBe(3);
+    set.limits.rate = { global: hour(8) };
+    expect(await passed(set, 50)).toBe(1);
+    expect(limitOf(await refusal(set))).toBe('quota.day');
+    expect(await passed(set, 50, { subject: 'you' })).toBe(3);
+    const targets = setting({ rate: { perServer: hour(6), perTool: hour(1) } });
+    expect(await passed(targets, 50)).toBe(1);
+    const more: number[] = [];
+    for (let n = 0; n < 6; n++) more.push(await passed(targets, 1, { tool: `a__y${n}` }));
+    expect(more).toEqual([1, 1, 1, 1, 1, 0]);
   });
+
+  it.each(['perTool', 'perServer'])(
+    'P3-09 binds a client whatever refuses its calls later (%s): all that is decided for it counts',
+    async (later) => {
+      const minute = (count: number): { count: number; periodMs: number } => ({ count, periodMs: 60_000 });
+      const set = setting({ rate: { perPrincipal: minute(20), [later]: minute(5) }, quota: { month: 30 } });
+      const limits: unknown[] = [];
+      for (let n = 0; n < 300; n++) limits.push(limitOf(await refusal(set)));
+      const count = (limit: unknown): number => limits.filter((each) => each === limit).length;
+      expect([count(undefined), count(later), count('perPrincipal')]).toEqual([5, 15, 280]);
+      set.limits.rate = { [later]: minute(5) };
+      for (let n = 0; n < 10; n++) await refusal(set);
+      expect(limitOf(await refusal(set))).toBe('quota.month');
+      // Nor does it take more of the others' than it may begin.
+      const shared = setting({ rate: { global: minute(30), perSession: minute(20), [later]: minute(5) } });
+      expect(await passed(shared, 300, { session: 's1' })).toBe(5);
+      expect(limitOf(await refusal(shared, { session: 's1' }))).toBe('perSession');
+      expect(await passed(shared, 300, { subject: 'you', tool: 'b__x' })).toBe(5);
+      expect(limitOf(await refusal(shared, { subject: 'you' }))).toBe('global');
+    },
+  );
 
   it('can change meanwhile: what was used stays used', async () => {
     const set = setting({ rate: { perPrincipal: { count: 10, periodMs: 60_000 } } });

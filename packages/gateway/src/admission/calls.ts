@@ -1,14 +1,15 @@
 /**
  * Whether a call may begin: the limits of its principal and its session, and of the gateway as a whole. All of them are
- * asked before any is used; and what a call had of them is given back when a later one refuses it.
+ * asked before any is used. What is used stays used whatever refuses the call later: the work was done by then, and who
+ * is over the limit of a tool could ask without end.
  *
  * The local key on a request of this machine is its own user, and has no limit as a principal; through a proxy it has.
  */
 
 import { principalKey, type Exchange } from '@sallyport/server';
 import type { Step } from '../call.ts';
-import { giveBack, take, type Bucket } from './bucket.ts';
-import { isOverLimit, longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
+import { take } from './bucket.ts';
+import { longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
 import type { CallLimits } from './limits.ts';
 import type { Quota, Quotas } from './quota.ts';
 import { createBucketTable } from './table.ts';
@@ -16,15 +17,9 @@ import { numberText } from './text.ts';
 
 export interface CallsOptions {
   readonly limits: () => Pick<CallLimits, 'rate' | 'concurrency'>;
-  readonly quotas: Pick<Quotas, 'find' | 'over' | 'take' | 'giveBack'>;
+  readonly quotas: Pick<Quotas, 'find' | 'over' | 'take'>;
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
-}
-
-/** What a call has of the limits over time. */
-interface Share {
-  readonly buckets: readonly (Bucket | undefined)[];
-  readonly quota: Quota | undefined;
 }
 
 /** A call that ends makes room: nobody knows when. */
@@ -34,7 +29,7 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
   const [wholes, principals, sessions] = [createBucketTable(), createBucketTable(), createBucketTable()];
   const underWay = new UnderWay();
 
-  const claim = (exchange: Exchange, principal: string | undefined, quota: Quota | undefined): Share => {
+  const claim = (exchange: Exchange, principal: string | undefined, quota: Quota | undefined): void => {
     const nowMs = monotonic();
     const { concurrency, rate } = limits();
     const whole = wholes.of('gateway', rate.global, nowMs);
@@ -48,10 +43,8 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
       overConcurrency(isLasting(exchange) ? 0 : underWay.of(principal), concurrency),
     );
     if (exceeded !== undefined) throw refusalOf(exceeded);
-    const buckets = [whole, own, session];
-    buckets.forEach(take);
+    [whole, own, session].forEach(take);
     quotas.take(quota);
-    return { buckets, quota };
   };
 
   return async (call, next) => {
@@ -59,17 +52,11 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
     const principal = isOwnUser(exchange) ? undefined : principalKey(exchange.principal);
     const found = principal === undefined ? undefined : quotas.find(principal);
     // What is claimed was asked for in the same turn: nothing is waited for in between.
-    const share = claim(exchange, principal, found instanceof Promise ? await found : found);
+    claim(exchange, principal, found instanceof Promise ? await found : found);
     const counted = isLasting(exchange) ? undefined : principal;
     underWay.enter(counted);
     try {
       return await next(call);
-    } catch (error) {
-      if (isOverLimit(error)) {
-        share.buckets.forEach(giveBack);
-        quotas.giveBack(share.quota);
-      }
-      throw error;
     } finally {
       underWay.leave(counted);
     }

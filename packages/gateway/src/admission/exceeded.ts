@@ -75,8 +75,3 @@ export function refusalOf(exceeded: Exceeded): Refused {
     data: { limit: exceeded.limit, retryAfterMs },
   });
 }
-
-/** True when a limit has refused the call, whichever: then it counts for none. */
-export function isOverLimit(error: unknown): boolean {
-  return error instanceof Refused && error.key === 'rate_limited';
-}

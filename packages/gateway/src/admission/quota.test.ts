@@ -155,16 +155,6 @@ describe('a quota', () => {
     set.quota.day = 100;
     expect(await set.call('me', 5)).toBe(1);
   });
-
-  it('gives a call back, but not yesterday’s today', async () => {
-    const set = setting({ day: 2 });
-    await set.call('me', 2);
-    set.quotas.giveBack(await quotaOf(set, 'me'));
-    expect(await set.call('me', 5)).toBe(1);
-    set.clock.nowMs += 24 * HOUR_MS;
-    set.quotas.giveBack(await quotaOf(set, 'me'));
-    expect(await set.call('me', 5)).toBe(2);
-  });
 });
 
 describe('what is kept of quotas', () => {

@@ -107,13 +107,13 @@ export class Quotas {
   }
 
   take(quota: Quota | undefined): void {
-    if (quota !== undefined) this.#count(quota, 1);
-  }
-
-  /** For a call that another limit refused after all. */
-  giveBack(quota: Quota | undefined): void {
-    // After midnight there may be nothing left of what it was taken from.
-    if (quota !== undefined && quota.day.count > 0) this.#count(quota, -1);
+    if (quota === undefined) return;
+    for (const span of [quota.day, quota.month]) {
+      span.count++;
+      span.unwritten++;
+    }
+    this.#dirty.add(quota);
+    this.#arm();
   }
 
   /** Writes what is not written yet. Idempotent. */
@@ -131,15 +131,6 @@ export class Quotas {
     advance(quota.month, this.#today.month);
     quota.round = this.#round;
     return quota;
-  }
-
-  #count(quota: Quota, by: 1 | -1): void {
-    for (const span of [quota.day, quota.month]) {
-      span.count += by;
-      span.unwritten += by;
-    }
-    this.#dirty.add(quota);
-    this.#arm();
   }
 
   async #load(principal: string): Promise<Quota> {

@@ -5,8 +5,8 @@
 
 import { principalKey } from '@sallyport/server';
 import type { Step, Target } from '../call.ts';
-import { giveBack, take } from './bucket.ts';
-import { isOverLimit, longest, overRate, refusalOf } from './exceeded.ts';
+import { take } from './bucket.ts';
+import { longest, overRate, refusalOf } from './exceeded.ts';
 import type { CallLimits, SetTimer } from './limits.ts';
 import { ServerQueues } from './queue.ts';
 import { createBucketTable } from './table.ts';
@@ -17,7 +17,7 @@ export interface TargetRateOptions {
   readonly monotonic: () => number;
 }
 
-/** What a call had of the limits is given back when a later one refuses it. */
+/** Both limits are asked before either is used. */
 export function createAdmitTarget({ limits, monotonic }: TargetRateOptions): Step {
   const [servers, tools] = [createBucketTable(), createBucketTable()];
   return async (call, next) => {
@@ -31,15 +31,7 @@ export function createAdmitTarget({ limits, monotonic }: TargetRateOptions): Ste
     if (exceeded !== undefined) throw refusalOf(exceeded);
     take(whole);
     take(tool);
-    try {
-      return await next(call);
-    } catch (error) {
-      if (isOverLimit(error)) {
-        giveBack(whole);
-        giveBack(tool);
-      }
-      throw error;
-    }
+    return await next(call);
   };
 }
 

@@ -15,6 +15,7 @@ function audience(key: string, seen: readonly string[], views: readonly string[]
   return {
     key,
     maySee: (kind, serverName, id) => seen.includes(`${kind} ${id}`) || seen.includes(`all ${serverName}`),
+    mayKnow: (name) => seen.some((each) => each.includes(name)),
     mayUse: (name) => seen.some((each) => each.includes(name) || each.includes(`${name[0]}:`)),
     mayEnter: (name) => views.includes(name),
   };
@@ -64,6 +65,20 @@ describe('an audience', () => {
     expect(catalog.view('/mcp', part).ownerOf('f:7')).toBe('files');
     // The first owner that it may see has what two offer.
     expect(catalog.view('/mcp', BOB).ownerOf('same')).toBe('git');
+  });
+
+  it('AUT-05 learns of no server by a URI alone, and reads it all the same', async () => {
+    const said = (instructions: string): Offer => ({ resources: ['f:1'], said: { instructions } });
+    const { room: catalog } = await filled(SETUP, { files: said('about files') });
+    const reader = audience('reader', ['resource f:1', 'resource g:1'], ['all']);
+    const view = catalog.view('/mcp', reader);
+    expect(view.ownerOf('f:1')).toBe('files');
+    expect(names(view)).toEqual([[], [], ['f:1'], []]);
+    expect([view.instructions(), view.missing()]).toEqual([undefined, []]);
+    for (const path of ['/mcp/s/files', '/mcp/v/all']) {
+      expect(catalog.place(path, '', reader)).toEqual(catalog.place('/mcp/s/none', '', reader));
+    }
+    expect(catalog.root.missing()).toHaveLength(1);
   });
 
   it('reaches nothing hidden by a method that nobody knows', async () => {

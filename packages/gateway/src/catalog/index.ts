@@ -122,6 +122,13 @@ export class CatalogRoom {
     return endpoint.startsWith(start) ? endpoint.slice(start.length).split('?', 1)[0] : undefined;
   }
 
+  /** A view of the configuration by its name, or the root; undefined when there is no such view. */
+  viewNamed(name: string | undefined, audience?: Audience): CatalogView | undefined {
+    if (name === undefined) return this.view(this.#options.roots[0], audience);
+    if (!Object.hasOwn(this.#edition.setup.views, name)) return undefined;
+    return this.view(`${this.#viewsStart}${name}`, audience);
+  }
+
   snapshot(server: string): Snapshot | undefined {
     return this.#edition.snapshots.get(server);
   }

@@ -5,7 +5,7 @@
 
 import type { Exchange } from '@sallyport/server';
 import { isObject, type Era, type JsonObject } from '@sallyport/wire';
-import type { Call, Step, Target } from '../call.ts';
+import type { Call, MadeBy, Step, Target } from '../call.ts';
 import { canonicalId } from './naming.ts';
 import type { ToolEntry } from './offer.ts';
 import { LIST_KINDS, type ListKind } from './snapshot.ts';
@@ -22,7 +22,7 @@ export interface ResolveOptions {
   readonly openTaskId: (
     taskId: string,
     call: Call,
-  ) => { readonly server: string; readonly original: string } | undefined;
+  ) => { readonly server: string; readonly original: string; readonly madeBy?: MadeBy } | undefined;
 }
 
 type OpenTaskId = ResolveOptions['openTaskId'];
@@ -130,7 +130,9 @@ function byReference(view: Place, ref: unknown): Target | undefined {
 }
 
 function byTask(opened: ReturnType<OpenTaskId>): Target | undefined {
-  return opened && { server: opened.server, kind: 'task', canonicalId: opened.original, original: opened.original };
+  if (opened === undefined) return undefined;
+  const { madeBy, original, server } = opened;
+  return { server, kind: 'task', canonicalId: original, original, ...(madeBy && { madeBy }) };
 }
 
 /**

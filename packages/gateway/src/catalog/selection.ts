@@ -48,12 +48,12 @@ export function placesOf({ servers, views }: Setup, roots: readonly string[], au
   const names = new Set(servers.map(({ name }) => name));
   return {
     roots,
-    hasServer: (name) => names.has(name) && audience?.mayUse(name) !== false,
+    hasServer: (name) => names.has(name) && audience?.mayKnow(name) !== false,
     hasView: (name) => {
       const rules = Object.hasOwn(views, name) ? views[name] : undefined;
       if (rules === undefined || audience === undefined) return rules !== undefined;
       return (
-        audience.mayEnter(name) && servers.some((server) => belongs(server, rules) && audience.mayUse(server.name))
+        audience.mayEnter(name) && servers.some((server) => belongs(server, rules) && audience.mayKnow(server.name))
       );
     },
   };

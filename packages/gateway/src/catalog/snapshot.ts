@@ -115,3 +115,8 @@ function readPins(value: unknown, tools: readonly JsonObject[]): PinnedAnnotatio
 export function kindsChangedBy(method: string): ListKind[] {
   return LIST_KINDS.filter((kind) => LISTS[kind].changed === method);
 }
+
+/** What clients are told of: lists of templates have no notification of their own. */
+export function announced(kinds: ReadonlySet<ListKind>): Set<'tools' | 'prompts' | 'resources'> {
+  return new Set([...kinds].map((kind) => (kind === 'templates' ? 'resources' : kind)));
+}

@@ -98,8 +98,8 @@ export class CatalogView {
 
   /** Servers whose offer of some kinds is not known, with the reason. */
   missing(kinds: readonly ListKind[] = LIST_KINDS): readonly Missing[] {
-    const { edition, names } = this.#current;
-    return names.flatMap((server) => {
+    const { edition } = this.#current;
+    return this.#known.flatMap((server) => {
       const snapshot = edition.snapshots.get(server);
       if (snapshot === undefined) {
         return [{ server, reason: this.#options.problem(server) ?? 'It has not answered yet.' }];
@@ -122,8 +122,8 @@ export class CatalogView {
 
   /** The servers' own instructions, the beginning of each. */
   instructions(): string | undefined {
-    const { edition, names, selection } = this.#current;
-    const parts = names.flatMap((name) => {
+    const { edition, selection } = this.#current;
+    const parts = this.#known.flatMap((name) => {
       const text = edition.snapshots.get(name)?.instructions?.trim();
       if (text === undefined || text === '') return [];
       return [selection.isAlone ? beginning(text) : `${name}: ${beginning(text)}`];
@@ -135,6 +135,12 @@ export class CatalogView {
   #catalogIn(edition: Edition): Catalog {
     const { offerOf, rootNames, select } = this.#options;
     return createCompose(offerOf, rootNames)(edition, select(edition.setup));
+  }
+
+  /** Servers that may be spoken of. */
+  get #known(): readonly string[] {
+    const { names, selection } = this.#current;
+    return names.filter((name) => selection.audience?.mayKnow(name) !== false);
   }
 
   get #current(): Shown {

@@ -99,7 +99,7 @@ function convertProtection(root: Block): void {
   const security = root.block('security');
   const secrets = security.block('secrets');
   secrets.refuse(
-    'our `secrets.backend` is auto, keychain or file, and not available in this version: use `${VAR}`',
+    'it is a store of another program: use `${exec:NAME}` with a command under `secrets.exec`, or `${VAR}`',
     'backend',
   );
   secrets.ignore('it belongs to `backend`', 'vault_url vault_token mount_path');

@@ -116,7 +116,7 @@ describe('a file of Only1MCP', () => {
       ['observability.audit.events', 'our `audit`: `audit` is not available in this version'],
       ['security.headers.x_frame_options', 'is always `DENY` here'],
       ['security.ip_filtering.whitelist', 'connections of every address are let in here'],
-      ['security.secrets.backend', 'our `secrets.backend`'],
+      ['security.secrets.backend', 'it is a store of another program'],
       ['backup.enabled', 'nothing is backed up'],
       ['features.schema_validation', 'our `guard`: `guard` is not available in this version'],
       ['compliance.data_residency.regions', 'nothing of ours keeps data in a region'],

@@ -83,6 +83,11 @@ export class RuledAudience implements Audience {
   }
 
   mayUse(server: string): boolean {
+    return this.#here.of(server).mayUse;
+  }
+
+  /** Whether a server may be known by its name: `mayUse`, but for what only its URIs can tell. */
+  mayKnow(server: string): boolean {
     return this.#here.of(server).use.effect === 'allow';
   }
 
@@ -103,14 +108,13 @@ export class RuledAudience implements Audience {
     });
     const restricting = this.#here.of(server).rules.filter(({ restricts }) => restricts !== undefined);
     if (restricting.length === 0) return spelled;
-    const restricted = readingsOf(read.spellings).map((reading) => ({
-      target: { ...target, canonicalId: reading },
-      verdict: verdictOf(
-        restricting.filter(({ restricts }) => restricts?.(reading)),
-        [],
-        UNRESTRICTED,
-      ),
-    }));
+    const known = new Set(read.spellings);
+    const restricted = readingsOf(read.spellings).map((reading) => {
+      // What is about a spelling was looked at with it.
+      const isNew = (rule: Rule): boolean => !known.has(reading) || !rule.meets(kind, reading);
+      const rules = restricting.filter((rule) => rule.restricts?.(reading) === true && isNew(rule));
+      return { target: { ...target, canonicalId: reading }, verdict: verdictOf(rules, [], UNRESTRICTED) };
+    });
     return [...spelled, ...restricted];
   }
 
@@ -150,8 +154,10 @@ export class RuledAudience implements Audience {
 interface OnServer {
   readonly rules: readonly Rule[];
   readonly lacking: readonly Lacking[];
-  /** Whether something of the server may be used, and what decides that. */
+  /** Whether something may be used that is known to be of the server, and what decides that. */
   readonly use: Decision;
+  /** Whether anything at all of the server may be. */
+  readonly mayUse: boolean;
 }
 
 /** The rules of an audience at one view, by server. */
@@ -172,17 +178,24 @@ class ByServer {
     const isHere = (rule: Rule): boolean => rule.isAt(this.#view) && rule.isOn(server);
     const rules = this.#options.rules.filter(isHere);
     const lacking = this.#options.lacking.filter(({ rule }) => isHere(rule));
-    const made = { rules, lacking, use: useOf(rules, lacking, this.#options.fallback, server) };
+    const useBy = (counts: (rule: Rule) => boolean): Decision => useOf(rules, lacking, this.#options.fallback, counts);
+    const use = useBy((rule) => rule.reveals(server));
+    const made = { rules, lacking, use, mayUse: useBy((rule) => rule.reaches(server)).effect === 'allow' };
     this.#servers.set(server, made);
     return made;
   }
 }
 
-function useOf(rules: readonly Rule[], lacking: readonly Lacking[], fallback: Fallback, server: string): Decision {
+function useOf(
+  rules: readonly Rule[],
+  lacking: readonly Lacking[],
+  fallback: Fallback,
+  counts: (rule: Rule) => boolean,
+): Decision {
   const forbidding = rules.find(isBlanket);
   if (forbidding !== undefined) return forbidding.decision;
   const granting = [...rules, ...lacking.map(({ rule }) => rule)].find(
-    (rule) => rule.settings.effect !== 'deny' && rule.reaches(server),
+    (rule) => rule.settings.effect !== 'deny' && counts(rule),
   );
   const rule = granting?.name ?? (fallback.role === undefined ? 'default' : `builtin:${fallback.role}`);
   return { effect: granting !== undefined || fallback.grants ? 'allow' : 'deny', rule };
@@ -232,7 +245,8 @@ function settledBy(lacking: readonly Lacking[], otherwise: Decision): Decision |
 
 /** What is said to a token that lacks scopes and nothing else. */
 export function lacks({ rule, scopes }: Lacking): Decision {
-  return { effect: 'deny', rule: rule.name, reason: 'the token lacks a scope', missingScopes: scopes };
+  const neededScopes = rule.settings.scopes ?? scopes;
+  return { effect: 'deny', rule: rule.name, reason: 'the token lacks a scope', missingScopes: scopes, neededScopes };
 }
 
 function settled(decided: Decision, isVisible: boolean): Verdict {

@@ -4,17 +4,23 @@ import type { JsonObject } from '@sallyport/wire';
 import type { Call, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { createAuthorize, createPolicy, type Policy } from './index.ts';
+import type { RuleSettings } from './settings.ts';
 import { bearer, holder, NO_EXTERNAL, policyOf, settings } from './testing/fixtures.ts';
 
 const UNKNOWN = new Refused('invalid_params', 'Unknown tool: x');
 
-function callOf(target: Partial<Target>, principal: Principal, params: JsonObject = {}): Call {
+function callOf(
+  target: Partial<Target>,
+  principal: Principal,
+  params: JsonObject = {},
+  method: string = 'tools/call',
+): Call {
   const whole: Target = { kind: 'tool', server: 'a', canonicalId: 'a__b', original: 'b', ...target };
   const exchange = {
     principal,
     endpoint: '/mcp/v/reading',
     address: '10.0.0.1',
-    message: { method: 'tools/call', params },
+    message: { method, params },
   };
   return { exchange: exchange as unknown as Call['exchange'], target: whole };
 }
@@ -94,13 +100,60 @@ describe('the step that authorizes', () => {
     expect(await outcome(policy, call)).toBe(UNKNOWN);
   });
 
-  it('AUT-12 P2-17 asks for the scopes that are missing, and for no others', async () => {
+  it.each([
+    ['tool', 'tools/call'],
+    ['prompt', 'prompts/get'],
+    ['tool', 'x/call'],
+  ] as const)(
+    'P2-10 refuses arguments of a %s (%s) that are no object, which a condition cannot see',
+    async (kind, method) => {
+      const deny: RuleSettings = { effect: 'deny', when: "'force' in arguments" };
+      const policy = await policyOf([{ effect: 'allow' }, deny]);
+      const hiding = await policyOf([{ effect: 'allow', tools: ['a__c'] }]);
+      for (const given of [['--force'], 'force', null, 1, false]) {
+        const call = callOf({ kind }, holder('x'), { arguments: given }, method);
+        expect(await outcome(policy, call)).toMatchObject({
+          key: 'invalid_params',
+          message: 'The arguments must be an object.',
+        });
+        expect(await outcome(hiding, call)).toBe(UNKNOWN);
+      }
+      for (const params of [{}, { arguments: {} }]) {
+        expect(await outcome(policy, callOf({ kind }, holder('x'), params, method))).toBe('passed');
+      }
+    },
+  );
+
+  it('P2-10 shows conditions all that a method brings that nobody here knows', async () => {
+    const policy = await policyOf([
+      { effect: 'allow' },
+      { effect: 'deny', when: "'force' in arguments || arguments.path.startsWith('/etc')" },
+    ]);
+    const of = (params: JsonObject): Promise<unknown> =>
+      outcome(policy, callOf({ kind: 'server', canonicalId: 'x/run' }, holder('x'), params, 'x/run'));
+    expect(await of({ path: '/tmp' })).toBe('passed');
+    // The last one cannot say: then what denies applies.
+    for (const params of [{ force: 1 }, { path: '/etc/x' }, { arguments: { path: '/tmp' } }]) {
+      expect(await of(params), JSON.stringify(params)).toBe(UNKNOWN);
+    }
+  });
+
+  it.each([
+    ['resource', 'resources/read'],
+    ['prompt', 'completion/complete'],
+  ] as const)('P2-10 believes no arguments that a %s (%s) does not have', async (kind, method) => {
+    const policy = await policyOf([{ effect: 'allow', when: 'arguments.ok == true' }]);
+    const call = callOf({ kind, canonicalId: 'x://y' }, holder('x'), { arguments: { ok: true } }, method);
+    expect(await outcome(policy, call)).toMatchObject({ key: 'refused' });
+  });
+
+  it('AUT-12 P2-17 asks for the scopes that the call needs, and for no others', async () => {
     const policy = await policyOf([{ effect: 'allow', tools: ['a__b'], scopes: ['read', 'write'] }]);
     const refused = await outcome(policy, callOf({}, bearer('eve', { scopes: ['read'] })));
     expect(refused).toMatchObject({
       key: 'insufficient_scope',
       message: 'The access token lacks a scope.',
-      headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
+      headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="read write"' },
       data: undefined,
     });
   });

@@ -1,10 +1,11 @@
 /**
  * `explain` as the gateway answers it to its own user: for a principal that need not exist, a call that is not made. It looks
- * at the whole catalogue, whoever is meant; it decides nothing and asks no server.
+ * at all that there is at the root or in a view, whoever is meant; it decides nothing and asks no server.
  */
 
 import type { Principal } from '@sallyport/server';
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import type { Audience } from '../call.ts';
 import type { Explanation, Policy, PolicyTarget } from './facts.ts';
 
 interface Offered {
@@ -13,7 +14,7 @@ interface Offered {
   readonly annotations?: JsonObject | undefined;
 }
 
-/** Everything there is, by shown names and URIs. */
+/** What there is, by shown names and URIs. */
 export interface WholeCatalog {
   readonly catalog: {
     readonly tools: ReadonlyMap<string, Offered>;
@@ -28,7 +29,8 @@ export interface WholeCatalog {
 
 export interface ExplainOptions {
   readonly policy: () => Policy;
-  readonly whole: () => WholeCatalog;
+  /** At the root or in a view: all of it, or what an audience sees. Undefined when there is no such view. */
+  readonly whole: (view: string | undefined, audience?: Audience) => WholeCatalog | undefined;
   /** Roles of a client key by its name; undefined when there is none. */
   readonly rolesOfKey: (name: string) => readonly string[] | undefined | Promise<readonly string[] | undefined>;
   /** Milliseconds since 1970. */
@@ -65,12 +67,17 @@ export function createExplain({ now, policy, rolesOfKey, whole }: ExplainOptions
     const { address, as, kind, name, view } = request;
     const principal = typeof as === 'string' ? await keyPrincipal(as, rolesOfKey) : as;
     if (principal === undefined) return { unknown: 'key', names: [] };
-    const all = whole();
+    const all = whole(view);
+    if (all === undefined) return { problem: 'view: the configuration has no view of this name' };
     await all.ready();
-    const target = find(kind, name, all);
+    const inForce = policy();
+    const ownerOf = (uri: string): string | undefined =>
+      // What a call would find; what nobody shows the principal is explained for its first owner.
+      whole(view, inForce.audienceOf(principal, view))?.ownerOf(uri) ?? all.ownerOf(uri);
+    const target = find(kind, name, all.catalog, ownerOf);
     if (target === undefined) return { unknown: 'target', names: namesOf(kind, all) };
     const facts = { principal, target, arguments: request.arguments, nowMs: now(), view, address };
-    return { explanation: policy().explain(facts) };
+    return { explanation: inForce.explain(facts) };
   };
 }
 
@@ -79,8 +86,12 @@ async function keyPrincipal(name: string, rolesOfKey: ExplainOptions['rolesOfKey
   return roles && { issuer: 'local', subject: name, roles };
 }
 
-function find(kind: AskedKind, name: string, whole: WholeCatalog): PolicyTarget | undefined {
-  const { catalog } = whole;
+function find(
+  kind: AskedKind,
+  name: string,
+  catalog: WholeCatalog['catalog'],
+  ownerOf: WholeCatalog['ownerOf'],
+): PolicyTarget | undefined {
   if (kind !== 'resource') {
     const offered = kind === 'tool' ? catalog.tools : catalog.prompts;
     const found = offered.get(name) ?? [...offered.values()].find(({ id }) => id === name);
@@ -90,7 +101,7 @@ function find(kind: AskedKind, name: string, whole: WholeCatalog): PolicyTarget 
   }
   const template = catalog.templates.get(name);
   if (template !== undefined) return { kind: 'template', server: template.server, canonicalId: template.id };
-  const server = whole.ownerOf(name);
+  const server = ownerOf(name);
   return server === undefined ? undefined : { kind, server, canonicalId: name };
 }
 
@@ -101,20 +112,20 @@ function namesOf(kind: AskedKind, { catalog }: WholeCatalog): readonly string[] 
 
 /** The request, or what is wrong with it. */
 function readRequest(body: JsonObject): ExplainRequest | string {
-  const { kind, name, view, address } = body;
+  const { kind, name, address } = body;
   if (kind !== 'tool' && kind !== 'prompt' && kind !== 'resource') return 'kind: expected tool, prompt or resource';
   if (typeof name !== 'string' || name === '') return 'name: expected text';
   const as = typeof body['as'] === 'string' ? body['as'] : readPrincipal(body['as']);
   if (as === undefined) return 'as: expected the name of a key, or a principal';
-  const given = body['arguments'];
-  return {
-    kind,
-    name,
-    as,
-    ...(isObject(given) && { arguments: given }),
-    ...(typeof view === 'string' && { view }),
-    ...(typeof address === 'string' && { address }),
-  };
+  const more = readMore(body);
+  return typeof more === 'string' ? more : { kind, name, as, ...more, ...(typeof address === 'string' && { address }) };
+}
+
+/** What would change the answer unseen if it were left out. */
+function readMore({ view, arguments: given }: JsonObject): Pick<ExplainRequest, 'arguments' | 'view'> | string {
+  if (view !== undefined && typeof view !== 'string') return 'view: expected text';
+  if (given !== undefined && !isObject(given)) return 'arguments: expected an object';
+  return { ...(given !== undefined && { arguments: given }), ...(view !== undefined && { view }) };
 }
 
 function readPrincipal(value: JsonValue | undefined): Principal | undefined {

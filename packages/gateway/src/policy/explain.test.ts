@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Audience } from '../call.ts';
 import { createExplain, type ExplainRequest, type Policy, type WholeCatalog } from './index.ts';
 import { bearer, holder, policyOf, read, toolCall } from './testing/fixtures.ts';
 
@@ -87,17 +88,28 @@ describe('a request to explain', () => {
   });
 
   class Whole implements WholeCatalog {
-    readonly catalog: WholeCatalog['catalog'] = {
+    readonly catalog: WholeCatalog['catalog'];
+    readonly #all: WholeCatalog['catalog'] = {
       tools: new Map([['renamed', tool('a__b', { readOnlyHint: true })]]),
       prompts: new Map([['a__p', tool('a__p')]]),
       resources: new Map([['x://1', { id: 'x://1', server: 'a' }]]),
       templates: new Map([['x://{n}', { id: 'x://{n}', server: 'b' }]]),
     };
-    readonly #owners: Readonly<Record<string, string>> = { 'x://1': 'a', 'x://2': 'b' };
+    readonly #owners: Readonly<Record<string, readonly string[]>> = { 'x://1': ['a'], 'x://2': ['b', 'c'] };
     #isReady = false;
 
+    constructor(other: Partial<WholeCatalog['catalog']> = {}) {
+      this.catalog = { ...this.#all, ...other };
+    }
+
     ownerOf(uri: string): string | undefined {
-      return this.#isReady ? this.#owners[uri] : undefined;
+      return this.#isReady ? this.#owners[uri]?.[0] : undefined;
+    }
+
+    seenBy(audience: Audience): WholeCatalog {
+      const ownerOf = (uri: string): string | undefined =>
+        this.#owners[uri]?.find((server) => audience.maySee('resource', server, uri));
+      return { catalog: this.catalog, ownerOf, ready: () => Promise.reject(new Error('it is ready')) };
     }
 
     async ready(): Promise<void> {
@@ -107,9 +119,13 @@ describe('a request to explain', () => {
 
   const ask = async (policy: Policy, request: unknown): Promise<unknown> => {
     const whole = new Whole();
+    const inView = new Whole({ prompts: new Map() });
     const explain = createExplain({
       policy: () => policy,
-      whole: () => whole,
+      whole: (view, audience) => {
+        const found = view === undefined ? whole : view === 'v' ? inView : undefined;
+        return audience === undefined ? found : found?.seenBy(audience);
+      },
       rolesOfKey: (name) => ({ viv: ['viewer'], local: [] })[name],
       now: () => 0,
     });
@@ -150,6 +166,30 @@ describe('a request to explain', () => {
     expect(await ask(await policyOf([]), { ...base, ...request })).toMatchObject({ explanation: { target } });
   });
 
+  it('P2-16 is about the owner of a URI that the principal sees, else about the first', async () => {
+    const policy = await policyOf([{ effect: 'allow', servers: ['c'], roles: ['reader'] }]);
+    const request = { ...base, kind: 'resource', name: 'x://2' };
+    const as = { issuer: 'https://idp', subject: 'eve', roles: ['reader'] };
+    expect(await ask(policy, { ...request, as })).toMatchObject({
+      explanation: { target: { server: 'c' }, visible: true, decision: { effect: 'allow' } },
+    });
+    expect(await ask(policy, { ...request, as: 'local' })).toMatchObject({
+      explanation: { target: { server: 'b' }, visible: false, decision: { effect: 'deny' } },
+    });
+  });
+
+  it('P2-16 knows the views there are, and what is in them', async () => {
+    const policy = await policyOf([{ effect: 'allow' }]);
+    expect(await ask(policy, { ...base, view: 'v' })).toMatchObject({ explanation: { decision: { effect: 'allow' } } });
+    expect(await ask(policy, { ...base, view: 'w' })).toEqual({
+      problem: 'view: the configuration has no view of this name',
+    });
+    expect(await ask(policy, { ...base, kind: 'prompt', name: 'a__p', view: 'v' })).toEqual({
+      unknown: 'target',
+      names: [],
+    });
+  });
+
   it('takes a principal as its token would state it, and the rest of the call', async () => {
     const when = "arguments.x == 1 && address == '10.0.0.1' && principal.claims.a == 2 && 'eng' in principal.groups";
     const policy = await policyOf([{ effect: 'allow', roles: ['r'], scopes: ['s'], views: ['v'], when }]);
@@ -183,6 +223,8 @@ describe('a request to explain', () => {
     ],
     [{ ...base, kind: 'task' }, { problem: 'kind: expected tool, prompt or resource' }],
     [{ ...base, name: '' }, { problem: 'name: expected text' }],
+    [{ ...base, view: 1 }, { problem: 'view: expected text' }],
+    [{ ...base, arguments: [] }, { problem: 'arguments: expected an object' }],
     [{ ...base, as: { subject: 'x' } }, { problem: 'as: expected the name of a key, or a principal' }],
   ])('%j gives %j', async (request, expected) => {
     expect(await ask(await policyOf([]), request)).toEqual(expected);

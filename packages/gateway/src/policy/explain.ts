@@ -91,7 +91,7 @@ function targetAgainst(
   meant: readonly PolicyTarget[],
 ): string | undefined {
   // Of a task it is asked whether anything of its server may be used.
-  if (kind === 'task') return rule.reaches(server) ? undefined : `it reaches nothing of ${server}`;
+  if (kind === 'task') return rule.reveals(server) ? undefined : `it reaches nothing of ${server}`;
   const named = namedIn(rule);
   const kinds = named.map(([what]) => what).join(', ');
   if (!rule.speaksOf(kind)) return `it speaks of ${kinds} alone`;

@@ -54,7 +54,7 @@ export async function policyProblems({ rules }: PolicySettings): Promise<readonl
   }
 }
 
-const ALL: Audience = { key: 'all', maySee: () => true, mayUse: () => true, mayEnter: () => true };
+const ALL: Audience = { key: 'all', maySee: () => true, mayUse: () => true, mayKnow: () => true, mayEnter: () => true };
 const ALLOWED: Decision = { effect: 'allow', rule: 'default' };
 
 const OPEN: Policy = {

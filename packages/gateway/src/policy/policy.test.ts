@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Principal } from '@sallyport/server';
 import type { Decision } from '../call.ts';
+import type { RuledAudience } from './audience.ts';
 import { createPolicy, PolicyError, type Facts, type Policy } from './index.ts';
 import type { RuleSettings } from './settings.ts';
 import { ANYBODY, bearer, holder, NO_EXTERNAL, policyOf, read, settings, toolCall } from './testing/fixtures.ts';
@@ -271,6 +272,25 @@ describe('an audience', () => {
     expect(['git', 'mail', 'files'].map((server) => audience.mayUse(server))).toEqual([false, true, true]);
     expect(audience.mayEnter('v')).toBe(true);
     expect((await policyOf([...rules, { effect: 'deny' }])).audienceOf(ANYBODY).mayEnter('v')).toBe(false);
+  });
+
+  it('AUT-05 knows no server by a rule on URIs alone, and may use what it has of them', async () => {
+    const rules: readonly RuleSettings[] = [
+      { effect: 'allow', tools: ['a__read'] },
+      { effect: 'allow', resources: ['notes://*'] },
+      { effect: 'ask', resources: ['x://*'], servers: ['b'] },
+      { effect: 'deny', servers: ['c'] },
+    ];
+    const policy = await policyOf(rules);
+    const audience = policy.audienceOf(ANYBODY) as RuledAudience;
+    const servers = ['a', 'b', 'c', 'hr'];
+    expect(servers.map((server) => audience.mayKnow(server))).toEqual([true, true, false, false]);
+    expect(servers.map((server) => audience.mayUse(server))).toEqual([true, true, false, true]);
+    expect(audience.maySee('resource', 'hr', 'notes://x')).toBe(true);
+    const task = { ...toolCall('hr__x'), target: { kind: 'task', server: 'hr', canonicalId: 't' } } as const;
+    expect(policy.decide(task)).toEqual({ effect: 'deny', rule: 'default' });
+    const allowing = (await policyOf(rules, { default: 'allow' })).audienceOf(ANYBODY) as RuledAudience;
+    expect(servers.map((server) => allowing.mayKnow(server))).toEqual([true, true, false, true]);
   });
 
   it('AUT-12 is another for other scopes that are missing', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Principal } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
 import type { Decision, Target } from '../call.ts';
+import type { RuledAudience } from './audience.ts';
 import type { Facts, Policy } from './index.ts';
 import type { RuleSettings } from './settings.ts';
 import { policyOf } from './testing/fixtures.ts';
@@ -226,7 +227,10 @@ describe('for any rules and calls', () => {
         const { effect, missingScopes } = decide(policy, call);
         if (effect === 'deny' && missingScopes === undefined) return;
         expect(seen(policy, call)).toBe(true);
-        expect(policy.audienceOf(call.principal, call.view).mayUse(call.target.server)).toBe(true);
+        const audience = policy.audienceOf(call.principal, call.view) as RuledAudience;
+        expect(audience.mayUse(call.target.server)).toBe(true);
+        const isUri = call.target.kind === 'resource' || call.target.kind === 'template';
+        expect(audience.mayKnow(call.target.server) || isUri).toBe(true);
         expect(call.view === undefined || policy.audienceOf(call.principal).mayEnter(call.view)).toBe(true);
       }),
       { numRuns: 1000 },

@@ -26,6 +26,8 @@ export interface Rule {
   readonly restricts: Matches | undefined;
   /** Whether it can be about something of a server. */
   reaches(server: string): boolean;
+  /** Whether it can only be meant for this server: a URI does not tell whose it is, unless the rule names its servers. */
+  reveals(server: string): boolean;
 }
 
 export function compileRule(settings: RuleSettings, index: number, condition: Condition | undefined): Rule {
@@ -46,7 +48,8 @@ export function compileRule(settings: RuleSettings, index: number, condition: Co
     speaksOf: (kind) => target === undefined || target[kind] !== undefined,
     meets: (kind, id) => target === undefined || target[kind]?.(id) === true,
     restricts: restrictsOf(settings),
-    reaches: (server) => onServer?.(server) !== false && reachesNamed(settings, server),
+    reaches: (server) => onServer?.(server) !== false && reachesNamed(settings, server, true),
+    reveals: (server) => onServer?.(server) !== false && reachesNamed(settings, server, servers !== undefined),
   };
 }
 
@@ -73,10 +76,9 @@ function restrictsOf({ effect, prompts, resources, tools, when }: RuleSettings):
   return when === undefined || (tools ?? prompts) !== undefined ? undefined : () => true;
 }
 
-function reachesNamed({ tools, prompts, resources }: RuleSettings, server: string): boolean {
+function reachesNamed({ tools, prompts, resources }: RuleSettings, server: string, byUri: boolean): boolean {
   if (tools === undefined && prompts === undefined && resources === undefined) return true;
-  // A URI does not tell whose it is.
-  if (resources !== undefined && resources.length > 0) return true;
+  if (byUri && resources !== undefined && resources.length > 0) return true;
   return [...(tools ?? []), ...(prompts ?? [])].some((glob) => globReaches(glob, `${server}__`));
 }
 

@@ -36,13 +36,18 @@ const REFUSED: readonly { readonly why: string; readonly is: (spelling: string) 
 ];
 
 /**
- * Spellings that parsers read as the same, or as the same but for what a server may leave out: who asks (userinfo), the fragment,
- * and of a file the query. More than a URI means: to restrict by, never to grant.
+ * Spellings that parsers read as the same, or as the same but for what a server may leave out: who asks (userinfo), the last
+ * dot of a host, parameters of segments, the fragment, and of a file the query. More than a URI means: to restrict by, never
+ * to grant.
  */
 export function readingsOf(spellings: readonly string[]): readonly string[] {
-  return [
-    ...new Set([...spellings, ...spellings.flatMap(parsed).flatMap((href) => spellingsOf(href, decode) ?? [href])]),
-  ];
+  const spelled = withoutParameters(spellings);
+  const hrefs = new Set(spelled.flatMap(parsed));
+  return withoutParameters([...spelled, ...[...hrefs].flatMap((href) => spellingsOf(href, decode) ?? [href])]);
+}
+
+function withoutParameters(uris: readonly string[]): readonly string[] {
+  return [...new Set([...uris, ...uris.map((uri) => plain(uri.replaceAll(/;[^/?#]*/g, '')))])];
 }
 
 function parsed(spelling: string): readonly string[] {
@@ -51,6 +56,8 @@ function parsed(spelling: string): readonly string[] {
   const hrefs = [url.href];
   url.username = '';
   url.password = '';
+  // The root of the domain names, which resolvers do not need.
+  url.hostname = url.hostname.replace(/\.$/, '');
   hrefs.push(url.href);
   url.hash = '';
   hrefs.push(url.href);
@@ -63,22 +70,25 @@ function parsed(spelling: string): readonly string[] {
 
 /** Matches spellings: by a glob as it is written, and by its plain form. */
 export function uriMatcher(globs: readonly string[]): Matches {
-  return literally(globMatcher([...new Set(globs.flatMap(globSpellings))]));
+  return matcherOf([...new Set(globs.flatMap(globSpellings))]);
 }
 
 /** Matches readings: a glob also as a parser reads it. */
 export function uriRestricter(globs: readonly string[]): Matches {
-  return literally(globMatcher([...new Set(globs.flatMap((glob) => [glob, ...parsed(glob)]).flatMap(globSpellings))]));
+  return matcherOf([...new Set(globs.flatMap((glob) => [glob, ...parsed(glob)]).flatMap(globSpellings))]);
+}
+
+/** Only where a glob has a wildcard that means itself, the characters of a URI must be told from wildcards. */
+function matcherOf(spellings: readonly string[]): Matches {
+  const matches = globMatcher(spellings);
+  if (!spellings.some((each) => each.includes(LITERAL.star) || each.includes(LITERAL.mark))) return matches;
+  return (uri) => matches(uri.replaceAll('*', LITERAL.star).replaceAll('?', LITERAL.mark));
 }
 
 function globSpellings(glob: string): readonly string[] {
   const decodeGlob = (text: string): string =>
     decode(text.replaceAll(/%2A/gi, LITERAL.star).replaceAll(/%3F/gi, LITERAL.mark));
   return spellingsOf(glob, decodeGlob) ?? [glob];
-}
-
-function literally(matches: Matches): Matches {
-  return (uri) => matches(uri.replaceAll('*', LITERAL.star).replaceAll('?', LITERAL.mark));
 }
 
 /** Each round of decoding, and the plain form of each. Undefined for what cannot be decoded, or not in so many rounds. */

@@ -523,10 +523,13 @@ describe('a subscription is decided as a read', () => {
     const set = setting({ subscriptions: 2, streams: 1 });
     const { step, asked } = asking(set);
     const refused = async (...named: readonly string[]): Promise<unknown> =>
-      await step({ exchange: listenAt('/mcp', { resourceSubscriptions: named }) }, never).catch(
+      await step({ exchange: listenAt('/mcp', { resourceSubscriptions: [...named] }) }, never).catch(
         (error: unknown) => error,
       );
     expect(await refused('x:1', 'x:2', 'y:1')).toMatchObject({ key: 'rate_limited' });
+    const long = 'x:'.padEnd(8193, '-');
+    expect(await refused(long)).toMatchObject({ key: 'invalid_params' });
+    expect(await subscribe(step, sessionAt('/mcp'), long)).toMatchObject({ key: 'invalid_params' });
     const gone = { ...listenAt('/mcp', { resourceSubscriptions: ['x:1'] }), cancelled: true };
     void step({ exchange: gone }, never);
     await expect.poll(() => gone.got.length).toBe(1);
@@ -541,6 +544,7 @@ describe('what a policy leaves of it', () => {
     key,
     maySee: (_, __, id) => seen.includes(id),
     mayUse: () => true,
+    mayKnow: () => true,
     mayEnter: () => true,
   });
   const [alice, bob]: Principal[] = [

@@ -24,7 +24,7 @@ import {
   type JsonRpcNotification,
   type Span,
 } from '@sallyport/wire';
-import type { Audience, Call, Step, Target } from '../call.ts';
+import type { Audience, Call, MadeBy, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { idText, readId, type Made, type TaskName } from './made.ts';
 
@@ -60,16 +60,6 @@ interface Owner {
   readonly bound: string;
   session: Session | undefined;
   readonly made: Made | undefined;
-}
-
-/** The call that made a task, as a policy looks at it. */
-export interface MadeBy {
-  readonly canonicalId: string;
-  readonly annotations?: JsonObject;
-  /** Absent where they are not known any more. */
-  readonly arguments?: JsonObject;
-  /** A person was asked about it, and said yes. */
-  readonly approved: boolean;
 }
 
 export interface OpenedTask {

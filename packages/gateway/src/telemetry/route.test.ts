@@ -28,7 +28,7 @@ async function open(more: Partial<MetricsRouteOptions> = {}): Promise<Door> {
   const server = createServer((request, response) => {
     // As behind a proxy that is trusted.
     const address = String(request.headers['x-address'] ?? request.socket.remoteAddress);
-    route(request, response, { address, secure: false, issue: undefined });
+    route(request, response, { address, secure: false });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

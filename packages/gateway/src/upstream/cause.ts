@@ -148,6 +148,15 @@ export async function ask(
   return answer;
 }
 
+/** A program answers this, not a person. */
+const ROOTS_TIMEOUT_MS = 10_000;
+
+/** What a client says of its roots; undefined when it does not. */
+export async function askRoots(exchange: Exchange): Promise<JsonObject | undefined> {
+  const reply = await ask(exchange, 'roots/list', undefined, ROOTS_TIMEOUT_MS);
+  return 'result' in reply ? reply.result : undefined;
+}
+
 function forClient(call: Call, message: JsonRpcNotification): JsonRpcNotification | undefined {
   const { exchange } = call;
   if (message.method === 'notifications/progress') {

@@ -1,11 +1,25 @@
 /** Escapes tried for real, by a child of a gateway that is root and of one that is nobody. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, open, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  realpath,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { detectCgroup } from './cgroup.ts';
 import { NOBODY } from './plan.ts';
 import { REFUSED, UNIMPLEMENTED } from './syscalls.ts';
 import {
@@ -49,8 +63,18 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const server of servers) server.close();
   servers = [];
+  await removeGroups();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** A gateway that was killed leaves its control groups, now empty, behind. */
+async function removeGroups(): Promise<void> {
+  const { parents = {} } = (await detectCgroup('/proc/self')) ?? {};
+  for (const parent of new Set(Object.values(parents))) {
+    const left = (await readdir(parent)).filter((name) => name.startsWith(basename(folder)));
+    await Promise.all(left.map((name) => rmdir(join(parent, name))));
+  }
+}
 
 /** So that not the modes of files, but the sandbox keeps them. */
 async function own(path: string): Promise<void> {
@@ -220,10 +244,9 @@ describe.each(CASES)('a child of $user under $level', ({ user, level }) => {
     expect(status).toMatch(/^CapBnd:\s0{16}$/m);
     expect(status).toMatch(/^NoNewPrivs:\s1$/m);
     expect(status).toMatch(/^Seccomp:\s2$/m);
-    // The last is the user of the machine; pasta has a namespace of its own in between.
-    const map = await evaluateCaged(user, await spec(), `return String(readFileSync('/proc/self/uid_map'))`);
-    const own = isRoot ? NOBODY.uid : process.getuid?.();
-    expect(map).toMatch(new RegExp(`^\\s*${own}\\s+${level === 'strict' ? own : '0'}\\s+1\\s*$`));
+    // Whom a file of its belongs to is told by the machine itself, not by the child's user namespace.
+    await evaluateCaged(user, await spec(), `return writeFileSync('made', '') ?? 'done'`);
+    expect((await stat(join(folder, 'work/made'))).uid).toBe(isRoot ? NOBODY.uid : process.getuid?.());
   });
 
   it('P1-10 holds no descriptor and no variable of the gateway', { timeout: TIMEOUT_MS }, async () => {

@@ -55,9 +55,10 @@ describe('a lane', () => {
   it('counts the addresses of one network together', async () => {
     const lane = createLane({ places: 3, placesPerAddress: 1 });
     const [first, second, third] = [piece(), piece(), piece()];
-    const done = [lane.run('2001:db8::1', first.work)];
+    const run = async (address: string, one: Piece): Promise<unknown> => await lane.run(address, one.work);
+    const done = [run('2001:db8::1', first)];
     expect(lane.run('2001:db8::2', second.work)).toBeUndefined();
-    done.push(lane.run('2001:db8:0:1::1', third.work));
+    done.push(run('2001:db8:0:1::1', third));
     for (const one of [first, third]) one.end();
     expect(await Promise.all(done)).toEqual(['done', 'done']);
   });

@@ -1,12 +1,13 @@
 /**
- * The clients that registered themselves (RFC 7591), in storage, bounded in number: what nobody ever approved goes first.
+ * The clients that registered themselves (RFC 7591), in storage, bounded in number (client-places.ts).
  * Clients that publish a document instead are in client-documents.ts. Who may register at all is decided elsewhere.
  */
 
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { networkOf } from '../network.ts';
 import type { Records, StoredRecord } from '../records.ts';
+import { createClientPlaces, type PlaceHolder } from './client-places.ts';
 import { readClientMetadata, type ClientMetadata } from './client-metadata.ts';
-import { OAuthError } from './oauth-error.ts';
 import { digestOf } from './token-text.ts';
 
 export interface Client {
@@ -18,11 +19,8 @@ export interface Client {
   readonly publisher?: string;
 }
 
-const MAX_CLIENTS = 1000;
 /** For a client that nobody has approved. */
 const UNUSED_MS = 24 * 3_600_000;
-/** Who registers has so long for a first log-in before another may take the place. */
-const LOGIN_MS = 10 * 60_000;
 /** How long a client is remembered after its last grant can have ended. */
 const USED_MS = 90 * 24 * 3_600_000;
 const ID = /^sc_[A-Za-z0-9_-]{22}$/;
@@ -47,8 +45,8 @@ export interface Registration extends ClientMetadata {
 
 export interface Clients {
   find(id: string): Promise<Client | undefined>;
-  /** Throws a `MetadataError`, or an {@link OAuthError} when there is no room. */
-  register(document: JsonObject): Promise<Registration>;
+  /** From a network address. Rejects with a `MetadataError`, or an `OAuthError` when there is no room. */
+  register(document: JsonObject, address: string | undefined): Promise<Registration>;
   /** A person approved it: one that registered is kept for longer. */
   approved(client: Client): Promise<void>;
 }
@@ -58,10 +56,21 @@ interface StoredClient {
   readonly secretHash?: string;
   readonly createdMs: number;
   readonly approvedMs?: number;
+  /** Where it came from, until it is approved. */
+  readonly network?: string;
 }
 
 export function createClients(options: ClientsOptions): Clients {
   const { now, random, records, scopes } = options;
+  const places = createClientPlaces({
+    records,
+    list: async () => (await records.list()).map(placeOf),
+    remove: async (key) => {
+      const record = await records.get(key);
+      return record !== undefined && !placeOf(record).isApproved && (await records.delete(key));
+    },
+    now,
+  });
   return {
     find: async (id) => {
       const stored = ID.test(id) ? readStored((await records.get(id))?.value) : undefined;
@@ -69,14 +78,14 @@ export function createClients(options: ClientsOptions): Clients {
       const { metadata, secretHash } = stored;
       return { id, metadata, ...(secretHash !== undefined && { secretHash }) };
     },
-    register: async (document) => {
+    register: async (document, address) => {
       const metadata = readClientMetadata(document, { scopes, authMethod: 'client_secret_basic' });
       const createdMs = now();
-      await makeRoom(records, createdMs);
       const id = `sc_${base64url(random(16))}`;
       const secret = metadata.token_endpoint_auth_method === 'none' ? undefined : `scs_${base64url(random(32))}`;
-      const stored: StoredClient = { metadata, createdMs, ...(secret && { secretHash: digestOf(secret) }) };
-      await records.put(id, storedValue(stored), { expiresAtMs: createdMs + UNUSED_MS });
+      const secretHash = secret === undefined ? {} : { secretHash: digestOf(secret) };
+      const stored: StoredClient = { metadata, createdMs, network: networkOf(address), ...secretHash };
+      await places.take(id, () => records.put(id, storedValue(stored), { expiresAtMs: createdMs + UNUSED_MS }));
       return {
         client_id: id,
         client_id_issued_at: Math.floor(createdMs / 1000),
@@ -91,28 +100,15 @@ export function createClients(options: ClientsOptions): Clients {
       const approvedMs = now();
       const expiresAtMs = approvedMs + options.refreshTokenMs + USED_MS;
       // Who is faster, or removes it, is right as well.
-      await records.putIf(id, record.version, storedValue({ ...stored, approvedMs }), { expiresAtMs });
+      const { network: _, ...rest } = stored;
+      await records.putIf(id, record.version, storedValue({ ...rest, approvedMs }), { expiresAtMs });
     },
   };
 }
 
-/** Removes those that waited longest for a first approval, when there is no room for one more. */
-async function makeRoom(records: Records, nowMs: number): Promise<void> {
-  const all = await records.list();
-  const superfluous = all.length - MAX_CLIENTS + 1;
-  if (superfluous <= 0) return;
-  const createdMs = ({ value }: StoredRecord): number => readStored(value)?.createdMs ?? 0;
-  const mayGo = all.filter((each) => {
-    return readStored(each.value)?.approvedMs === undefined && nowMs - createdMs(each) > LOGIN_MS;
-  });
-  if (mayGo.length < superfluous) {
-    throw new OAuthError('temporarily_unavailable', 'There are too many clients. Try again later.', {
-      status: 503,
-      headers: { 'retry-after': String(LOGIN_MS / 1000) },
-    });
-  }
-  const oldestFirst = mayGo.toSorted((a, b) => createdMs(a) - createdMs(b));
-  for (const { key } of oldestFirst.slice(0, superfluous)) await records.delete(key);
+function placeOf({ key, value }: StoredRecord): PlaceHolder {
+  const { approvedMs, createdMs = 0, network = '' } = readStored(value) ?? {};
+  return { key, createdMs, network, isApproved: approvedMs !== undefined };
 }
 
 /** Storage may have been edited by hand: what does not look like a client is none. */

@@ -147,17 +147,22 @@ describe('the number of clients', () => {
     return await at.post('/oauth/register', GOOD, { 'x-address': address });
   };
 
-  it('is bounded: what nobody approved goes first, when it has had time for it', async () => {
+  it('is bounded, and a newcomer is served: one that nobody approved gives way, of the busiest network', async () => {
     await using at = await TestServer.start();
     const approved = await at.register({ token_endpoint_auth_method: 'none' });
     await approved.code();
-    for (let each = 0; each < 999; each++) await at.world.clients.put(`sc_${each}`, unused(at, each));
-    const full = await register(at, '192.0.2.9');
-    expect([full.status, full.headers.get('retry-after')]).toEqual([503, '600']);
-    at.world.clock.nowMs += 601_000;
-    expect((await register(at, '192.0.2.9')).status).toBe(201);
+    const alone = (await (await register(at, '192.0.2.8')).json()) as { readonly client_id: string };
+    for (let each = 0; each < 998; each++) await at.world.clients.put(`sc_${each}`, unused(at, each));
+    for (const address of ['2001:db8::1', '2001:db8::2']) expect((await register(at, address)).status).toBe(201);
+    // The next one in turn is approved meanwhile.
+    await at.world.clients.put('sc_2', { ...unused(at, 2), approvedMs: at.world.clock.nowMs });
+    expect((await register(at, '2001:db8::3')).status).toBe(201);
     const left = new Set((await at.world.clients.list()).map(({ key }) => key));
-    expect([left.size, left.has('sc_0'), left.has('sc_1'), left.has(approved.id)]).toEqual([1000, false, true, true]);
+    const gone = ['sc_0', 'sc_1', 'sc_3'].filter((id) => !left.has(id));
+    const stays = [approved.id, alone.client_id, 'sc_2', 'sc_4'].every((id) => left.has(id));
+    expect([left.size, gone, stays]).toEqual([1000, ['sc_0', 'sc_1', 'sc_3'], true]);
+    expect(JSON.stringify(await at.world.clients.get(approved.id))).not.toContain('192.0.2.1');
+    expect(at.world.clients.dump()).toContain('"network":"2001:db8:0:0"');
   });
 
   it('goes down by itself: one that nobody approved within a day is gone, another stays', async () => {

@@ -27,14 +27,15 @@ export interface RegistrationEndpointOptions {
 export function createRegistrationEndpoint(options: RegistrationEndpointOptions): Handler {
   const { addressOf, attempts, clients, report } = options;
   return jsonEndpoint('POST', report, async (request, response) => {
-    const waitMs = attempts.failed(addressOf(request));
+    const address = addressOf(request);
+    const waitMs = attempts.failed(address);
     if (waitMs > 0) throw tooMany(waitMs);
     const document = await readJson(request, response, MAX_BODY_BYTES);
     if (document === undefined) {
       throw new OAuthError('invalid_client_metadata', `The body is a JSON object of ${MAX_BODY_BYTES} bytes at most.`);
     }
     try {
-      const registration = await clients.register(document);
+      const registration = await clients.register(document, address);
       report(request, { kind: 'registered', client: registration.client_id, name: registration.client_name });
       return { status: 201, body: registration };
     } catch (error) {

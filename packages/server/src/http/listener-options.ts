@@ -32,6 +32,8 @@ export interface ListenerOptions {
   readonly authenticate: Authenticate;
   /** What stands at a path for somebody; undefined when there is nothing. `query` is without its `?`. */
   readonly endpoint: (path: string, query: string, principal: Principal) => Place | undefined;
+  /** Another value as soon as another thing may stand at a path for somebody who is the same as before. */
+  readonly edition: () => unknown;
   /** Whether a WebSocket may be opened at paths of this form, whatever stands there: asked before anybody is known. */
   readonly opensWebSocket: (path: string) => boolean;
   /** Paths on which errors are JSON-RPC errors. */

@@ -17,7 +17,9 @@ import { endWith, refuse, refusePlain } from './refuse.ts';
 import { corsHeaders, preflightHeaders } from './shield.ts';
 import type { TlsFront } from './tls.ts';
 import {
+  arriving,
   asksTooMuch,
+  isDisplaced,
   isSameCaller,
   targetOf,
   unanswered,
@@ -36,8 +38,9 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
   /**
    * Asks again for the credential of every request that is still being answered and of every WebSocket, and cuts those
-   * that would not be let in now, or as somebody else. Meant to run whenever credentials may have changed, and every
-   * second or less, because they expire.
+   * that would not be let in now, or as somebody else. Those at a place that is not there for them any more are cut the
+   * next time, if nobody has ended them. Meant to run whenever credentials or places may have changed, and every second
+   * or less, because credentials expire.
    */
   recheck(): void;
   /**
@@ -179,12 +182,14 @@ class Door {
   /** Cuts somebody who is served and would not be let in now, or as somebody else. Not being able to tell is that too. */
   #recheck(socket: Socket, visit: Visit): void {
     const { principal, response } = visit;
-    if (principal === undefined || response.writableEnded || visit.asking) return;
+    if (principal === undefined || response.writableEnded) return;
     const judge = (now: Authenticated | undefined): void => {
       visit.asking = false;
       if (!response.writableEnded && (now === undefined || !isSameCaller(principal, now))) socket.destroy();
     };
     try {
+      if (isDisplaced(visit, principal, this.#options)) return void socket.destroy();
+      if (visit.asking) return;
       const now = this.#options.authenticate(new VisitCredentials(visit, this.#judgement));
       if (!(now instanceof Promise)) return judge(now);
       visit.asking = true;
@@ -214,7 +219,7 @@ class Door {
     const earlier = unanswered(this.#sockets.get(socket));
     const client = this.#clientOf(request);
     response.secure = client.secure;
-    const visit: Visit = { request, response, client, head, earlier, principal: undefined, asking: false };
+    const visit = arriving({ request, response, client, head, earlier });
     this.#sockets.set(socket, visit);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;
     try {
@@ -328,8 +333,10 @@ class Door {
     const { client, head, request, response } = visit;
     if ('error' in principal) return this.#reject(visit, principal.error, { ...headers, ...principal.headers });
     visit.principal = principal;
-    const { endpoint, onRefused } = this.#options;
+    const { edition, endpoint, onRefused } = this.#options;
+    visit.edition = edition();
     const place = endpoint(path, query, principal);
+    visit.at = place?.name;
     if (place === undefined) return this.#reject(visit, wireError('no_such_path'), headers);
     const { address, secure } = client;
     const { name } = place;

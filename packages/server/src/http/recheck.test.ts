@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { formatClientKey, type ClientKey } from '../auth/keys.ts';
 import type { Principal } from '../exchange.ts';
-import { call, inSession, openDoor, stateless, type TestDoor } from '../testing/door.ts';
+import { call, inSession, openDoor, stateless, type DoorOptions, type TestDoor } from '../testing/door.ts';
 import { authenticateByKeys } from '../testing/keys.ts';
 import type { RawClient } from '../testing/raw-client.ts';
 import type { Authenticate } from '../auth/authenticate.ts';
@@ -37,8 +37,9 @@ function guard(): Guard {
   return made;
 }
 
-async function door(authenticate: Authenticate): Promise<TestDoor> {
+async function door(authenticate: Authenticate, options: Partial<DoorOptions> = {}): Promise<TestDoor> {
   const opened = await openDoor({
+    ...options,
     connections: {},
     authenticate,
     handle: ({ message }) =>
@@ -170,5 +171,89 @@ describe('a recheck', () => {
     revoked = true;
     opened.listener.recheck();
     await raw.closed;
+  });
+});
+
+describe('AUT-08 a recheck after places have changed', () => {
+  it('cuts, the second time, all that is at one that is gone for its caller, and nothing else', async () => {
+    const { authenticate } = guard();
+    const without = { edition: 1, gone: new Set<string>() };
+    const opened = await door(authenticate, { without });
+    const alices = await holdAll(opened, 'alice');
+    const bobs = await holdAll(opened, 'bob');
+    const ended: string[] = [];
+    const noted = (who: string, all: readonly Promise<unknown>[]): void => {
+      for (const each of all) {
+        void each.then(
+          () => ended.push(who),
+          () => ended.push(who),
+        );
+      }
+    };
+    noted('alice', alices);
+    noted('bob', bobs);
+    for (const path of ['/mcp', '/sse']) without.gone.add(`alice ${path}`);
+    without.edition++;
+    opened.listener.recheck();
+    // Long enough for what was cut to be seen: there is time to end in order.
+    await opened.request('GET', '/healthz');
+    expect([opened.calls.map(({ cancelled }) => cancelled), opened.connections.size]).toEqual([[false, false], 4]);
+    opened.listener.recheck();
+    await Promise.allSettled(alices);
+    await expect.poll(() => opened.connections.size).toBe(2);
+    expect(opened.calls.map(({ principal, cancelled }) => [principal.subject, cancelled])).toEqual([
+      ['alice', true],
+      ['bob', false],
+    ]);
+    expect(ended).not.toContain('bob');
+  });
+
+  it('cuts also whose credential is being looked up', async () => {
+    const { authenticate } = guard();
+    const without = { edition: 1, gone: new Set<string>() };
+    let isSlow = false;
+    const opened = await door((credentials) => (isSlow ? new Promise(() => {}) : authenticate(credentials)), {
+      without,
+    });
+    const raw = await holdStream(opened);
+    isSlow = true;
+    opened.listener.recheck();
+    without.gone.add('alice /sse');
+    without.edition++;
+    opened.listener.recheck();
+    opened.listener.recheck();
+    await raw.closed;
+    await expect.poll(() => opened.connections.size).toBe(0);
+  });
+
+  it('leaves one alone at a place that is there again', async () => {
+    const { authenticate } = guard();
+    const without = { edition: 1, gone: new Set<string>() };
+    const opened = await door(authenticate, { without });
+    const raw = await holdStream(opened);
+    for (const isGone of [true, false]) {
+      if (isGone) without.gone.add('alice /sse');
+      else without.gone.clear();
+      without.edition++;
+      opened.listener.recheck();
+    }
+    for (let n = 0; n < 3; n++) opened.listener.recheck();
+    expect(opened.connections.size).toBe(1);
+    raw.destroy();
+  });
+
+  it('looks up each visit once for each edition', async () => {
+    const { authenticate } = guard();
+    const without = { edition: 1, gone: new Set<string>() };
+    let asked = 0;
+    const opened = await door(authenticate, { without, onPlace: () => void asked++ });
+    const raws = [await holdStream(opened), await holdStream(opened)];
+    asked = 0;
+    for (let n = 0; n < 10; n++) opened.listener.recheck();
+    expect(asked).toBe(0);
+    without.edition++;
+    for (let n = 0; n < 10; n++) opened.listener.recheck();
+    expect(asked).toBe(2);
+    for (const raw of raws) raw.destroy();
   });
 });

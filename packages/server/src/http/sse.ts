@@ -153,7 +153,10 @@ class SseChannel implements RemoteChannel {
 
   /** Calls back as soon as messages of the client are taken: mostly at once. If not, gives what makes it forget this one. */
   whenTaken(message: Message): (() => void) | undefined {
-    if (!this.#paused) return void message.callback();
+    if (!this.#paused) {
+      message.callback();
+      return undefined;
+    }
     this.#held.add(message);
     this.#heldCharacters += message.characters;
     return () => this.#forget(message);

@@ -7,6 +7,7 @@ import type { Authenticated, ClientCertificate, Credentials } from '../auth/auth
 import type { Principal } from '../exchange.ts';
 import type { RemoteClient } from './forwarded.ts';
 import type { GuardedResponse } from './headers.ts';
+import type { ListenerOptions } from './listener-options.ts';
 import type { Shield } from './shield.ts';
 
 /** A request, and what became known of it. */
@@ -21,6 +22,33 @@ export interface Visit {
   principal: Principal | undefined;
   /** Its credential is being looked up, for the first time or again. */
   asking: boolean;
+  /** The name of the place that it is at. */
+  at: string | undefined;
+  /** What stood where when that was looked up last, and whether the place was gone then. */
+  edition: unknown;
+  isDisplaced: boolean;
+}
+
+/** A visit that nothing is known of yet but what it came with. */
+export function arriving({
+  client,
+  earlier,
+  head,
+  request,
+  response,
+}: Pick<Visit, 'client' | 'earlier' | 'head' | 'request' | 'response'>): Visit {
+  return {
+    request,
+    response,
+    client,
+    head,
+    earlier,
+    principal: undefined,
+    asking: false,
+    at: undefined,
+    edition: undefined,
+    isDisplaced: false,
+  };
 }
 
 /** A visit that is not answered yet, without those before it that are: or a busy socket would keep all of its visits. */
@@ -56,6 +84,23 @@ export function targetOf({ url = '' }: IncomingMessage): Target | undefined {
 /** True for one who has the same name and may do the same. */
 export function isSameCaller(before: Principal, now: Authenticated): boolean {
   return now === before || isDeepStrictEqual(now, before);
+}
+
+/**
+ * True for a visit that was found at a place that is not there for its caller any more when this was asked the last time: who
+ * ends it in order has had the time since then. What stands where is looked up once for each edition.
+ */
+export function isDisplaced(
+  visit: Visit,
+  principal: Principal,
+  { edition, endpoint }: Pick<ListenerOptions, 'edition' | 'endpoint'>,
+): boolean {
+  const now = edition();
+  if (visit.edition === now) return visit.isDisplaced;
+  visit.edition = now;
+  const { path, query } = targetOf(visit.request) as Target;
+  visit.isDisplaced = endpoint(path, query, principal)?.name !== visit.at;
+  return false;
 }
 
 /** What a visit is judged by beside itself. */

@@ -33,6 +33,8 @@ export interface DoorOptions {
   readonly onRefused?: (reason: ErrorKey) => void;
   /** Told of every place that is asked for, by whom. */
   readonly onPlace?: (path: string, principal: Principal | undefined) => void;
+  /** What is not there, for whom, and since when; tests change it. */
+  readonly without?: { edition: number; readonly gone: Set<string> };
   /** WebSockets are served, and the transport of 2024-11-05. */
   readonly connections?: Partial<ConnectionTableOptions>;
   readonly authenticate?: Authenticate;
@@ -225,11 +227,13 @@ function listenerOf(options: DoorOptions, places: Readonly<Record<string, Place>
     ...(options.onRefused && { onRefused: options.onRefused }),
     endpoint: (path, query, principal) => {
       options.onPlace?.(path, principal);
+      if (options.without?.gone.has(`${principal.subject} ${path}`) === true) return undefined;
       const place = Object.hasOwn(places, path) ? places[path] : undefined;
       return place === undefined || place.name !== '/mcp/v/other' || query === ''
         ? place
         : { ...place, name: `${place.name}?${query}` };
     },
+    edition: () => options.without?.edition,
     opensWebSocket: (path) => Object.hasOwn(places, path) && places[path]?.webSocket !== undefined,
     isMcpPath: (path) => path === '/mcp' || path.startsWith('/mcp/') || path === '/sse' || path === '/messages',
     route: (path) => ROUTES.get(path),

@@ -1,11 +1,12 @@
 /**
  * For tests: a process that cages one child as the gateway would, to be run as any user: `node gateway.ts SPEC`, SPEC being the
- * JSON of a specification with a `folder` for the filter. Passes the child's stdio through, tells its own number as
+ * JSON of a specification with a `folder` for the filter, whose parent's name begins those of control groups. Passes the child's stdio through, tells its own number as
  * `GATEWAY_PID`, and writes the plan's description to stderr. Exits with 70 when the child was not started.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { basename, dirname } from 'node:path';
 import { describeSandbox } from '../describe.ts';
 import { createDetect } from '../detect.ts';
 import { planSandbox } from '../plan.ts';
@@ -18,7 +19,10 @@ const facts = await createDetect()();
 const plan = planSandbox(spec, facts, await surveyPaths(spec));
 process.stderr.write(`${JSON.stringify(describeSandbox(plan))}\n`);
 try {
-  const launch = await createSandboxes({ folder, groupName: () => `sallyport-${randomUUID()}` }).prepare(plan);
+  const launch = await createSandboxes({
+    folder,
+    groupName: () => `${basename(dirname(folder))}-${randomUUID()}`,
+  }).prepare(plan);
   const child = spawn(launch.command, launch.args, {
     cwd: launch.cwd,
     env: { ...launch.env, GATEWAY_PID: String(process.pid) },
