@@ -13,6 +13,22 @@ export function checkAcross(entry: ConfigEntry): Finding[] {
   return [...clientCertificates(entry), ...plainTokens(entry), ...signOn(entry), ...namesOfRules(entry)];
 }
 
+/** What may be meant, and is better not written where others than this machine come in. */
+export function doubts({ listen }: Pick<Door, 'listen'>): Finding[] {
+  const { host, origins, publicUrl } = listen;
+  if (isLoopbackHost(host) && (publicUrl === undefined || isLoopbackHost(new URL(publicUrl).hostname))) return [];
+  return origins.flatMap((origin, index) =>
+    origin.includes('*')
+      ? [
+          {
+            path: ['listen', 'origins', index],
+            message: `${origin} lets pages call from wherever it fits: beyond loopback, name each origin`,
+          },
+        ]
+      : [],
+  );
+}
+
 type Door = { readonly listen: ListenConfig; readonly auth: AuthConfig };
 
 /**

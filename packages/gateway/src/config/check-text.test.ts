@@ -261,6 +261,25 @@ describe('check of a configuration', () => {
     expect(entry?.mcpServers['one']).toMatchObject({ enabled: false, idleMs: 5_000 });
   });
 
+  it.each([{ host: '0.0.0.0', plainBehindProxy: true }, { publicUrl: 'https://mcp.example.com' }])(
+    'P3-03 P3-04 warns of an origin with a wildcard beyond this machine, and refuses it under strict: %j',
+    async (door) => {
+      const listen = { ...door, origins: ['https://app.example.com', 'https://*.example.com'] };
+      const { entry, warnings } = await check(json({ listen }));
+      expect(entry?.listen.origins).toEqual(listen.origins);
+      expect(warnings.map(formatProblem)).toEqual([
+        expect.stringContaining('listen.origins[1]: https://*.example.com lets'),
+      ]);
+      expect(await problems(json({ strict: true, listen }))).toEqual([expect.stringContaining('listen.origins[1]')]);
+    },
+  );
+
+  it('P3-03 P3-04 has nothing against a wildcard on this machine', async () => {
+    const listen = { publicUrl: 'http://localhost:3000', origins: ['http://localhost:*'] };
+    expect((await check(json({ strict: true, listen }))).warnings).toEqual([]);
+    expect(await problems(json({ strict: true, listen }))).toEqual([]);
+  });
+
   it('warns once of an undefined variable, and refuses it where its text will not do', async () => {
     const soft = await check(server({ command: 'x', args: ['${NOPE}', '${NOPE}'] }));
     expect(soft.entry).toBeDefined();

@@ -3,6 +3,7 @@
  * come back together, each with its place. Text in, value out: the caller reads the files.
  */
 import { checkConfig, type Finding } from './check.ts';
+import { doubts } from './check-across.ts';
 import { expand, type Lookup } from './expand.ts';
 import { mapForeign } from './foreign.ts';
 import { refuseNotYet } from './not-yet.ts';
@@ -74,17 +75,20 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   );
   const strict = isObject(expansion.value) && [true, 'true'].includes(expansion.value['strict'] as never);
   const isProblem = ({ path }: Finding): boolean => strict || isFirm(path) || wanted.has(pathKey(path));
+  const doubted = entry === undefined ? [] : doubts(entry);
   const problems = [
     ...draft.problems,
     ...[
       ...expansion.problems,
+      ...(strict ? doubted : []),
       ...undefinedVariables.filter(isProblem),
       ...refused,
       ...checkServers(expansion.value),
       ...findings.filter(({ path }) => !covered(path)),
     ].map(place),
   ];
-  const warnings = [...draft.warnings, ...undefinedVariables.filter((one) => !isProblem(one)).map(place)];
+  const accepted = [...undefinedVariables.filter((one) => !isProblem(one)), ...(strict ? [] : doubted)];
+  const warnings = [...draft.warnings, ...accepted.map(place)];
   return {
     ...(entry !== undefined && problems.length === 0 && { entry }),
     problems: eachOnce(problems),
