@@ -4,8 +4,8 @@ import { openSession } from '../gateway/raw-client.ts';
 import { openIdentityProvider, type IdentityProvider, type ProviderClient } from '../support/identity-provider.ts';
 import { bearer, list, startGuarded, statusOf, type Guarded } from './support.ts';
 
-const ALICE: ProviderClient = { id: 'alice', secret: 'a-secret-of-alice-4711', roles: ['dev'] };
-const GATEWAY: ProviderClient = { id: 'gateway', secret: 'a-secret-of-the-gateway-4711', roles: [] };
+const ALICE: ProviderClient = { id: 'alice', secret: 'secret-of-alice', roles: ['dev'] };
+const GATEWAY: ProviderClient = { id: 'gateway', secret: 'secret-of-gateway', roles: [] };
 const CACHE_MS = 30_000;
 
 interface Setting extends AsyncDisposable {

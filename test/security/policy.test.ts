@@ -145,7 +145,7 @@ describe('a condition', () => {
 });
 
 describe('a scope', () => {
-  const ALICE: ProviderClient = { id: 'alice', secret: 'a-secret-of-alice-4711', roles: [] };
+  const ALICE: ProviderClient = { id: 'alice', secret: 'secret-of-alice', roles: [] };
   const policy = {
     rules: [
       { effect: 'allow', tools: ['up__pid'] },

@@ -13,8 +13,8 @@ import { openIdentityProvider, type ProviderClient } from '../support/identity-p
 import { stateless, openSession, textOf } from '../gateway/raw-client.ts';
 import { bearer, createIssuer, knock, list, randomKey, startGuarded, statusOf } from './support.ts';
 
-const ALICE: ProviderClient = { id: 'alice', secret: 'a-secret-of-alice-4711', roles: ['dev'] };
-const GATEWAY: ProviderClient = { id: 'gateway', secret: 'a-secret-of-the-gateway-4711', roles: [] };
+const ALICE: ProviderClient = { id: 'alice', secret: 'secret-of-alice', roles: ['dev'] };
+const GATEWAY: ProviderClient = { id: 'gateway', secret: 'secret-of-gateway', roles: [] };
 const WHOLE_DAY_MS = 86_400_000;
 
 /** Lets nobody but those with the role see anything: so the list shows who was recognised. */

@@ -94,7 +94,7 @@ describe('URLs that are trusted', () => {
     'http://127.0.0.1.evil.test',
     'http://localhost.evil.test',
     'http://169.254.169.254/latest',
-    'https://user:password@id.test',
+    'https://user:pass@id.test',
     'ftp://127.0.0.1',
     'file:///etc/passwd',
     'javascript:alert(1)',
