@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENVELOPE, statelessHeaders } from '../gateway/raw-client.ts';
 import { bearer, createIssuer, randomKey } from './support.ts';
-import { WebBrowser } from './web-browser.ts';
+import { WebBrowser } from '../../packages/server/src/browser/testing/web-browser.ts';
 import { answerOf, openRaw, sendRaw } from './web-raw.ts';
 import { authorizeUrl, openSite, register, secureFor, toConsent, type Kind, type Site } from './web-site.ts';
 import { ask, askList, askMcp, MCP_HEADERS, type Answered, type Asked } from './web-support.ts';

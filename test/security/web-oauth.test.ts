@@ -11,7 +11,7 @@ import { temporaryFolder } from '../gateway/gateway.ts';
 import { WAIT_MS } from '../support/inbox.ts';
 import { start } from '../support/process.ts';
 import { bearer } from './support.ts';
-import { WebBrowser } from './web-browser.ts';
+import { WebBrowser } from '../../packages/server/src/browser/testing/web-browser.ts';
 import {
   Application,
   approve,

@@ -12,8 +12,8 @@ import type {
 import { freePort } from '../support/port.ts';
 import { startGateway, type Started, type StartOptions } from '../gateway/gateway.ts';
 import { serveRaw, type RawHttp } from '../gateway/raw-http.ts';
-import type { WebBrowser, WebPage } from './web-browser.ts';
-import { openPeopleProvider, type PeopleProvider } from './web-people.ts';
+import type { WebBrowser, WebPage } from '../../packages/server/src/browser/testing/web-browser.ts';
+import { openPeopleProvider, type PeopleProvider } from '../../packages/server/src/browser/testing/people-provider.ts';
 import { ask, openPki, startSecured, trustAuthority, type Answered, type Asked } from './web-support.ts';
 
 export type Kind = 'tls' | 'loopback';
@@ -46,7 +46,8 @@ export async function openSite(kind: Kind, options: SiteOptions = {}): Promise<S
   const port = await freePort();
   const base = kind === 'tls' ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   const people = stack.use(await openPeopleProvider([`${base}/oauth/callback`]));
-  const auth = { mode: 'key', oidc: people.settings, server: true, ...more };
+  const { clientId, clientSecret, issuer } = people;
+  const auth = { mode: 'key', oidc: { issuer, clientId, clientSecret }, server: true, ...more };
   const listen = { port, ...(isPublic && { publicUrl: base }), ...listening };
   const all = { auth, ...configuration };
   if (kind === 'loopback') {

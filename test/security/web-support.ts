@@ -11,9 +11,9 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { startGateway, temporaryFolder, type Started, type StartOptions } from '../gateway/gateway.ts';
 import { serveRaw, type RawHttp } from '../gateway/raw-http.ts';
 import { ENVELOPE, statelessHeaders } from '../gateway/raw-client.ts';
-import { openCertificates, type Authority, type Pair } from './web-certificates.ts';
+import { openCertificates, type Authority, type Pair } from '../../packages/server/src/testing/certificates.ts';
 
-export type { Authority, Pair } from './web-certificates.ts';
+export type { Authority, Pair } from '../../packages/server/src/testing/certificates.ts';
 
 /** What a certificate of this gateway says. */
 export const LOCALHOST = { commonName: 'localhost', subjectAltName: 'DNS:localhost', usage: 'serverAuth' } as const;

@@ -1,6 +1,6 @@
 /** Browser sign-in through the whole gateway: what ties it to a browser, its cookies, their end, and forms. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { formOf, WebBrowser, type WebPage } from './web-browser.ts';
+import { formOf, WebBrowser, type WebPage } from '../../packages/server/src/browser/testing/web-browser.ts';
 import { approve, authorizeUrl, CALLBACK, obtain, openSite, register, toConsent, type Site } from './web-site.ts';
 import { ask, askList, MCP_HEADERS } from './web-support.ts';
 

@@ -15,7 +15,7 @@ export interface Person {
   readonly groups?: readonly string[];
 }
 
-export interface PeopleProvider {
+export interface PeopleProvider extends AsyncDisposable {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -59,6 +59,11 @@ export async function openPeopleProvider(redirectUris: readonly string[]): Promi
       : { login: { accountId: state.person.subject } };
     void (provider as unknown as Interactions).interactionFinished(request, response, result);
   });
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
   return {
     issuer,
     ...CLIENT,
@@ -78,11 +83,8 @@ export async function openPeopleProvider(redirectUris: readonly string[]): Promi
     set refuses(refuses: boolean) {
       state.refuses = refuses;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
