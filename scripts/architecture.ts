@@ -30,6 +30,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   '@sallyport/server': ['@sallyport/wire', '@sallyport/host'],
   '@sallyport/client': ['@sallyport/wire', '@sallyport/host'],
   '@sallyport/spec': ['@sallyport/server', '@sallyport/host'],
+  'sallyport-bench': ['@sallyport/host'],
   sallyport: ['@sallyport/server', '@sallyport/client', '@sallyport/wire', '@sallyport/host'],
 };
 
@@ -54,10 +55,25 @@ const composers = [
   'notices.ts',
   'disabled.ts',
   'tls-files.ts',
+  'audit-trail.ts',
+  'guard-state.ts',
+  'children.ts',
+  'login-news.ts',
+  'served.ts',
+  'egress-settings.ts',
+  'pins-state.ts',
+  'catalog-options.ts',
+  'public-routes.ts',
+  'upstream-options.ts',
+  'watches.ts',
+  'audit-events.ts',
+  'admin-config.ts',
+  'admin-paths.ts',
+  'admin-source.ts',
 ];
 
 /** Files of the gateway that a room may import. */
-const roomsMayImport = ['call.ts', 'errors.ts', 'glob.ts', 'restated.ts', 'round.ts'];
+const roomsMayImport = ['call.ts', 'canonical-id.ts', 'errors.ts', 'glob.ts', 'restated.ts', 'round.ts'];
 
 const configFiles = /(^|\/)(vitest|vite)\.config\.ts$/;
 

@@ -42,7 +42,6 @@ function describe(mode: Mode, revision: Revision, report: Report): string[] {
   const seconds = (report.elapsedMs / 1000).toFixed(1);
   const head = [
     `${revision} ${LABELS[mode]}: ${report.scored.length - failed.length} passed, ${failed.length} failed`,
-    ...(report.notRun.length > 0 ? [`${report.notRun.length} not run`] : []),
     ...(mode === 'across' ? [`${report.leftOut.length} left out`] : []),
   ].join(', ');
   return [
@@ -51,9 +50,6 @@ function describe(mode: Mode, revision: Revision, report: Report): string[] {
     ...details('warned', warned),
     ...report.leftOut.map(({ scenario, reason }) => `  left out: ${scenario}: ${reason}`),
     ...(missed.length > 0 ? [`  not scored, failed: ${missed.join(', ')}`] : []),
-    ...(report.notRun.length > 0
-      ? [`  not run, because this version has no credentials for upstreams: ${report.notRun.join(', ')}`]
-      : []),
   ];
 }
 

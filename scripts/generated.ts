@@ -21,6 +21,7 @@ const generated: readonly Generated[] = [
     command: ['node', 'packages/gateway/bin/sallyport.js', 'config', 'schema'],
     needs: 'packages/gateway/dist/cli.js',
   },
+  { file: 'schema/openapi.json', command: ['node', 'scripts/openapi.ts'], needs: 'scripts/openapi.ts' },
 ];
 
 /** Writes the files of `list`, or only compares them; answers the exit code. */

@@ -83,9 +83,9 @@ const otherState = (name: string): Record<string, string> => ({ SALLYPORT_HOME: 
 async function writeMoody(folder: string): Promise<string> {
   await writeFile(join(home.path, 'moody.mjs'), moody);
   const file = join(home.path, `${folder}.json`);
-  await writeFile(file, JSON.stringify({ mcpServers: { moody: { command: 'node', args: ['moody.mjs'] } } }), {
-    mode: 0o600,
-  });
+  // It writes beside the configuration, into this home, and says which process it is: in a cage it could do neither.
+  const mcpServers = { moody: { command: 'node', args: ['moody.mjs'], sandbox: 'none' } };
+  await writeFile(file, JSON.stringify({ mcpServers }), { mode: 0o600 });
   return file;
 }
 
@@ -123,9 +123,16 @@ describe.each(['with a running gateway', 'without one'])('the verbs, %s', (how) 
       ['memory', 'stdio', true],
       ['off', 'stdio', false],
     ]);
-    expect(found[0]).toMatchObject({ known: true, tools: 17, prompts: 4, sandbox: 'none', restarts: 0, noiseLines: 0 });
-    expect(found[0]?.['environment']).toContainEqual({ name: 'DEMO', from: 'configuration' });
-    expect(found[0]?.['environment']).toContainEqual({ name: 'PATH', from: 'allow-list' });
+    expect(found[0]).toMatchObject({
+      known: true,
+      tools: 17,
+      prompts: 4,
+      sandbox: { summary: expect.any(String) },
+      restarts: 0,
+      noiseLines: 0,
+    });
+    expect(found[0]?.['environment']).toContainEqual({ name: 'DEMO', from: 'env' });
+    expect(found[0]?.['environment']).toContainEqual({ name: 'PATH', from: 'gateway' });
     expect(JSON.stringify(found)).not.toContain('CANARY-VALUE');
     expect(hidden).toContainEqual({ server: 'files', what: 'write_file', reason: 'left out by tools.deny' });
     expect(catalogVersion).toMatch(/^[0-9a-f]{16}$/);
@@ -196,7 +203,7 @@ describe('call', () => {
   it('ends with 1 when the tool failed, its text on stdout, what was missing on stderr', async () => {
     const { code, stdout, stderr } = await sallyport(['call', 'everything__get-sum', '{"a":1}']);
     expect(code).toBe(1);
-    expect(stdout).toContain('Invalid arguments for tool get-sum');
+    expect(stdout).toContain('The arguments do not fit the input schema of everything__get-sum');
     expect(stderr).toContain('  b (number, required): Second number');
     expect((await sallyport(['call', 'everything__get-sum', '{"a":1}', '--json'])).code).toBe(1);
   });
@@ -384,9 +391,13 @@ describe('what the gateway says of itself', () => {
     const made = await parsed(['key', 'create', 'dave', '--config', config]);
     const other = { authorization: `Bearer ${String(made['key'])}` };
     while ((await ask('/api/v1/nothing', other)) !== 404) await delay(50);
-    for (const path of ['/api/v1/servers', '/api/v1/tools']) {
+    // A server is added by JSON that this is not.
+    for (const [path, posted] of [
+      ['/api/v1/servers', 415],
+      ['/api/v1/tools', 405],
+    ] as const) {
       expect(await ask(path, own)).toBe(200);
-      expect(await ask(path, own, 'POST')).toBe(405);
+      expect(await ask(path, own, 'POST')).toBe(posted);
       expect(await ask(path, other)).toBe(404);
       expect(await ask(path, {})).toBe(401);
       for (const name of ['forwarded', 'via', 'x-forwarded-for'])

@@ -49,7 +49,7 @@ async function files(): Promise<string[]> {
 
 async function writeConfig(name: string, more: object = {}): Promise<string> {
   const file = join(home.path, `${name}.json`);
-  const mcpServers = { telling: { command: 'node', args: ['telling.mjs'] } };
+  const mcpServers = { telling: { command: 'node', args: ['telling.mjs'], sandbox: 'none' } };
   await writeFile(file, JSON.stringify({ mcpServers, listen: { port: 0 }, ...more }), { mode: 0o600 });
   return file;
 }

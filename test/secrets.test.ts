@@ -76,7 +76,7 @@ function child(env: Readonly<Record<string, string>>, ...args: readonly string[]
     appendFileSync(${JSON.stringify(join(home.path, 'got'))}, JSON.stringify([process.env.GIVEN, ...process.argv.slice(1)]) + '\\n');
     console.error('my arguments are', ...process.argv.slice(1));
     process.stdin.resume();`;
-  return { command: process.execPath, args: ['-e', code, '--', ...args], env, start: 'eager' };
+  return { command: process.execPath, args: ['-e', code, '--', ...args], env, start: 'eager', sandbox: 'none' };
 }
 
 async function got(): Promise<unknown[]> {
@@ -98,13 +98,13 @@ describe('secret set, list and rm', () => {
     await done(['secret', 'set', 'SPARE'], { input: 'x' });
     const shown = await done(withConfig('secret', 'list'));
     expect(shown.stdout).toMatch(
-      /^NAME +SET +USED BY\nSPARE +\S+Z +–\nUSED +\S+Z +mcpServers\.a\.env\.T\nMISSING +not set +mcpServers\.a\.env\.U\n$/,
+      /^NAME +KEPT IN +SET +USED BY\nSPARE +file +\S+Z +–\nUSED +file +\S+Z +mcpServers\.a\.env\.T\nMISSING +– +not set +mcpServers\.a\.env\.U\n$/,
     );
     const list = await done(withConfig('secret', 'list', '--json'));
     expect(JSON.parse(list.stdout)).toMatchObject([
-      { name: 'SPARE', broken: false, uses: [] },
-      { name: 'USED', broken: false, uses: ['mcpServers.a.env.T'] },
-      { name: 'MISSING', set: null, uses: ['mcpServers.a.env.U'] },
+      { name: 'SPARE', backend: 'file', broken: false, uses: [] },
+      { name: 'USED', backend: 'file', broken: false, uses: ['mcpServers.a.env.T'] },
+      { name: 'MISSING', backend: null, set: null, uses: ['mcpServers.a.env.U'] },
     ]);
     const typed = await sallyport(['secret', 'set', 'NAME', value]);
     expect(typed).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('stdin') });
@@ -195,6 +195,38 @@ describe('${secret:NAME}', () => {
     await done(withConfig('validate'), { env: key });
     expect((await sallyport(withConfig('validate'))).code).toBe(3);
     expect((await done(['secret', 'rekey', '--from', old], { env: key })).stdout).toContain('already');
+  });
+});
+
+describe('a master key from a passphrase', () => {
+  it('P1-04 opens what it closed, is asked of nobody, stands nowhere, and can be changed', async () => {
+    const value = canary();
+    const [first, second] = [canary(), canary()];
+    const by = (passphrase: string): Options => ({ env: { SALLYPORT_MASTER_KEY: `passphrase:${passphrase}` } });
+    await writeConfig({ mcpServers: { a: child({ GIVEN: '${secret:T}' }) } });
+    await done(['secret', 'set', 'T'], { ...by(first), input: value });
+    await sallyport(withConfig('tools'), by(first));
+    expect(await got()).toContainEqual([value]);
+    const state = join(home.path, 'state');
+    expect(await readdir(state)).not.toContain('master.key');
+    expect((await stat(join(state, 'master.kdf'))).mode & 0o777).toBe(0o600);
+    const before = await readFile(join(state, 'secrets'));
+    // Neither another one, nor none, nor one on stdin.
+    const other = await sallyport(['secret', 'set', 'T'], { ...by(second), input: 'other' });
+    const none = await sallyport(['secret', 'list'], { input: `passphrase:${first}\n` });
+    expect([other, none]).toMatchObject([
+      { code: 1, stderr: expect.stringContaining('not the passphrase') },
+      { code: 1, stderr: expect.stringContaining('closed with a passphrase, which is not here') },
+    ]);
+    expect(await readFile(join(state, 'secrets'))).toEqual(before);
+    const old = join(home.path, 'old');
+    await writeFile(old, `passphrase:${first}\n`, { mode: 0o600 });
+    const changed = await done(['secret', 'rekey', '--from', old], by(second));
+    expect((await done(['secret', 'rekey', '--from', old], by(second))).stdout).toContain('already');
+    await done(withConfig('validate'), by(second));
+    expect((await sallyport(withConfig('validate'), by(first))).stderr).toContain('not the passphrase');
+    const said = [other, none, changed].map(({ stdout, stderr }) => stdout + stderr).join('\n');
+    for (const secret of [value, first, second]) expectNone(said + (await contentsOf(state)), secret);
   });
 });
 
@@ -361,7 +393,9 @@ mcpServers:
     await writeFile(config, `{"mcpServers": {"a": {"command": "x", "env": {"TOKEN": "${value}"}}}} // ${value}`);
     await chmod(config, 0o600);
     const outcome = await done(['config', 'encrypt', config, '--yes']);
-    expect(outcome.stderr).toBe(`warning: the value of TOKEN still stands in ${config}, line 1: take it out by hand\n`);
+    expect(outcome.stderr).toContain(
+      `\nwarning: the value of TOKEN still stands in ${config}, line 1: take it out by hand\n`,
+    );
     const toml = join(home.path, 'c.toml');
     await writeFile(toml, `[mcpServers.a]\ncommand = "x"\nenv = { TOKEN = "${value}" }\n`, { mode: 0o600 });
     const refused = await sallyport(['config', 'encrypt', toml, '--yes']);

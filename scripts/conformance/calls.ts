@@ -12,6 +12,8 @@ export interface Scenario {
   readonly name: string;
   readonly url: string;
   readonly era: OpenSdk2Options['era'];
+  /** Of a caller that has to say who it is. */
+  readonly headers?: Record<string, string>;
   /** The calls that `http-custom-headers` wants made. */
   readonly toolCalls: readonly { readonly name: string; readonly arguments: Record<string, unknown> }[];
 }
@@ -56,6 +58,15 @@ async function echoSchema(client: Client): Promise<void> {
   if (tool === undefined) throw new Error('json_schema_2020_12_tool is not listed');
   await call(client, 'json_schema_echo', { schema: tool.inputSchema });
 }
+
+/** Logs in on the way, where the gateway does not know how to come by a token otherwise. */
+const callProtected: Steps = async (client) => {
+  await client.listTools();
+  await call(client, 'test-tool');
+};
+
+/** These servers have nothing to call. */
+const listProtected: Steps = async (client) => void (await client.listTools());
 
 const STEPS: Readonly<Record<string, Steps>> = {
   initialize: async (client) => void (await client.listTools()),
@@ -107,14 +118,20 @@ const CAPABILITIES: Readonly<Record<string, Record<string, object>>> = {
   'elicitation-sep1034-client-defaults': { elicitation: { form: { applyDefaults: true } } },
 };
 
+function protectedSteps(name: string): Steps | undefined {
+  if (!name.startsWith('auth/')) return undefined;
+  return /client-credentials|enterprise|wif|cross-app/.test(name) ? listProtected : callProtected;
+}
+
 /** Plays one scenario to its end; rejects when a step that must succeed does not. */
 export async function play(scenario: Scenario): Promise<void> {
-  const steps = STEPS[scenario.name];
+  const steps = STEPS[scenario.name] ?? protectedSteps(scenario.name);
   if (steps === undefined) throw new Error(`no steps are known for the scenario ${scenario.name}`);
   await using opened = await openSdk2(scenario.url, {
     era: scenario.era,
     handlers: HANDLERS[scenario.name] ?? {},
     capabilities: CAPABILITIES[scenario.name] ?? {},
+    ...(scenario.headers && { headers: scenario.headers }),
   });
   await steps(opened.client, scenario);
 }

@@ -24,6 +24,10 @@ export interface GatewayOptions {
   readonly folder: string;
   /** Its whole environment, with an empty HOME. */
   readonly env: Readonly<Record<string, string>>;
+  /** How the server is logged in at; absent: as the gateway does it by itself. */
+  readonly oauth?: object;
+  /** How callers are known; absent: anybody on this machine may call. */
+  readonly auth?: object;
   /** False where whoever ends the caller's process group is to end the gateway too. */
   readonly ownGroup: boolean;
 }
@@ -50,14 +54,14 @@ export async function serveGateway(file: string, port: number, options: GatewayO
   return { url: `http://127.0.0.1:${port}/mcp`, running };
 }
 
-/** A gateway without keys in front of one upstream, whose names it leaves as they are. */
+/** A gateway in front of one upstream, whose names it leaves as they are. */
 export async function startGateway(upstreamUrl: string, options: GatewayOptions): Promise<Gateway> {
   const port = await freePort();
   const file = await writeConfiguration(options.folder, {
-    mcpServers: { up: { url: upstreamUrl } },
+    mcpServers: { up: { url: upstreamUrl, ...(options.oauth !== undefined && { oauth: options.oauth }) } },
     listen: { port },
     naming: 'plain',
-    auth: { mode: 'none' },
+    auth: options.auth ?? { mode: 'none' },
     store: 'memory',
   });
   return serveGateway(file, port, options);

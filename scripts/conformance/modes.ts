@@ -29,8 +29,6 @@ export interface RunOptions {
 export interface Report {
   readonly scored: readonly Outcome[];
   readonly unscored: readonly Outcome[];
-  /** Scored scenarios that were not run, because they need what this version does not have. */
-  readonly notRun: readonly string[];
   /** Scored scenarios that were run and cannot pass. */
   readonly leftOut: readonly Lacking[];
   readonly elapsedMs: number;
@@ -40,22 +38,10 @@ const WHOLE_SUITE_MS = 240_000;
 const ONE_SCENARIO_MS = 45_000;
 const SUITE_CLIENT_MS = 30_000;
 
-/** Client scenarios that need credentials for the upstream, which this version does not have. */
-const NOT_RUN = /^auth\//;
-
-interface Plan extends Requirements {
-  readonly notRun: readonly string[];
-}
-
-async function planOf(options: RunOptions, leg: Leg, env: TemporaryHome['env']): Promise<Plan> {
+async function planOf(options: RunOptions, leg: Leg, env: TemporaryHome['env']): Promise<Requirements> {
   const all = await requirementsOf(options.revision, leg, env);
   const wanted = (name: string): boolean => options.wanted.test(name);
-  const isNotRun = (name: string): boolean => leg === 'client' && NOT_RUN.test(name);
-  return {
-    scored: all.scored.filter((name) => wanted(name) && !isNotRun(name)),
-    unscored: all.unscored.filter((name) => wanted(name) && !isNotRun(name)),
-    notRun: all.scored.filter((name) => wanted(name) && isNotRun(name)),
-  };
+  return { scored: all.scored.filter(wanted), unscored: all.unscored.filter(wanted) };
 }
 
 /** Serves the suite's requests on a URL for as long as `use` takes. */
@@ -82,7 +68,12 @@ async function withServer(
   }
 }
 
-async function runServerLeg(options: RunOptions, plan: Plan, home: TemporaryHome, results: string): Promise<void> {
+async function runServerLeg(
+  options: RunOptions,
+  plan: Requirements,
+  home: TemporaryHome,
+  results: string,
+): Promise<void> {
   const names = [...plan.scored, ...plan.unscored];
   const isWhole = options.wanted.source === '.';
   await withServer(options, home, async (url) => {
@@ -101,7 +92,12 @@ async function runServerLeg(options: RunOptions, plan: Plan, home: TemporaryHome
   });
 }
 
-async function runClientLeg(options: RunOptions, plan: Plan, home: TemporaryHome, results: string): Promise<void> {
+async function runClientLeg(
+  options: RunOptions,
+  plan: Requirements,
+  home: TemporaryHome,
+  results: string,
+): Promise<void> {
   const queue = [...plan.scored, ...plan.unscored];
   // The suite splits this at spaces and hands it to a shell, in the repository's root.
   const command = `node scripts/conformance/driver.ts --gateway ${options.gateway}`;
@@ -132,7 +128,6 @@ export async function runMode(options: RunOptions): Promise<Report> {
       scored,
     ),
     unscored: await outcomes(results, leg, plan.unscored),
-    notRun: plan.notRun,
     elapsedMs: performance.now() - startedMs,
   };
 }

@@ -95,16 +95,16 @@ export const WHO: readonly Removal[] = [
   },
   {
     protection: 'ADM-01 the admin paths are for the user of this machine',
-    file: gateway('admin-endpoints.ts'),
-    find: "if (!isOwn(arrival)) return refusePlain(response, wireError('no_such_path'));",
+    file: gateway('admin/access.ts'),
+    find: 'if (!isAdmin || !(here || isListed(hosts, address))) return undefined;',
     replace: '',
     tests: 'test/security/local.test.ts',
   },
   {
     protection: 'AUT-08 what changed in another process is asked for while streams are open',
     file: gateway('gateway.ts'),
-    find: '      );\n    this.#doors.recheck();\n',
-    replace: '      );\n',
+    find: '    this.#doors.recheck();\n    this.#callers.sweep();\n',
+    replace: '    this.#callers.sweep();\n',
     tests: 'test/security/changing.test.ts',
   },
 ];

@@ -47,8 +47,9 @@ beforeAll(async () => {
   const [session, modern] = at.servers;
   at.started = await startGateway({
     mcpServers: {
-      s: { url: session?.url, era: 'session' },
-      m: { url: modern?.url, era: 'stateless' },
+      s: { url: session?.url, era: 'session', headers: { authorization: 'Bearer own' } },
+      m: { url: modern?.url, era: 'stateless', headers: { authorization: 'Bearer own' } },
+      bare: { url: modern?.url, era: 'stateless' },
       down: { url: 'http://127.0.0.1:1/mcp' },
       missing: { command: '/no/such/program' },
       crash: { command: process.execPath, args: [RAW_SERVER] },
@@ -135,6 +136,15 @@ describe('a server’s own error', () => {
     const { error } = (await reply.last).message;
     const original = FAILURES[name.slice(3)]?.error;
     expect({ status: reply.status, error }).toEqual({ status, error: { ...original, code } });
+  });
+
+  it('that refuses a gateway without a credential, where nobody can log in, is told as the gateway’s', async () => {
+    for (const era of ['session', 'stateless'] as const) {
+      const reply = await (await clients[era]()).start('tools/call', { name: 'bare__login', arguments: {} });
+      const { error } = (await reply.last).message;
+      expect([reply.status, error?.code]).toEqual([200, -31001]);
+      expect(error?.message).toContain('"bare"');
+    }
   });
 
   it.each([

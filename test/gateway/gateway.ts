@@ -30,6 +30,8 @@ export interface StartOptions {
   readonly stateDirectory?: string;
   /** The gateway's clock, in ms since 1970. */
   readonly now?: () => number;
+  /** Of the gateway, besides PATH. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function temporaryFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -37,9 +39,14 @@ export async function temporaryFolder(): Promise<{ readonly path: string } & Asy
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** What a configuration file of these tests holds. */
-export function configurationText(configuration: Record<string, unknown>): string {
-  return JSON.stringify({ listen: { port: 0 }, auth: { mode: 'none' }, store: 'memory', ...configuration });
+/** What a configuration file of these tests holds. Children are told apart by their numbers: they are caged only where that is written. */
+export function configurationText({ mcpServers = {}, ...rest }: Record<string, unknown>): string {
+  const servers = Object.entries(mcpServers as Record<string, object>).map(([name, server]) => [
+    name,
+    'command' in server ? { sandbox: 'none', ...server } : server,
+  ]);
+  const settings = { listen: { port: 0 }, auth: { mode: 'none' }, store: 'memory' };
+  return JSON.stringify({ ...settings, mcpServers: Object.fromEntries(servers), ...rest });
 }
 
 /** Starts with no key, on a port of its own. `configuration` is what a file would hold. */
@@ -72,7 +79,7 @@ export async function startGateway(
   const folder = options.stateDirectory === undefined ? await temporaryFolder() : undefined;
   const gateway = await createGateway({
     config,
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...options.env },
     stateDirectory: options.stateDirectory ?? folder?.path,
     version: '0.0.0',
     log: (level, text, detail = {}) => log.push({ level, text, detail }),

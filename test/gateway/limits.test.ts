@@ -115,6 +115,28 @@ describe('a rate', () => {
     expect((await burst(await openSession(started.url), 10, 'other__pid')).passed).toBe(3);
   });
 
+  it('P3-09 counts openings and pings, apart from calls', async () => {
+    await using up = await raw();
+    const [one, other] = ['a', 'b'].map((name) => ({ name, key: `${name}-client-key-of-a-test-0123456789` }));
+    await using started = await startGateway({
+      mcpServers: { up: { url: up.url } },
+      auth: { mode: 'key', keys: [one, other] },
+      limits: { rate: { perPrincipal: '5/h' } },
+    });
+    const as = (key = ''): Record<string, string> => ({ authorization: `Bearer ${key}` });
+    const statuses = async (client: RawClient, method: string, count: number): Promise<number[]> =>
+      await Promise.all(Array.from({ length: count }, async () => (await client.start(method)).status));
+    const refusals = (all: readonly number[]): number => all.filter((status) => status === 429).length;
+    const client = stateless(started.url, {}, as(one?.key));
+    expect(refusals(await statuses(client, 'server/discover', 7))).toBe(2);
+    await expect(openSession(started.url, {}, as(one?.key))).rejects.toThrow(/The limit of calls for this client/);
+    expect((await burst(client, 7)).passed).toBe(5);
+    // A session is one, and in it a refusal has the status of a call's: what was opened stays open.
+    const session = await openSession(started.url, {}, as(other?.key));
+    expect(refusals(await statuses(session, 'ping', 7))).toBe(3);
+    expect((await burst(session, 7)).passed).toBe(5);
+  });
+
   it('of the local key on this machine does not exist, nor does its quota', async () => {
     await using up = await raw();
     await using started = await startGateway({

@@ -28,7 +28,8 @@ describe('SIGTERM', () => {
     await using home = await temporaryHome();
     const port = await freePort();
     const file = join(home.path, 'sallyport.json');
-    const up = { command: process.execPath, args: [RAW_SERVER] };
+    // The number of a caged child is its own affair.
+    const up = { command: process.execPath, args: [RAW_SERVER], sandbox: 'none' };
     const configuration = { mcpServers: { up }, listen: { port }, auth: { mode: 'none' }, store: 'memory' };
     await writeFile(file, JSON.stringify(configuration), { mode: 0o600 });
     await using running = start(process.execPath, [PROGRAM, 'serve', '--config', file], {
@@ -116,7 +117,7 @@ describe('SIGKILL', () => {
       `import { spawn } from 'node:child_process';` +
       `spawn(process.execPath, ['-e', ${JSON.stringify(deaf)}], { stdio: 'ignore' }); ${deaf}`;
     const args = ['--import', `data:text/javascript,${encodeURIComponent(preload)}`, RAW_SERVER, 'session'];
-    const up = { command: process.execPath, args, era: 'session' };
+    const up = { command: process.execPath, args, era: 'session', sandbox: 'none' };
     await writeFile(file, JSON.stringify({ mcpServers: { up }, listen: { port } }), { mode: 0o600 });
     const serve = (): ReturnType<typeof start> =>
       start(process.execPath, [PROGRAM, 'serve', '--config', file], { cwd: home.path, env: home.env });

@@ -37,7 +37,7 @@ describe('the local key', () => {
 
   it('ADM-01 alone opens the admin paths, and on this machine alone: they are nowhere for everybody else', async () => {
     const key = randomKey();
-    const keys = [{ name: 'ann', key, roles: ['admin'] }];
+    const keys = [{ name: 'ann', key, roles: ['dev'] }];
     await using place = await startGuarded({
       auth: { mode: ['key', 'jwt'], keys, jwt: issuer.settings },
     });

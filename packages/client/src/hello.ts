@@ -121,7 +121,8 @@ async function say(
 
 /** A JSON-RPC error that came with 401 or 403 is about the credential, whatever it says. */
 function asRefusal(error: unknown): unknown {
-  if (!(error instanceof UpstreamError) || (error.status !== 401 && error.status !== 403)) return error;
+  if (!(error instanceof UpstreamError) || error.reason === 'unauthorized') return error;
+  if (error.status !== 401 && error.status !== 403) return error;
   return new UpstreamError('unauthorized', error.message, { status: error.status, cause: error });
 }
 

@@ -2,11 +2,16 @@
 
 export { createUpstream } from './supervise.ts';
 export type {
+  Authorization,
+  ChildCommand,
   GuessedTransport,
   HttpTarget,
+  Launch,
+  PreparedChild,
   SseTarget,
   StdioTarget,
   Target,
+  TlsFiles,
   Upstream,
   UpstreamEvents,
   UpstreamOptions,

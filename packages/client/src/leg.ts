@@ -12,6 +12,7 @@ import type {
   JsonRpcRequest,
   Revision,
 } from '@sallyport/wire';
+import type { LoginNeeded } from './oauth/login.ts';
 
 /** What a server said of itself in `initialize` or `server/discover`. Unknown members are kept. */
 export interface ServerFacts {
@@ -159,11 +160,23 @@ export class UpstreamError extends Error {
   readonly reason: UpstreamReason;
   /** HTTP status, where there was one. */
   readonly status: number | undefined;
+  /** With `unauthorized`: a person must log in first. */
+  readonly login: LoginNeeded | undefined;
 
-  constructor(reason: UpstreamReason, message: string, options?: { status?: number; cause?: unknown }) {
+  constructor(
+    reason: UpstreamReason,
+    message: string,
+    options?: { status?: number; cause?: unknown; login?: LoginNeeded },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UpstreamError';
     this.reason = reason;
     this.status = options?.status;
+    this.login = options?.login;
   }
+}
+
+/** It is over for want of a token, and trying again is of no use until somebody has logged in. */
+export function isUnauthorized(error: unknown): boolean {
+  return error instanceof UpstreamError && error.reason === 'unauthorized';
 }

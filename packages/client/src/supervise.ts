@@ -206,9 +206,10 @@ class SupervisedUpstream implements Upstream {
         : new UpstreamError('down', `The server "${this.name}" could not be started: ${String(error)}`, {
             cause: error,
           });
-    // A server that asks for a credential works; and a start that was broken off says nothing.
+    // A server that asks for a credential works, and has not been started; and a start that was broken off says nothing.
     if (this.#closed || failure.reason === 'unauthorized') {
       this.#backoff.gaveUp();
+      this.#starts--;
       return failure;
     }
     this.#lastError = failure.message;
@@ -241,10 +242,11 @@ class SupervisedUpstream implements Upstream {
     // Before it is up, its start fails and says why.
     if (running === undefined || !this.#forget(running)) return;
     if (this.#parts.monotonic() - running.upAtMs >= STABLE_MS) this.#backoff.succeeded();
-    this.#backoff.failed();
+    const isFailure = error.reason !== 'unauthorized';
+    if (isFailure) this.#backoff.failed();
     this.#lastError = error.message;
     this.#options.events.onDown(error);
-    if (!this.#closed && !this.#backoff.isBroken) this.#expectRestart(preferred);
+    if (isFailure && !this.#closed && !this.#backoff.isBroken) this.#expectRestart(preferred);
   }
 
   /** A leg that went down is started again without a caller: subscriptions and list changes hang on it. */

@@ -6,6 +6,7 @@
 import type { Reaper } from '@sallyport/host';
 import type { Era, JsonObject, JsonRpcNotification, JsonRpcRequest } from '@sallyport/wire';
 import type { Leg, ServerRequestAnswer, UpstreamError } from './leg.ts';
+import type { UpstreamAuthorization } from './oauth/authorization.ts';
 
 export interface StdioTarget {
   readonly kind: 'stdio';
@@ -21,6 +22,28 @@ interface RemoteTarget {
   readonly url: URL;
   /** Sent to this origin alone; lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls?: TlsFiles;
+}
+
+/** Certificates for one server: PEM texts. */
+export interface TlsFiles {
+  /** Authorities that are trusted instead of the system's. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** SHA-256 of the server's public key (SPKI), base64, after `sha256/`. */
+  readonly pin?: string;
+}
+
+/** How a remote server is given the tokens that it asks for; see the entry `oauth` of this package. */
+export interface Authorization {
+  /**
+   * To be sent now; undefined: none. Without a promise where nothing must be looked up: it is asked for every request. It
+   * may reject, and never throws.
+   */
+  token(): string | undefined | Promise<string | undefined>;
+  /** As `UpstreamAuthorization.challenged`. */
+  challenged: UpstreamAuthorization['challenged'];
 }
 
 /** Streamable HTTP. */
@@ -59,9 +82,34 @@ export interface UpstreamOptions {
   /** The gateway's environment: proxies, PATH, the allow-list of what a child gets. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => number;
+  /**
+   * Of a remote server whose `headers` hold no `authorization`; absent: one that asks for a token is refused with
+   * `unauthorized`.
+   */
+  readonly authorization?: Authorization;
   /** Ends the children when this process is killed. Without one they go on. */
   readonly reaper?: Reaper;
+  /** What is started instead of a child's own command; absent: that command. */
+  readonly launch?: Launch;
 }
+
+/** A child's command as it is to be started. */
+export interface ChildCommand {
+  /** Absolute path. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** Complete: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface PreparedChild extends ChildCommand {
+  /** Called once, when the child has ended or was not started. Should not reject. */
+  readonly release: () => Promise<void>;
+}
+
+/** Asked at every start of a child, as by who cages it. Rejects with an Error for a person when it must not be started. */
+export type Launch = (child: ChildCommand) => Promise<PreparedChild>;
 
 export type GuessedTransport = 'http' | 'sse';
 

@@ -6,6 +6,8 @@ import type { RoomOptions } from './rooms.ts';
 export interface Address {
   /** Of the listener; 0 until it listens. */
   port: number;
+  /** Whether the listener is open: nobody comes back to one that is not. */
+  listens: boolean;
   /** URLs without a path, the one that is named to clients first. */
   bases(): readonly string[];
   /** The one for a client on this machine, which goes straight to the listener. */
@@ -25,6 +27,7 @@ export function createAddress({ host, hosts, port, publicUrl, tls }: RoomOptions
     : new Set(named.length === 0 ? [first] : named);
   return {
     port,
+    listens: false,
     bases() {
       if (publicUrl !== undefined) return [publicUrl.replace(/\/+$/, '')];
       return [...names].map((name) => `${scheme}://${name}:${this.port}`);

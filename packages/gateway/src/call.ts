@@ -4,8 +4,23 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Answer, Exchange } from '@sallyport/server';
+import type { Answer, Exchange, Principal } from '@sallyport/server';
 import type { ErrorKey, JsonObject, ParamHeader } from '@sallyport/wire';
+
+/** How far a child is caged. Paths are absolute or begin with `{root}`, the caller's project. */
+export interface SandboxSettings {
+  /** Written, and then required. */
+  readonly level?: 'strict' | 'standard' | 'limited' | 'none';
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly network?: readonly string[];
+  readonly memoryBytes?: number;
+  /** Percent of one core. */
+  readonly cpuPercent?: number;
+  readonly processes?: number;
+  /** Name or number. */
+  readonly user?: string;
+}
 
 /** `arguments` rules of one tool, in the server's own names. */
 export interface ArgumentRules {
@@ -15,10 +30,15 @@ export interface ArgumentRules {
 /** A server's news of a task (2025-11-25, tasks). */
 export const TASK_STATUS = 'notifications/tasks/status';
 
-/** What some principals may see, all of them the same: decided by the policy, before anything that a request says. */
+/**
+ * What some principals may see, all of them the same: decided by the policy, before anything that a request says. Where a server
+ * lists something else to each principal, it is one principal alone.
+ */
 export interface Audience {
   /** The same text: sees the same. */
   readonly key: string;
+  /** The one that it is; absent: whoever the policy says. */
+  readonly owner?: Owner;
   /** `id`: canonical of tools and prompts, the URI or its template else. `annotations`: the pinned ones of a tool. */
   maySee(
     kind: 'tool' | 'prompt' | 'resource' | 'template',
@@ -64,6 +84,8 @@ export interface Target {
   readonly annotations?: JsonObject;
   readonly paramHeaders?: readonly ParamHeader[];
   readonly argumentRules?: ArgumentRules;
+  /** Tools only: as clients see it. */
+  readonly inputSchema?: JsonObject;
   /** Tasks only: the call of a tool that made it. What is asked of the task is decided as that call. */
   readonly madeBy?: MadeBy;
 }
@@ -81,12 +103,21 @@ export interface MadeBy {
 /** How a server's clients are kept apart. */
 export type Isolation = 'shared' | 'principal' | 'project' | 'session';
 
+/** A principal whose own something is. Nothing else of it lasts as long as what is kept for it. */
+export interface Owner {
+  /** `principalKey`. */
+  readonly key: string;
+  readonly principal: Pick<Principal, 'issuer' | 'subject'>;
+}
+
 /** One of several children or upstream sessions of a server that its clients do not share. */
 export interface Instance {
   /** Names its owner: no two owners have the same. */
   readonly key: string;
   /** `principalKey` of the owner. */
   readonly owner: string;
+  /** The owner, for credentials that are its own. */
+  readonly principal: Pick<Principal, 'issuer' | 'subject'>;
   /** The owner's project folder, absolute, where the server works on one. */
   readonly root?: string;
 }

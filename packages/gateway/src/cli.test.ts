@@ -111,7 +111,8 @@ describe('the frame', () => {
     [['validate', '--nope'], 2, /unknown option '--nope'/],
     [['validate', 'a', 'b'], 2, /too many arguments/],
     [['remove'], 2, /missing required argument/],
-    [['doctor'], 3, /`doctor` is not available in this version/],
+    [['top'], 3, /`top` is not available in this version/],
+    [['doctor', '--production'], 3, /`doctor --production` is not available in this version/],
     [['init', '--yes'], 3, /`init` is not available in this version/],
     [['version', '--check'], 3, /not available in this version/],
     [['add', 'x', '--openapi', 'f'], 3, /not available in this version/],
@@ -214,6 +215,58 @@ describe('config', () => {
       code: 2,
     });
     expect(await sallyport(['config', 'convert', 'nope.json'], { files: world })).toMatchObject({ code: 3 });
+  });
+});
+
+describe('allow', () => {
+  const yaml = (sandbox: string): Record<string, string> => ({
+    '/work/sallyport.yaml': `mcpServers:\n  a: { command: x, sandbox: ${sandbox} } # mine\n`,
+    '/work/data': '',
+  });
+
+  it('lets a server reach a host or path more, and says when that takes effect', async () => {
+    const files = yaml('strict');
+    expect(await sallyport(['allow', 'a', 'api.github.com'], { files })).toMatchObject({
+      code: 0,
+      stdout:
+        'allowed a api.github.com (sandbox.network in /work/sallyport.yaml)\n' +
+        'A running gateway takes it at `sallyport restart`: a reload opens nothing.\n',
+    });
+    for (const words of [['./data'], ['--write', './data'], ['{root}/src'], ['*.example.com:8443']]) {
+      expect(await sallyport(['allow', 'a', ...words], { files })).toMatchObject({ code: 0 });
+    }
+    expect(files['/work/sallyport.yaml']).toMatch(/# mine\n$/);
+    const { stdout } = await sallyport(['config', 'show', '--json'], { files });
+    expect(JSON.parse(stdout)).toMatchObject({
+      config: {
+        mcpServers: {
+          a: {
+            sandbox: {
+              level: 'strict',
+              network: ['api.github.com', '*.example.com:8443'],
+              read: ['/work/data', '{root}/src'],
+              write: ['/work/data'],
+            },
+          },
+        },
+      },
+    });
+    const again = await sallyport(['allow', 'a', 'api.github.com', '--json'], { files });
+    expect(JSON.parse(again.stdout)).toMatchObject({ key: 'sandbox.network', value: 'api.github.com', changed: false });
+  });
+
+  it.each([
+    [['allow', 'a', 'https://api.github.com/'], 2, /is no host: write api\.example\.com.* A path begins with/],
+    [['allow', 'a', '*.com'], 2, /is no host/],
+    [['allow', 'a', '/missing'], 2, /\/missing does not exist/],
+    [['allow', 'a', '/'], 2, /expected a folder or file/],
+    [['allow', 'a', '--write', 'api.github.com'], 2, /--write is for a path/],
+    [['allow', 'b', 'api.github.com'], 3, /no server `b`/],
+  ] as const)('refuses %j', async (argv, code, expected) => {
+    const files = yaml('strict');
+    const outcome = await sallyport(argv, { files });
+    expect(outcome).toMatchObject({ code, stderr: expect.stringMatching(expected) as string });
+    expect(files).toEqual(yaml('strict'));
   });
 });
 

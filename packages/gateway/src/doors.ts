@@ -49,10 +49,10 @@ export interface DoorsOptions {
   /** Another value as soon as `place` may give another answer for the same principal. */
   readonly edition: () => unknown;
   /** What stands at paths that are no MCP paths. */
-  readonly admin: ReadonlyMap<string, Endpoint>;
+  readonly admin: { get(path: string): Endpoint | undefined };
   /** What stands at a path without any credential. */
   readonly route: (path: string) => PublicRoute | undefined;
-  readonly onRefused: (reason: ErrorKey) => void;
+  readonly onRefused: (reason: ErrorKey, address: string | undefined) => void;
   readonly now: () => number;
 }
 

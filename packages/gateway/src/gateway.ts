@@ -3,24 +3,32 @@
  * what it is made of stands in modules.ts, and what happens to a call in pipeline.ts.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
-import { refusePlain, type Endpoint, type Principal, type PublicRoute, type StdioDoor } from '@sallyport/server';
-import { wireError } from '@sallyport/wire';
-import { createAdminEndpoints, sendJson } from './admin-endpoints.ts';
+import type { StdioDoor } from '@sallyport/server';
+import { adminEvent, callerRecords, reloadEvent } from './audit-events.ts';
+import { createRecent, type AdminPaths, type Recent } from './admin/index.ts';
+import { createConfigFile } from './admin-config.ts';
+import { createAdminPaths } from './admin-paths.ts';
+import { createAdminSource } from './admin-source.ts';
 import { describeLimits } from './admission/index.ts';
 import type { Config } from './config/index.ts';
 import { Reloader, type ConfigStatus, type ReloadRequest, type ReloadResult } from './config/reload.ts';
-import { watchFile, type Watch } from './config/watch.ts';
-import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
+import type { Watch } from './config/watch.ts';
+import type { StateWatch } from './credentials/index.ts';
 import { Doors, within } from './doors.ts';
+import { checkEgress } from './egress-settings.ts';
 import { LOCAL } from './local.ts';
+import { watchLockdown } from './lockdown.ts';
 import { addMetricSources } from './metric-sources.ts';
+import { pinsSetup } from './pins-state.ts';
 import type { Rooms } from './rooms.ts';
 import { learnSecrets, preparePolicy, provision, type GatewayOptions, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
 import { enabledServers } from './servers.ts';
-import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
+import type { RecordLevel } from './telemetry/index.ts';
+import { createRedactor, type Redactor } from './telemetry/redact.ts';
+import { publicRoutes } from './public-routes.ts';
+import { watchCertificates, watchStateOf } from './watches.ts';
 
 export type { GatewayOptions } from './provision.ts';
 
@@ -49,6 +57,8 @@ export interface Gateway {
   /** The key of this machine's user; undefined when no authentication is wanted. */
   readonly localKey: string | undefined;
   readonly rooms: Rooms;
+  /** Resolves when the state is locked down: by then nobody gets in any more. */
+  readonly lockedDown: Promise<void>;
   /** Opens the HTTP door. Resolves with the address that it got. */
   listen(): Promise<Listening>;
   /** Serves one client over this process's stdio, which works in a folder. */
@@ -63,12 +73,14 @@ export interface Gateway {
 
 /** How often is taken over what another process created or revoked, and open streams are asked again who they are. */
 const REFRESH_MS = 500;
-/** Programs that renew certificates write several files. */
-const CERTIFICATE_QUIET_MS = 500;
 
 /** Provisions everything and starts nothing but what must be known first. Rejects with an error for a person. */
-export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  return new RunningGateway(await provision(options));
+export async function createGateway(given: GatewayOptions): Promise<Gateway> {
+  const { log, now, redactor = createRedactor() } = given;
+  const recent = createRecent({ log, now, redact: redactor });
+  // Whoever asks first whether a line is wanted gets the same answer.
+  const tapped = Object.assign(recent.log, log.isOn && { isOn: log.isOn });
+  return new RunningGateway(await provision({ ...given, redactor, log: tapped }), redactor, recent);
 }
 
 class RunningGateway implements Gateway {
@@ -80,11 +92,16 @@ class RunningGateway implements Gateway {
   readonly #startedMs: number;
   readonly #certificates: readonly Watch[];
   readonly #processSource: ProcessSource;
+  readonly #callers: ReturnType<typeof callerRecords>;
+  readonly #stateWatch: StateWatch | undefined;
+  readonly #locked: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #endLockdownWatch: (() => void) | undefined;
+  #isLockedDown = false;
   #refresh: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #draining = false;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, redactor: Redactor, recent: Recent<RecordLevel>) {
     this.#parts = parts;
     this.localKey = parts.localKey;
     this.rooms = parts.rooms;
@@ -92,20 +109,28 @@ class RunningGateway implements Gateway {
     const { metrics, rooms } = parts;
     const { served } = rooms;
     this.#processSource = addProcessSource(metrics, version);
+    this.#callers = callerRecords(parts.audit.record, now);
     this.#startedMs = now();
     this.#doors = new Doors({
       config,
       served,
       shield: parts.shield,
-      authenticate: parts.identity.authenticate,
+      authenticate: this.#callers.watch(parts.identity.authenticate),
       place: (path, query, principal) => rooms.place(path, query, principal),
       edition: () => rooms.config,
-      admin: this.#admin(),
-      route: this.#routes(),
-      onRefused: (reason) => metrics.refused(reason),
+      admin: this.#admin(redactor, recent),
+      route: publicRoutes(parts, () => this.#draining),
+      onRefused: (reason, address) => {
+        metrics.refused(reason);
+        this.#callers.refused(reason, address);
+      },
       now,
     });
-    this.#certificates = this.#watchCertificates(config);
+    const { stateDirectory } = parts.options;
+    this.#certificates = watchCertificates(config, log, () => this.#reloadTls());
+    this.#stateWatch = watchStateOf(stateDirectory, log);
+    this.#endLockdownWatch =
+      stateDirectory === undefined ? undefined : watchLockdown(stateDirectory, () => this.#lockDown());
     addMetricSources(metrics, rooms, () => this.#doors.open());
     this.#reloader =
       file &&
@@ -113,17 +138,23 @@ class RunningGateway implements Gateway {
         ...file,
         config,
         apply: (next) => this.#apply(next),
-        onResult: ({ status }) => metrics.reloaded(status),
+        onResult: (result) => {
+          metrics.reloaded(result.status);
+          const event = reloadEvent(result);
+          if (event !== undefined) parts.audit.record(event);
+        },
         log,
         now,
       });
+    parts.renewal.use(() => this.reload({ isQuiet: true }));
   }
 
   async listen(): Promise<Listening> {
     const [{ port }] = await Promise.all([this.#doors.listen(), this.#reloader?.start()]);
     const { address, options } = this.#parts;
     address.port = port;
-    this.#refresh = setInterval(() => void this.#refreshIdentity(), REFRESH_MS).unref();
+    address.listens = true;
+    this.#beginRefresh();
     for (const certificate of this.#certificates) void certificate.refresh();
     this.#startEager(options.config);
     options.log('info', 'the limits in force', { limits: describeLimits(options.config) });
@@ -132,9 +163,14 @@ class RunningGateway implements Gateway {
 
   serveStdio(input: Readable, output: Writable, folder: string): StdioDoor {
     const door = this.#doors.serveStdio(input, output, LOCAL, folder);
+    this.#beginRefresh();
     this.#startEager(this.#parts.options.config);
     void this.#reloader?.start();
     return door;
+  }
+
+  get lockedDown(): Promise<void> {
+    return this.#locked.promise;
   }
 
   async reload(request: ReloadRequest = {}): Promise<ReloadResult> {
@@ -169,7 +205,10 @@ class RunningGateway implements Gateway {
   /** Nothing of what can fail is left when the rooms take it over. */
   async #apply(config: Config): Promise<void> {
     const policy = await preparePolicy(config, this.#parts.options);
+    await checkEgress(config);
+    const pins = pinsSetup(config);
     learnSecrets(this.#parts.options, config);
+    await this.#parts.pins.use(pins);
     this.rooms.replace(config, policy);
     this.#doors.endDisplaced();
     this.#doors.limitStreams(config.limits.streams);
@@ -179,13 +218,26 @@ class RunningGateway implements Gateway {
     this.#startEager(config);
   }
 
+  /** Nothing is waited for: calls are cut, children killed. */
+  #lockDown(): void {
+    const { audit, options } = this.#parts;
+    this.#isLockedDown = true;
+    options.log('error', 'this state was locked down: everything is cut, and this gateway ends');
+    audit.record(adminEvent('lockdown', 'allow', LOCAL));
+    void this.close();
+    this.rooms.destroy();
+    this.#locked.resolve();
+  }
+
   async #close(): Promise<void> {
-    const { identity, reaper, store, rooms } = this.#parts;
+    const { audit, egress, identity, reaper, sandboxes, store, rooms } = this.#parts;
     this.#draining = true;
     clearInterval(this.#refresh);
     for (const certificate of this.#certificates) certificate.close();
+    this.#stateWatch?.close();
+    this.#endLockdownWatch?.();
     this.#processSource.close();
-    const { drainMs } = rooms.config.limits;
+    const drainMs = this.#isLockedDown ? 0 : rooms.config.limits.drainMs;
     const reloaded = this.#reloader?.close();
     const idle = rooms.drain();
     const drained = this.#doors.drain(drainMs);
@@ -196,61 +248,27 @@ class RunningGateway implements Gateway {
     await within(rooms.close(), drainMs);
     rooms.destroy();
     await reaper.close();
+    await sandboxes.close();
+    await egress.close();
     await identity.close();
+    await this.#parts.logins.close();
+    this.#callers.flush();
+    await audit.close();
     await store.close();
   }
 
-  #routes(): (path: string) => PublicRoute | undefined {
-    const { identity } = this.#parts;
-    const fixed: Readonly<Record<string, PublicRoute>> = {
-      '/healthz': constantRoute(200, '{"status":"ok"}', true),
-      '/readyz': { handle: (...visit) => this.#ready.handle(...visit), hostExempt: true },
-      [CHALLENGE_PATH]: { handle: (request, response) => this.#challenge(request, response), hostExempt: false },
-      ...this.#metricsRoute(),
-    };
-    return (path) => (Object.hasOwn(fixed, path) ? fixed[path] : identity.route(path));
-  }
-
-  #metricsRoute(): Readonly<Record<string, PublicRoute>> {
-    const { identity, isLocal, keys, metrics, options } = this.#parts;
-    const { enabled, key } = options.config.telemetry.metrics;
-    if (!enabled) return {};
-    const handle = createMetricsRoute({
-      metrics,
-      key,
-      // Until there are admin keys, the local key on a request from this machine is the admin's.
-      isAdmin: (credential, request) => keys?.verify(credential)?.name === LOCAL.subject && isLocal(request),
-      failures: identity.failures,
-    });
-    return { [METRICS_PATH]: { handle, hostExempt: false } };
+  #beginRefresh(): void {
+    this.#refresh ??= setInterval(() => void this.#refreshShared(), REFRESH_MS).unref();
   }
 
   /** Also when it could not be read what has changed: what is known expires meanwhile. */
-  async #refreshIdentity(): Promise<void> {
-    await this.#parts.identity
-      .refresh()
-      .catch((error: unknown) =>
-        this.#parts.options.log('error', 'the keys could not be read again', { error: String(error) }),
-      );
+  async #refreshShared(): Promise<void> {
+    const { identity, options, pins } = this.#parts;
+    const failed = (what: string) => (error: unknown) =>
+      options.log('error', `the ${what} could not be read again`, { error: String(error) });
+    await Promise.all([identity.refresh().catch(failed('keys')), pins.refresh().catch(failed('pins'))]);
     this.#doors.recheck();
-  }
-
-  #watchCertificates({ listen }: Config): readonly Watch[] {
-    const { log } = this.#parts.options;
-    const { cert, clientCa, crl, key } = listen.tls ?? {};
-    const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
-    return paths.map((path) => {
-      const watch: Watch = watchFile({
-        path,
-        quietMs: CERTIFICATE_QUIET_MS,
-        onChange: () => {
-          this.#reloadTls();
-          void watch.refresh();
-        },
-        onError: (error) => log('warn', 'a certificate is not watched any more', { path, error: String(error) }),
-      });
-      return watch;
-    });
+    this.#callers.sweep();
   }
 
   #reloadTls(): void {
@@ -268,15 +286,36 @@ class RunningGateway implements Gateway {
     return `${address.own()}${options.config.listen.path}`;
   }
 
-  #admin(): ReadonlyMap<string, Endpoint> {
-    const { isLocal, options } = this.#parts;
-    const { env } = options;
-    return createAdminEndpoints({
-      env,
+  #admin(redactor: Redactor, recent: Recent<RecordLevel>): AdminPaths {
+    const { audit, isLocal, keys, options, store } = this.#parts;
+    const { config, env, file, now, stateDirectory, version } = options;
+    const source = createAdminSource({
       rooms: this.rooms,
-      isOwn: ({ principal, request }) => isLocalUser(principal) && isLocal(request),
+      env,
+      store,
+      keys,
+      redactor,
+      recent: (server) => recent.of(server),
       system: () => this.#system(),
+      isDraining: () => this.#draining,
       reload: (confirm) => this.reload(confirm === undefined ? {} : { confirm }),
+      configFile: createConfigFile({
+        path: file?.path,
+        stateDirectory,
+        env,
+        reload: () => this.reload({ isQuiet: true }),
+      }),
+      end: (session) => this.#doors.sessions.endWhere((visitor) => visitor === session),
+      now,
+    });
+    return createAdminPaths({
+      settings: config.admin,
+      source,
+      isLocal,
+      record: audit.record,
+      refused: (event, address) => this.#callers.repeated(event, address),
+      version,
+      now,
     });
   }
 
@@ -292,39 +331,4 @@ class RunningGateway implements Gateway {
       sessions: { http: sessions.size, connections: connections.size },
     };
   }
-
-  get #ready(): PublicRoute {
-    return this.#draining
-      ? constantRoute(503, '{"status":"stopping"}', true)
-      : constantRoute(200, '{"status":"ready"}', true);
-  }
-
-  #challenge(request: IncomingMessage, response: ServerResponse): void {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
-    }
-    const nonce = /[?&]nonce=([A-Za-z0-9_-]{16,128})(?:&|$)/.exec(request.url ?? '')?.[1];
-    if (nonce === undefined) return refusePlain(response, wireError('no_such_path'));
-    sendJson(
-      response,
-      200,
-      JSON.stringify({ answer: answerChallenge(this.#parts.challengeKey, nonce, this.#parts.address.port) }),
-    );
-  }
-}
-
-function isLocalUser({ issuer, subject }: Principal): boolean {
-  return issuer === LOCAL.issuer && subject === LOCAL.subject;
-}
-
-function constantRoute(status: number, body: string, hostExempt: boolean): PublicRoute {
-  return {
-    hostExempt,
-    handle: (request, response) => {
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
-      }
-      sendJson(response, status, body);
-    },
-  };
 }

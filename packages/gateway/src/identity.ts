@@ -20,17 +20,18 @@ import {
   type Credentials,
   type FailureLimit,
   type KeyTable,
+  type Principal,
   type ProtectedResources,
   type Prove,
   type Proved,
   type PublicRoute,
 } from '@sallyport/server';
-import { wireError } from '@sallyport/wire';
+import { wireError, type JsonObject } from '@sallyport/wire';
 import type { AuthMode } from './config/types.ts';
 import type { Config } from './config/index.ts';
 import { sendJson } from './admin-endpoints.ts';
 import type { TokenParts, TokenWays } from './identity-tokens.ts';
-import { createWebIdentity, type WebParts } from './identity-web.ts';
+import { createWebIdentity, createLazyWeb, type WebParts } from './identity-web.ts';
 import { createDisabled, unlessDisabled } from './disabled.ts';
 import { LOCAL, LOCAL_ISSUER } from './local.ts';
 import { recordsOf } from './store/records.ts';
@@ -51,6 +52,8 @@ export interface Identity {
   use(config: Config): void;
   /** Takes over what other processes changed; meant to run twice a second. */
   refresh(): Promise<void>;
+  /** The path of a page at which a principal agrees to a login at a server; undefined when it was given very many lately. */
+  loginLink(principal: Principal, payload: JsonObject): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -85,13 +88,14 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const parts = { ...options, failures, resources, isStale };
   const disabled = createDisabled(recordsOf(options.store, 'disabled'));
   await disabled.refresh();
-  const web = auth.oidc === undefined ? undefined : await createWebIdentity(parts);
+  // Where nobody signs in at a provider, the pages are for logins at servers alone, and wait for the first.
+  const web = auth.oidc === undefined ? createLazyWeb(parts) : await createWebIdentity(parts);
   const byKey = auth.modes.includes('key') ? await keyWays(parts) : undefined;
   const authenticate = async (): Promise<Authenticate> => {
     if (auth.modes.includes('none')) return onlyLocal;
     const tokens = takesTokens ? await tokenWays(parts) : undefined;
     // What our own server gave out comes first: nobody else is shown it.
-    const ways = [...(web?.verify ? [web.verify] : []), ...waysOf(parts, byKey?.ways ?? [], tokens)];
+    const ways = [...(web.verify ? [web.verify] : []), ...waysOf(parts, byKey?.ways ?? [], tokens)];
     const verify = ways.map((prove) => unlessDisabled(prove, disabled));
     return createAuthenticate({ verify, failures, challenge, log, now });
   };
@@ -101,17 +105,18 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     challenge,
     failures,
     route: (path) =>
-      web?.route(path) ??
+      web.route(path) ??
       (takesTokens ? metadataRoute(path, resources) : undefined) ??
       (path.startsWith(WELL_KNOWN) ? NOTHING : undefined),
     refresh: async () => {
       failingSinceMs ??= now();
-      await Promise.all([options.keys?.refresh(), disabled.refresh(), web?.refresh()]);
+      await Promise.all([options.keys?.refresh(), disabled.refresh(), web.refresh()]);
       failingSinceMs = undefined;
     },
     close: async () => {
-      await Promise.all([options.keys?.close(), web?.close()]);
+      await Promise.all([options.keys?.close(), web.close()]);
     },
+    loginLink: (principal, payload) => web.loginLink(principal, payload),
   };
 }
 

@@ -4,33 +4,41 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
-import type { Principal, Served, Session, Visitor } from '@sallyport/server';
+import type { Leg } from '@sallyport/client';
+import { principalKey, type Principal, type Served, type Session, type Visitor } from '@sallyport/server';
 import { Drain, type Admission } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
+import { createChildren, type Children } from './children.ts';
 import { resultText } from './bridge/result-text.ts';
-import { logIdOf, TASK_STATUS, type Audience, type Call } from './call.ts';
-import { CatalogRoom, LIST_KINDS, type CatalogOptions, type CatalogView, type ListKind } from './catalog/index.ts';
-import { announced, kindsChangedBy } from './catalog/snapshot.ts';
+import { logIdOf, type Audience, type Call, type Instance } from './call.ts';
+import { CatalogRoom, type CatalogView, type ListKind } from './catalog/index.ts';
+import { catalogOptions } from './catalog-options.ts';
+import { announced } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { sealing } from './credentials/index.ts';
 import { describeError, type LogFailure } from './errors.ts';
-import { sessionKey } from './isolation/index.ts';
-import { Projects } from './isolation/project.ts';
-import { createNotices } from './notices.ts';
-import { createPipeline, type Pipeline } from './pipeline.ts';
+import { instanceFor, principalInstance } from './isolation/index.ts';
+import type { Projects } from './isolation/project.ts';
+import type { ProgramStatus } from './installs/index.ts';
+import { createLoginActs } from './logins/acts.ts';
+import { createAnnouncements, type Announcements } from './logins/announcements.ts';
+import { followLogins } from './login-news.ts';
+import { LOCAL } from './local.ts';
+import { createPipeline } from './pipeline.ts';
 import { createExplain, type Explain, type Policy } from './policy/index.ts';
-import { SSE_PATH, type RoomOptions, type Rooms } from './rooms.ts';
-import { catalogSetup, enabledServers, upstreamServer } from './servers.ts';
-import { createSteps, openAdmission, setTimer, type StepParts } from './steps.ts';
-import type { StoreValue } from './store/index.ts';
-import { SubscriptionsRoom } from './subscriptions/index.ts';
+import type { RoomOptions, Rooms } from './rooms.ts';
+import { createServed } from './served.ts';
+import type { SandboxStatus } from './sandbox/index.ts';
+import { catalogSetup, enabledServers, loginServers, upstreamServer } from './servers.ts';
+import { createProjects, createSteps, openAdmission, setTimer, type StepParts } from './steps.ts';
+import { SubscriptionsRoom, type SubscriptionsOptions } from './subscriptions/index.ts';
 import { createAnnotationsOf, TaskRoom, type TasksOptions } from './tasks/index.ts';
 import { listsTasks, listTasks } from './tasks/list.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import { ask, askRoots, unasked } from './upstream/cause.ts';
-import { UpstreamRoom, type UpstreamRoomOptions } from './upstream/index.ts';
+import { ask, unasked } from './upstream/cause.ts';
+import { ownerOf, upstreamOptions } from './upstream-options.ts';
+import { UpstreamRoom } from './upstream/index.ts';
 import { metaText } from './upstream/request-text.ts';
 import { statusFor } from './upstream/send.ts';
 
@@ -55,42 +63,81 @@ class Assembly implements Rooms {
   readonly #tasks: TaskRoom;
   readonly #projects: Projects;
   readonly #bridge: Bridge;
+  readonly #announcements: Announcements;
+  readonly #children: Children;
+  readonly #usePersonal: () => void;
 
   constructor(options: RoomOptions) {
     this.#options = options;
     this.#config = options.config;
     this.#policy = options.policy;
     this.#servers = enabledServers(options.config);
-    this.upstreams = new UpstreamRoom(this.#upstreamOptions());
-    this.catalog = new CatalogRoom(this.#catalogOptions());
+    this.#children = createChildren(options, () => this.#config.strict);
+    this.upstreams = new UpstreamRoom(
+      upstreamOptions({
+        options,
+        children: this.#children,
+        servers: this.#servers.map(upstreamServer),
+        upstreams: () => this.upstreams,
+        subscriptions: () => this.#subscriptions,
+        tasks: () => this.#tasks,
+        refresh: (server, kinds, instance) => this.#refresh(server, kinds, instance),
+      }),
+    );
+    this.catalog = new CatalogRoom(
+      catalogOptions({
+        options,
+        upstreams: this.upstreams,
+        subscriptions: () => this.#subscriptions,
+        deadlineMs: () => this.#config.limits.listDeadlineMs,
+      }),
+    );
     this.#admission = openAdmission(options, () => this.#config.limits, this.upstreams);
-    this.#subscriptions = new SubscriptionsRoom({
-      ownerOf: (uri, { audience, endpoint }) => this.catalog.view(endpoint, audience).ownerOf(uri),
-      audienceOf: (visitor) => this.#audienceOf(visitor),
-      changeBetween: (before, after) => {
-        const [seen, sees] = [before, after].map((each) => this.catalog.view(each.endpoint, each.audience));
-        const change = (sees as CatalogView).changeFrom(seen as CatalogView);
-        return { kinds: announced(change.kinds), owners: change.owners };
-      },
-      supports: (server) => this.catalog.root.can(server, 'resources', 'subscribe'),
-      want: (server, uris) => this.upstreams.want(server, uris),
-      info: options.info,
-      limits: () => this.#config.limits,
-      setTimer,
-    });
+    this.#subscriptions = new SubscriptionsRoom(this.#subscriptionOptions());
     this.#tasks = new TaskRoom(this.#taskOptions());
-    const home = options.env['HOME'] ?? options.env['USERPROFILE'];
-    this.#projects = new Projects({
-      isNoProject: (folder) => dirname(folder) === folder || folder === home,
-      askRoots,
-      ...sealing(options.stateKey),
-    });
+    this.#projects = createProjects(options);
     this.#bridge = this.#createBridge();
-    this.served = this.#serve(createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure));
+    this.#announcements = createAnnouncements({ randomId, now: options.now });
+    this.#usePersonal = followLogins({
+      options,
+      announcements: this.#announcements,
+      catalog: this.catalog,
+      upstreams: this.upstreams,
+      servers: () => this.#servers.map(({ name }) => name),
+      refresh: (server, kinds, instance) => this.#refresh(server, kinds, instance),
+    });
+    this.served = createServed({
+      options,
+      pipeline: createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure, options.audit),
+      admission: this.#admission,
+      announcements: this.#announcements,
+      subscriptions: this.#subscriptions,
+      tasks: this.#tasks,
+      upstreams: this.upstreams,
+      policy: () => this.#policy,
+      catalog: this.catalog,
+      projects: this.#projects,
+      sessions: this.#sessions,
+      levelChanged: this.#levelChanged,
+      audienceOf: (visitor) => this.#audienceOf(visitor),
+      viewOf: (visitor) => this.#viewOf(visitor),
+    });
   }
 
   get sessions(): Iterable<Session> {
     return this.#sessions;
+  }
+
+  sandbox(server: string): SandboxStatus | undefined {
+    return this.#options.sandboxes.status(server);
+  }
+
+  program(server: string): ProgramStatus {
+    return this.#children.program(server);
+  }
+
+  blocked(server: string): readonly string[] {
+    return this.#options.egress.notes(server);
   }
 
   get parkedCalls(): number {
@@ -101,8 +148,16 @@ class Assembly implements Rooms {
     return this.#config;
   }
 
+  pinNotes(): readonly string[] {
+    return this.#options.pins.notes();
+  }
+
+  auditNotes(): readonly string[] {
+    return this.#options.audit.notes();
+  }
+
   place(path: string, query: string, principal: Principal): string | undefined {
-    const audience = this.#audienceOf({ endpoint: path, principal });
+    const audience = this.#ruled({ endpoint: path, principal });
     const placed = this.catalog.place(path, query, audience);
     return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
   }
@@ -111,20 +166,36 @@ class Assembly implements Rooms {
     const { now, rolesOfKey } = this.#options;
     return createExplain({
       policy: () => this.#policy,
-      whole: (view, audience) => this.catalog.viewNamed(view, audience),
+      whole: (view, principal, ruled) => this.catalog.viewNamed(view, principal, ruled),
       rolesOfKey,
       now,
     });
   }
 
+  get logins(): Rooms['logins'] {
+    const { logins } = this.#options;
+    const acts = createLoginActs({
+      logins,
+      user: LOCAL,
+      servers: () => this.#servers.map(({ name }) => name),
+      reach: (server, owner) => this.upstreams.leg(server, 'stateless', owner && instanceFor(owner)),
+    });
+    return { ...acts, waitsForUser: (server) => logins.waitsFor(server, LOCAL) };
+  }
+
   replace(config: Config, policy: Policy): void {
     const servers = enabledServers(config);
+    // It may throw: nothing has changed by then.
+    const upstreams = servers.map(upstreamServer);
     const before = this.#subscriptions.standing();
     this.#policy = policy;
+    this.#options.learnOwn(config);
     const { gone, removed } = this.catalog.replace(catalogSetup(config));
-    this.upstreams.replace(servers.map(upstreamServer), config.limits.drainMs);
+    this.#options.logins.replace(loginServers(config), config.egress.allow);
+    this.upstreams.replace(upstreams, config.limits.drainMs);
     this.#config = config;
     this.#servers = servers;
+    this.#usePersonal();
     this.#subscriptions.audiencesChanged(before);
     this.#subscriptions.serversRemoved(removed);
     for (const endpoint of gone) this.#subscriptions.endpointGone(endpoint);
@@ -138,69 +209,31 @@ class Assembly implements Rooms {
   }
 
   async close(): Promise<void> {
+    this.#children.close();
     await Promise.all([this.upstreams.close(), this.#admission.close()]);
   }
 
   destroy(): void {
+    this.#children.close();
     this.upstreams.destroy();
   }
 
-  #upstreamOptions(): UpstreamRoomOptions {
-    const { config, emptyFolder, env, info, log, now, reaper, store } = this.#options;
+  #subscriptionOptions(): SubscriptionsOptions {
     return {
-      servers: this.#servers.map(upstreamServer),
-      reaper,
-      emptyFolder,
-      env,
-      info,
-      maxMessageBytes: config.limits.upstreamMessageBytes,
-      verdicts: {
-        get: async (key) => (await store.get('verdicts', key))?.value as never,
-        put: async (key, verdict) => void (await store.put('verdicts', key, { ...verdict, eras: [...verdict.eras] })),
+      ownerOf: (uri, { audience, endpoint }) => this.catalog.view(endpoint, audience).ownerOf(uri),
+      audienceOf: (visitor) => this.#audienceOf(visitor),
+      changeBetween: (before, after) => {
+        const [seen, sees] = [before, after].map((each) => this.catalog.view(each.endpoint, each.audience));
+        const change = (sees as CatalogView).changeFrom(seen as CatalogView);
+        return { kinds: announced(change.kinds), owners: change.owners };
       },
-      onEvent: (server, event) => this.#options.metrics.server(server, event),
-      onUp: (server, leg, instance) => {
-        // The gateway's own instance gives the lists: what it may see is what everybody may.
-        if (instance !== undefined) return this.#subscriptions.renew(server);
-        // A server may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last.
-        this.#refresh(server, this.upstreams.legs(server)[0] === leg ? LIST_KINDS : []);
-        this.#subscriptions.renew(server);
-      },
-      onNotification: (server, message, instance) => {
-        const kinds = kindsChangedBy(message.method);
-        if (kinds.length > 0) this.#refresh(server, kinds);
-        else if (message.method === 'notifications/resources/updated')
-          this.#subscriptions.updated(server, message, instance?.owner);
-        else if (message.method === TASK_STATUS) this.#tasks.status(server, message);
-        else log('debug', 'a notification that concerns nobody', { server, method: message.method });
-      },
-      log,
-      now,
-    };
-  }
-
-  #catalogOptions(): CatalogOptions {
-    const { config, info, log, now, store } = this.#options;
-    return {
-      setup: catalogSetup(config),
-      roots: [config.listen.path, SSE_PATH, 'stdio'],
-      watched: () => this.#subscriptions.vantages(),
-      info,
-      deadlineMs: () => this.#config.limits.listDeadlineMs,
-      load: async (server) => (await store.get('catalog', server))?.value,
-      save: async (server, snapshot) => void (await store.put('catalog', server, snapshot as unknown as StoreValue)),
-      start: async (server) => {
-        const leg = await this.upstreams.leg(server, 'stateless');
-        const legs = this.upstreams.legs(server);
-        return sourceOf(legs.length === 0 ? [leg] : legs);
-      },
-      problem: (server) => this.upstreams.problem(server),
-      onChanged: (vantage, { kinds, owners }) => {
-        this.#subscriptions.listChanged(vantage, announced(kinds));
-        if (owners) this.#subscriptions.ownersChanged(vantage);
-      },
-      log,
-      now,
+      supports: (server, { audience, endpoint }) =>
+        this.catalog.view(endpoint, audience).can(server, 'resources', 'subscribe'),
+      instanceOf: (server, owner) => (this.upstreams.personal(server) ? principalInstance(owner) : undefined),
+      want: (server, uris, instance) => this.upstreams.want(server, uris, instance),
+      info: this.#options.info,
+      limits: () => this.#config.limits,
+      setTimer,
     };
   }
 
@@ -209,10 +242,10 @@ class Assembly implements Rooms {
     return {
       ...sealing(handleKey),
       textOf: resultText,
-      servers: (visitor) => this.#viewOf(visitor).servers.filter((name) => listsTasks(this.upstreams.legs(name))),
+      servers: (visitor) => this.#viewOf(visitor).servers.filter((name) => listsTasks(this.#legsFor(name, visitor))),
       audienceOf: (visitor) => this.#audienceOf(visitor),
-      annotationsOf: createAnnotationsOf(() => this.catalog.root.catalog.tools),
-      list: (server) => listTasks(this.upstreams.legs(server), this.#config.limits.listDeadlineMs),
+      annotationsOf: createAnnotationsOf(({ principal }) => this.catalog.everything(principal).catalog.tools),
+      list: (server, visitor) => listTasks(this.#legsFor(server, visitor), this.#config.limits.listDeadlineMs),
       log,
     };
   }
@@ -229,6 +262,11 @@ class Assembly implements Rooms {
       tasks: this.#tasks,
       projects: this.#projects,
       bridge: this.#bridge,
+      announcements: this.#announcements,
+      isUnlisted: (server, { principal }) =>
+        this.upstreams.personal(server)
+          ? !this.#options.logins.hasToken(server, principal)
+          : this.catalog.snapshot(server) === undefined,
       view: (visitor) => this.#viewOf(visitor),
       viewNameOf: (endpoint) => this.catalog.viewNameOf(endpoint),
       levelChanged: this.#levelChanged,
@@ -236,29 +274,24 @@ class Assembly implements Rooms {
     };
   }
 
-  /** Undefined without a policy: everything may be seen then. */
+  /** Undefined without a policy, and where nothing is anybody's own: everything may be seen then. */
   #audienceOf({ endpoint, principal }: Visitor): Audience | undefined {
-    if (this.#config.policy === undefined) return undefined;
-    return this.#policy.audienceOf(principal, this.catalog.viewNameOf(endpoint));
+    return this.catalog.audienceOf(endpoint, principal, this.#ruled({ endpoint, principal }));
   }
 
-  #notices(): Served['notified'] {
-    const { log, now } = this.#options;
-    return createNotices({
-      serversOf: (session) => this.#viewOf(session).servers,
-      decide: ({ endpoint, principal }, server, { method, params }) =>
-        this.#policy.decide({
-          principal,
-          target: { kind: 'server', server, canonicalId: method },
-          arguments: params ?? {},
-          nowMs: now(),
-          view: this.catalog.viewNameOf(endpoint),
-        }),
-      rootsChanged: (session) => this.#projects.rootsChanged(session),
-      tell: (server, message) => this.upstreams.notify(server, 'session', message),
-      log,
-      now,
-    });
+  /** Those that lists are asked of for somebody. */
+  #legsFor(server: string, { principal }: Pick<Visitor, 'principal'>): readonly Leg[] {
+    const isOwn = this.upstreams.personal(server);
+    return this.upstreams.legs(
+      server,
+      isOwn ? principalInstance({ key: principalKey(principal), principal }) : undefined,
+    );
+  }
+
+  /** What the policy says. */
+  #ruled({ endpoint, principal }: Visitor): Audience | undefined {
+    if (this.#config.policy === undefined) return undefined;
+    return this.#policy.audienceOf(principal, this.catalog.viewNameOf(endpoint));
   }
 
   #viewOf(visitor: Visitor): CatalogView {
@@ -280,38 +313,6 @@ class Assembly implements Rooms {
     });
   }
 
-  #serve(pipeline: Pipeline): Served {
-    const { info } = this.#options;
-    return {
-      describe: (visitor, era) => {
-        const view = this.#viewOf(visitor);
-        const { tasks, ...shared } = view.capabilities();
-        const capabilities = era === 'session' && tasks !== undefined ? { ...shared, tasks } : shared;
-        return { info, capabilities, instructions: view.instructions() };
-      },
-      handle: (exchange) => pipeline.handle(exchange),
-      notified: this.#notices(),
-      sessionOpened: (session) => {
-        this.#sessions.add(session);
-        this.#subscriptions.sessionOpened(session);
-      },
-      sessionChanged: (session, principal) => {
-        const { endpoint } = session;
-        this.#subscriptions.principalChanged(session, {
-          endpoint,
-          audience: this.#audienceOf({ endpoint, principal }),
-        });
-      },
-      sessionClosed: (session) => {
-        this.#sessions.delete(session);
-        this.#subscriptions.sessionClosed(session);
-        this.#tasks.sessionClosed(session);
-        this.#levelChanged();
-        this.upstreams.release(sessionKey(session));
-      },
-    };
-  }
-
   readonly #levelChanged = (): void => this.upstreams.setLevels([...this.#sessions].map(({ logLevel }) => logLevel));
 
   get #measure(): Measure<Call> {
@@ -324,9 +325,14 @@ class Assembly implements Rooms {
     this.#options.log(call.exchange.cancelled ? 'debug' : 'warn', 'a call failed', detail);
   };
 
-  #refresh(server: string, kinds: readonly ListKind[]): void {
-    const legs = this.upstreams.legs(server);
-    if (legs.length > 0) void this.catalog.refresh(server, sourceOf(legs), kinds);
+  /** Lists of a personal server are its instance's owner's; of all others the gateway's own instance is asked. */
+  #refresh(server: string, kinds: readonly ListKind[], instance?: Instance): void {
+    const own = this.upstreams.personal(server) ? instance : undefined;
+    const legs = this.upstreams.legs(server, own);
+    if (legs.length === 0) return;
+    const source = sourceOf(legs);
+    if (own === undefined) void this.catalog.refresh(server, source, kinds);
+    else void this.catalog.refreshFor(server, ownerOf(own), source, kinds);
   }
 }
 

@@ -6,6 +6,7 @@ import { compose } from './call.ts';
 import { CatalogRoom, type ListKind, type Source } from './catalog/index.ts';
 import { seal, unseal } from './credentials/index.ts';
 import { createList } from './catalog/list-step.ts';
+import { NO_PINS, NO_RECORDS } from './catalog/testing/rooms.ts';
 
 const tool = (name: string): JsonObject => ({ name, inputSchema: {} });
 
@@ -41,6 +42,9 @@ describe('pages', () => {
       pageSize: 4,
       load: async () => undefined,
       save: async () => undefined,
+      drop: async () => undefined,
+      owned: NO_RECORDS,
+      pins: NO_PINS,
       start: () => Promise.reject(new Error('nothing is started')),
       problem: () => undefined,
       onChanged: () => undefined,

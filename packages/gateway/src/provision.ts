@@ -6,25 +6,43 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createReaper, ensurePrivateDirectory, type Reaper } from '@sallyport/host';
 import { createKeyTable, createShield, type KeyTable, type Shield } from '@sallyport/server';
 import { createAddress, type Address } from './address.ts';
+import { openAuditTrail } from './audit-trail.ts';
+import type { Audit } from './audit/index.ts';
 import type { Call } from './call.ts';
 import type { Config } from './config/index.ts';
 import type { ReloadOptions } from './config/reload.ts';
-import { deriveKey, openLocalKey, openMasterKey } from './credentials/index.ts';
+import { lockPath } from './config/trust.ts';
+import { deriveKey, openLocalKey, openMasterKey, sealing } from './credentials/index.ts';
 import { createRooms } from './modules.ts';
+import { checkEgress, throughProxy } from './egress-settings.ts';
 import { createIdentity, type Identity } from './identity.ts';
+import { installsBase } from './installs/place.ts';
 import { LOCAL } from './local.ts';
+import { refuseLockedDown } from './lockdown.ts';
+import { browserCommand, createOpenBrowser } from './logins/browser.ts';
+import { loginsOfDynamicMcp } from './logins/dynamic-mcp.ts';
+import { Logins } from './logins/index.ts';
+import { CALLBACK_PATH } from './logins/link.ts';
+import { credentialsOf, openGuard } from './guard-state.ts';
+import type { PinsRoom } from './pins/index.ts';
+import { openPins } from './pins-state.ts';
 import { createPolicy, type Policy } from './policy/index.ts';
-import type { Rooms } from './rooms.ts';
+import type { RoomOptions, Rooms } from './rooms.ts';
+import { createEgressRoom, type EgressRoom } from './egress/index.ts';
+import { createSandboxRoom, type SandboxRoom } from './sandbox/index.ts';
+import { loginServers } from './servers.ts';
 import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
 import { createMemoryStore } from './store/memory.ts';
+import { recordsOf } from './store/records.ts';
 import type { Log } from './telemetry/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { configuredSecrets, type Redactor } from './telemetry/redact.ts';
+import { Renewal } from './upstream/renewal.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -34,10 +52,15 @@ export interface GatewayOptions {
   readonly version: string;
   readonly log: Log;
   /** The one behind the log: it is told the secrets of every configuration. */
-  readonly redactor?: Pick<Redactor, 'learn'>;
+  readonly redactor?: Redactor;
   readonly now: () => number;
   /** The file that the configuration came from, and how to read it again. Absent: it was given otherwise, and stays. */
-  readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'>;
+  readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'> & {
+    /** A server refused what it was shown: its secrets are had anew at the next reading. False: not yet again; undefined: none comes from a command. */
+    readonly renew?: (server: string) => boolean | undefined;
+    /** The values that the configuration has from a store of secrets, a file or a command. */
+    readonly secrets?: () => readonly string[];
+  };
 }
 
 /** What a gateway stands on. */
@@ -46,7 +69,12 @@ export interface Parts {
   readonly store: Store;
   readonly rooms: Rooms;
   readonly metrics: Metrics;
+  readonly audit: Audit;
   readonly reaper: Reaper;
+  readonly sandboxes: SandboxRoom;
+  readonly egress: EgressRoom;
+  readonly renewal: Renewal;
+  readonly pins: PinsRoom;
   readonly challengeKey: KeyObject;
   readonly localKey: string | undefined;
   readonly keys: KeyTable | undefined;
@@ -55,49 +83,95 @@ export interface Parts {
   /** True for a request made on this machine, straight to the listener. */
   readonly isLocal: (request: IncomingMessage) => boolean;
   readonly identity: Identity;
+  readonly logins: Logins;
 }
 
 /** Starts nothing. Rejects with an error for a person. */
 export async function provision(options: GatewayOptions): Promise<Parts> {
   const { config, env, stateDirectory, log, now } = options;
-  const master =
-    stateDirectory === undefined
-      ? createSecretKey(randomBytes(32))
-      : await openMasterKey({ directory: stateDirectory, env });
+  if (stateDirectory !== undefined) await refuseLockedDown(stateDirectory);
+  const master = await openMaster(options);
   const store = await openStore(options);
   learnSecrets(options, config);
+  const audit = await openAuditTrail({ ...options, master, redactor: options.redactor, facts: startFacts(options) });
   const metrics = createMetrics();
   const reaper = createReaper({ log: (text) => log('warn', text) });
-  const callers = await openCallers(options, { master, store });
-  const { identity, keys } = callers;
-  const rooms = createRooms({
+  const egress = createEgressRoom({
+    allow: () => rooms.config.egress.allow,
+    env: () => throughProxy(env, rooms.config.egress.proxy),
+    log,
+  });
+  const sandboxes = createSandboxRoom({
+    stateDirectory,
+    hidden: () => hiddenFiles(options, rooms.config),
+    openWay: (child) => egress.open(child),
+    log,
+  });
+  const pins = await openPins({ ...options, record: audit.record, store });
+  const { guard, learnOwn } = guardOf(options, { audit, master, config: () => rooms.config });
+  const renewal = new Renewal({ renew: options.file?.renew, log });
+  const callers = await openCallers(options, { audit, master, store });
+  const { address, identity, keys, localKey, logins } = callers;
+  if (localKey !== undefined) guard.own.learn([localKey]);
+  const browser = browserCommand(env['SALLYPORT_BROWSER']);
+  const rooms: Rooms = createRooms({
     metrics,
+    audit,
     reaper,
+    sandboxes,
+    egress,
+    renewal,
+    pins,
+    guard,
+    learnOwn,
+    installsBase: installsBase(stateDirectory, env, process.getuid?.() === 0),
     config,
     env,
     store,
     log,
     now,
     info: { name: 'sallyport', title: 'Sallyport', version: options.version },
-    cursorKey: deriveKey(master, 'cursor'),
-    handleKey: deriveKey(master, 'handle'),
-    stateKey: deriveKey(master, 'request-state'),
+    ...sealingKeys(master),
     emptyFolder: await emptyFolder(stateDirectory),
     policy: await preparePolicy(config, options),
     rolesOfKey: async (name) => rolesOfKey(name, config, keys),
+    logins,
+    openBrowser: browser && createOpenBrowser(browser, env),
+    loginLink: async (principal, payload) => {
+      const path = address.listens ? await identity.loginLink(principal, payload) : undefined;
+      return path === undefined ? undefined : `${address.bases()[0] ?? ''}${path}`;
+    },
     challenge: (call, scopes) => identity.challenge(askedBy(call, config.listen.path), 'insufficient_scope', scopes),
   });
   await rooms.catalog.open();
-  return { options, metrics, reaper, store, rooms, challengeKey: deriveKey(master, 'daemon-challenge'), ...callers };
+  const challengeKey = deriveKey(master, 'daemon-challenge');
+  return { options, audit, metrics, reaper, sandboxes, egress, renewal, pins, store, rooms, challengeKey, ...callers };
 }
 
-type Callers = Pick<Parts, 'address' | 'identity' | 'isLocal' | 'keys' | 'localKey' | 'shield'>;
+function sealingKeys(
+  master: KeyObject,
+): Pick<Parameters<typeof createRooms>[0], 'cursorKey' | 'handleKey' | 'linkSealing' | 'stateKey'> {
+  return {
+    cursorKey: deriveKey(master, 'cursor'),
+    handleKey: deriveKey(master, 'handle'),
+    stateKey: deriveKey(master, 'request-state'),
+    linkSealing: sealing(deriveKey(master, 'upstream-oauth')),
+  };
+}
+
+async function openMaster({ env, stateDirectory }: GatewayOptions): Promise<KeyObject> {
+  if (stateDirectory === undefined) return createSecretKey(randomBytes(32));
+  return await openMasterKey({ directory: stateDirectory, env });
+}
+
+type Callers = Pick<Parts, 'address' | 'identity' | 'isLocal' | 'keys' | 'localKey' | 'logins' | 'shield'>;
 
 /** Who may call, and from where. */
 async function openCallers(
-  { config, env, log, now, stateDirectory }: GatewayOptions,
-  { master, store }: { readonly master: KeyObject; readonly store: Store },
+  options: GatewayOptions,
+  { audit, master, store }: { readonly audit: Audit; readonly master: KeyObject; readonly store: Store },
 ): Promise<Callers> {
+  const { config, env, log, now, stateDirectory } = options;
   const { auth, listen } = config;
   const isOpen = auth.modes.includes('none');
   const localKey = isOpen ? undefined : await openLocalKey({ directory: need(stateDirectory) });
@@ -106,6 +180,7 @@ async function openCallers(
   const shield = createShield({ ...listen, publicUrl });
   const isLocal: Parts['isLocal'] = ({ headers, socket }) => shield.isLocal({ peer: socket.remoteAddress, headers });
   const address = createAddress(listen);
+  const logins = await openLogins(options, { address, master, store });
   const identity = await createIdentity({
     config,
     store,
@@ -113,11 +188,44 @@ async function openCallers(
     keys,
     bases: () => address.bases(),
     isLocal,
+    logins,
+    record: audit.record,
     env,
     log,
     now,
   });
-  return { address, identity, isLocal, keys, localKey, shield };
+  return { address, identity, isLocal, keys, localKey, logins, shield };
+}
+
+/** Logins at servers. */
+async function openLogins(
+  { config, env, log, now }: GatewayOptions,
+  { address, master, store }: { readonly address: Address; readonly master: KeyObject; readonly store: Store },
+): Promise<Logins> {
+  await checkEgress(config);
+  const logins = new Logins({
+    servers: loginServers(config),
+    allow: config.egress.allow,
+    env,
+    records: recordsOf(store, 'upstream-oauth'),
+    asked: recordsOf(store, 'upstream-asked'),
+    browsers: recordsOf(store, 'upstream-browsers'),
+    sealing: sealing(deriveKey(master, 'upstream-oauth')),
+    user: { issuer: LOCAL.issuer, subject: LOCAL.subject },
+    redirectUri: () => (address.listens ? `${address.bases()[0] ?? ''}${CALLBACK_PATH}` : undefined),
+    log,
+    now,
+  });
+  await logins.open();
+  const home = env['HOME'] ?? env['USERPROFILE'];
+  if (home !== undefined && logins.new.length > 0) {
+    const { folder, servers } = await loginsOfDynamicMcp(home, logins.new);
+    for (const server of servers) {
+      const text = `dynamic-mcp was logged in at this server: \`sallyport login ${server}\` does it anew`;
+      log('info', text, { server, folder });
+    }
+  }
+  return logins;
 }
 
 /** Rejects with a `PolicyError` that says all that is wrong. */
@@ -143,8 +251,45 @@ function askedBy({ exchange: { endpoint, headers } }: Call, root: string): { pat
   return { path, host: typeof host === 'string' ? host : undefined };
 }
 
+/** What no child sees, besides the state: the configuration with its lock, and what secrets were read from. */
+function hiddenFiles({ env, file }: GatewayOptions, { secretFiles }: Config): readonly string[] {
+  const own = file === undefined ? [] : [file.path, lockPath(file.path)];
+  const mounted = [env['SALLYPORT_MASTER_KEY_FILE'], env['CREDENTIALS_DIRECTORY']].filter((path) => path !== undefined);
+  return [...own, ...secretFiles, ...mounted.map((path) => resolve(path))];
+}
+
+/** What the first record of the trail says of this gateway. */
+function startFacts({ file, version }: GatewayOptions): Readonly<Record<string, unknown>> {
+  return {
+    role: 'gateway',
+    version,
+    node: process.versions.node,
+    ...(file !== undefined && { config: file.path, configHash: file.hash }),
+  };
+}
+
+/** It knows the master key and what the configuration holds. */
+function guardOf(
+  { config, file, log }: GatewayOptions,
+  parts: { readonly audit: Audit; readonly master: KeyObject; readonly config: () => Config },
+): Pick<RoomOptions, 'guard' | 'learnOwn'> {
+  const { audit, master } = parts;
+  const placeholderKey = deriveKey(master, 'guard');
+  const guard = openGuard({ config: parts.config, placeholderKey, record: audit.record, log });
+  const learnOwn = (next: Config): void => guard.own.learn([...credentialsOf(next), ...(file?.secrets?.() ?? [])]);
+  guard.own.learn(keyForms(master));
+  learnOwn(config);
+  return { guard, learnOwn };
+}
+
+/** As it is written in files and variables. */
+function keyForms(master: KeyObject): string[] {
+  const bytes = master.export();
+  return [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url')];
+}
+
 /** Tells the log what must not stand in it. */
-export function learnSecrets({ redactor }: GatewayOptions, { auth, policy, servers, telemetry }: Config): void {
+export function learnSecrets({ redactor }: GatewayOptions, { audit, auth, policy, servers, telemetry }: Config): void {
   const { introspection, keys, oidc } = auth;
   redactor?.learn(
     configuredSecrets(servers, [
@@ -153,6 +298,7 @@ export function learnSecrets({ redactor }: GatewayOptions, { auth, policy, serve
       introspection?.clientSecret,
       ...keys.flatMap(({ hash, key }) => [hash, key]),
       ...Object.values(policy?.external?.headers ?? {}),
+      ...audit.sinks.flatMap((sink) => ('headers' in sink ? Object.values(sink.headers) : [])),
     ]),
   );
 }

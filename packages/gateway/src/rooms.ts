@@ -4,14 +4,25 @@ import type { KeyObject } from 'node:crypto';
 import type { Reaper } from '@sallyport/host';
 import type { Principal, Served, Session } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
+import type { Audit } from './audit/index.ts';
 import type { Call } from './call.ts';
 import type { CatalogRoom } from './catalog/index.ts';
 import type { Config } from './config/index.ts';
+import type { EgressRoom } from './egress/index.ts';
+import type { Guard } from './guard/index.ts';
+import type { ProgramStatus } from './installs/index.ts';
+import type { OpenBrowser } from './logins/browser.ts';
+import type { LoginActs } from './logins/acts.ts';
+import type { Logins } from './logins/index.ts';
+import type { PinsRoom } from './pins/index.ts';
 import type { Explain, ExplainOptions, Policy } from './policy/index.ts';
+import type { SandboxRoom, SandboxStatus } from './sandbox/index.ts';
+import type { Sealing } from './round.ts';
 import type { Store } from './store/index.ts';
 import type { Log } from './telemetry/index.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { UpstreamRoom } from './upstream/index.ts';
+import type { Renewal } from './upstream/renewal.ts';
 
 /** Where the legacy transport is found (2024-11-05, "HTTP with SSE"). */
 export const SSE_PATH = '/sse';
@@ -33,18 +44,43 @@ export interface RoomOptions {
   readonly emptyFolder: string;
   readonly now: () => number;
   readonly metrics: Metrics;
+  readonly audit: Audit;
   readonly reaper: Reaper;
+  readonly sandboxes: SandboxRoom;
+  /** What is done about credentials that servers refused. */
+  readonly renewal: Renewal;
+  readonly egress: EgressRoom;
+  /** Where packages are installed that servers would fetch; undefined: nowhere. */
+  readonly installsBase: string | undefined;
   readonly policy: Policy;
   /** Roles of a client key by its name; undefined when there is none. */
   readonly rolesOfKey: ExplainOptions['rolesOfKey'];
   /** `WWW-Authenticate` for a token that lacks scopes. */
   readonly challenge: (call: Call, scopes: readonly string[]) => string;
+  readonly logins: Logins;
+  /** Opened: what is pinned is known. */
+  readonly pins: PinsRoom;
+  readonly guard: Guard;
+  /** Tells the guard the credentials of a configuration. */
+  readonly learnOwn: (config: Config) => void;
+  /** Opens an address for this machine's user; undefined where no program for it is named. */
+  readonly openBrowser: OpenBrowser | undefined;
+  /** The URL of a page at which a principal agrees to a login; undefined where there is none for it now. */
+  readonly loginLink: (principal: Principal, payload: JsonObject) => Promise<string | undefined>;
+  /** For what pages carry. */
+  readonly linkSealing: Sealing;
 }
 
 export interface Rooms {
   readonly served: Served;
   readonly catalog: CatalogRoom;
   readonly upstreams: UpstreamRoom;
+  /** How the children of a server are caged; undefined: none was started yet. */
+  sandbox(server: string): SandboxStatus | undefined;
+  /** What a server was kept from, in sentences with the command that opens it. */
+  blocked(server: string): readonly string[];
+  /** What is known of the program of a server, as of its last start. */
+  program(server: string): ProgramStatus;
   /** Those that are open. */
   readonly sessions: Iterable<Session>;
   /** Calls that wait for their clients between two rounds. */
@@ -53,6 +89,15 @@ export interface Rooms {
   place(path: string, query: string, principal: Principal): string | undefined;
   /** What the policy says of a call that is not made, for the user of this machine. */
   readonly explain: Explain;
+  /** What this machine's user does about logins at servers. */
+  readonly logins: LoginActs & {
+    /** Whether a server waits for a login of that user, or of the gateway where one serves all. */
+    waitsForUser(server: string): boolean;
+  };
+  /** Tools that are not as they were pinned, a sentence for each server. */
+  pinNotes(): readonly string[];
+  /** What is wrong with the audit trail, a sentence each. */
+  auditNotes(): readonly string[];
   /** The configuration in force. */
   readonly config: Config;
   /**

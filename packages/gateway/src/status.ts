@@ -5,18 +5,22 @@
 
 import { childEnvironment } from '@sallyport/host';
 import type { JsonObject } from '@sallyport/wire';
+import { LOCAL } from './local.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { enabledServers } from './servers.ts';
 
 type Config = RoomOptions['config'];
 type ServerConfig = Config['servers'][number];
+type ProgramStatus = ReturnType<Rooms['program']>;
+type SandboxStatus = NonNullable<ReturnType<Rooms['sandbox']>>;
+type StdioTarget = Extract<ServerConfig['target'], { kind: 'stdio' }>;
 
 export interface ServerStatus {
   readonly name: string;
   readonly description?: string;
   readonly enabled: boolean;
   readonly transport: 'stdio' | 'http' | 'ws' | 'sse';
-  readonly state: 'disabled' | 'idle' | 'starting' | 'up' | 'failed' | 'closed';
+  readonly state: 'disabled' | 'idle' | 'starting' | 'up' | 'failed' | 'closed' | 'needs login';
   readonly eras: readonly string[];
   readonly revision?: string;
   readonly pid?: number;
@@ -30,8 +34,8 @@ export interface ServerStatus {
   readonly templates: number;
   /** Whether the server has ever answered; else the numbers say nothing. */
   readonly known: boolean;
-  /** The level in force; `remote` where another machine is responsible. */
-  readonly sandbox: 'none' | 'remote';
+  /** Of a child: what is in force as of the last start, or what was written while there was none. */
+  readonly sandbox?: SandboxReport;
   readonly error?: string;
   /** Milliseconds until it may be tried again; 0 when it may be tried now. */
   readonly retryInMs: number;
@@ -39,14 +43,29 @@ export interface ServerStatus {
   /** Lines on its stdout that were no protocol. */
   readonly noiseLines: number;
   readonly tags: readonly string[];
+  /** Of a child: what its command was found to be at the last start, an absolute path. */
+  readonly command?: string;
+  /** What that command would have fetched, and was installed apart. */
+  readonly package?: NonNullable<ProgramStatus['package']>;
+  /** What is being done before it can be started. */
+  readonly doing?: string;
   /** Of a child: the variables it gets, sorted, and where each comes from. Empty for a remote server. */
   readonly environment: readonly EnvironmentVariable[];
 }
 
+export interface SandboxReport {
+  /** Absent: not written, and not started yet. */
+  readonly level?: SandboxStatus['level'];
+  /** One line: the level, and what enforces it. */
+  readonly summary: string;
+  /** Sentences: what is not there though it would be better, or is missing for what was written. */
+  readonly gaps: readonly string[];
+}
+
 export interface EnvironmentVariable {
   readonly name: string;
-  /** `allow-list`: from the gateway's own environment. */
-  readonly from: 'allow-list' | 'configuration';
+  /** `gateway`: by the allow-list, from the gateway's own environment. `sandbox`: set by it, whatever else was said. */
+  readonly from: 'gateway' | 'env' | 'envFile' | 'sandbox';
 }
 
 /** Something of a server's offer that clients do not see, and why. */
@@ -93,17 +112,24 @@ export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewaySta
   const { config } = rooms;
   return {
     servers: config.servers.map((server) => serverStatus(server, rooms, env)),
-    hidden: [...rooms.catalog.root.catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
-    catalogVersion: rooms.catalog.root.lists.version,
-    notes: enabledServers(config).flatMap(({ name }) => rooms.upstreams.notes(name).map((note) => `${name}: ${note}`)),
+    hidden: [...seen(rooms).catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
+    catalogVersion: seen(rooms).lists.version,
+    notes: [
+      ...enabledServers(config).flatMap(({ name }) =>
+        [...rooms.upstreams.notes(name), ...rooms.blocked(name)].map((note) => `${name}: ${note}`),
+      ),
+      ...rooms.pinNotes(),
+      ...rooms.auditNotes(),
+    ],
   };
 }
 
-/** Every tool that clients see. */
-export function toolReport({ catalog }: Rooms): ToolReport {
+/** Every tool that the user of this machine sees. */
+export function toolReport(rooms: Rooms): ToolReport {
+  const { catalog, lists } = seen(rooms);
   return {
-    catalogVersion: catalog.root.lists.version,
-    tools: [...catalog.root.catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
+    catalogVersion: lists.version,
+    tools: [...catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
       name,
       id,
       server,
@@ -112,6 +138,11 @@ export function toolReport({ catalog }: Rooms): ToolReport {
       tokens: Math.ceil(JSON.stringify(shown).length / CHARACTERS_PER_TOKEN),
     })) as unknown as ToolRecord[],
   };
+}
+
+/** Where servers list something else to each principal, it is what they list to the user of this machine. */
+function seen({ catalog }: Rooms): ReturnType<Rooms['catalog']['everything']> {
+  return catalog.everything(LOCAL);
 }
 
 function picked(source: JsonObject, members: readonly string[]): JsonObject {
@@ -126,10 +157,9 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
     enabled,
     transport: target.kind,
     isolation: enabled ? rooms.upstreams.isolation(name) : server.isolation,
-    sandbox: target.kind === 'stdio' ? ('none' as const) : ('remote' as const),
     tags,
     ...offerOf(name, rooms),
-    environment: target.kind === 'stdio' ? environmentOf(target.env, env) : [],
+    ...childFacts(server, rooms, env),
   };
   if (!enabled)
     return { ...facts, state: 'disabled', eras: [], retryInMs: 0, restarts: 0, noiseLines: 0, instances: 0 };
@@ -137,16 +167,35 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
   return {
     ...facts,
     ...status,
+    // One that works is told as it is, whoever else may have to log in.
+    ...(status.state !== 'up' && rooms.logins.waitsForUser(name) && { state: 'needs login' as const }),
     ...(revision !== undefined && { revision }),
     ...(pid !== undefined && { pid }),
     ...(lastError !== undefined && { error: lastError }),
   };
 }
 
+type ChildFacts = Pick<ServerStatus, 'command' | 'doing' | 'environment' | 'package' | 'sandbox'>;
+
+function childFacts(server: ServerConfig, rooms: Rooms, env: RoomOptions['env']): ChildFacts {
+  const { name, target } = server;
+  if (target.kind !== 'stdio') return { environment: [] };
+  const environment = environmentOf(target, env, rooms.sandbox(name)?.variables ?? []);
+  return { sandbox: sandboxOf(server, rooms), ...rooms.program(name), environment };
+}
+
+function sandboxOf({ name, sandbox: { level } }: ServerConfig, rooms: Rooms): SandboxReport {
+  const known = rooms.sandbox(name);
+  if (known !== undefined) return known;
+  return level === undefined
+    ? { summary: 'the strongest that this machine has, decided at the start', gaps: [] }
+    : { level, summary: `${level}: not started yet`, gaps: [] };
+}
+
 type Offer = Pick<ServerStatus, 'tools' | 'prompts' | 'resources' | 'templates' | 'known'>;
 
-function offerOf(server: string, { catalog }: Rooms): Offer {
-  const snapshot = catalog.snapshot(server);
+function offerOf(server: string, rooms: Rooms): Offer {
+  const snapshot = seen(rooms).snapshot(server);
   if (snapshot === undefined) return { tools: 0, prompts: 0, resources: 0, templates: 0, known: false };
   const { tools, prompts, resources, templates } = snapshot;
   return {
@@ -158,25 +207,32 @@ function offerOf(server: string, { catalog }: Rooms): Offer {
   };
 }
 
-function environmentOf(configured: Readonly<Record<string, string>>, env: RoomOptions['env']): EnvironmentVariable[] {
+function environmentOf(
+  { env: configured, fromEnvFile = [] }: StdioTarget,
+  env: RoomOptions['env'],
+  bySandbox: readonly string[],
+): EnvironmentVariable[] {
   // Names alone: a configured value that no process can take is reported when the server is started.
   const inherited = Object.keys(childEnvironment(env, {}, process.platform).env);
-  const names = new Set([...inherited, ...Object.keys(configured)]);
-  return [...names]
-    .toSorted()
-    .map((name) => ({ name, from: Object.hasOwn(configured, name) ? 'configuration' : 'allow-list' }));
+  const from = new Map<string, EnvironmentVariable['from']>([
+    ...inherited.map((name) => [name, 'gateway'] as const),
+    ...Object.keys(configured).map((name) => [name, 'env'] as const),
+    ...fromEnvFile.map((name) => [name, 'envFile'] as const),
+    ...bySandbox.map((name) => [name, 'sandbox'] as const),
+  ]);
+  return [...from].map(([name, whence]) => ({ name, from: whence })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Tools that the configuration keeps from clients. */
-function leftOut({ name, features, readOnly, tools }: ServerConfig, { catalog }: Rooms): HiddenOffer[] {
-  const { hidden, tools: shown } = catalog.root.catalog;
+function leftOut({ name, features, readOnly, tools }: ServerConfig, rooms: Rooms): HiddenOffer[] {
+  const { hidden, tools: shown } = seen(rooms).catalog;
   const known = new Set([
     ...[...shown.values()].filter(({ server }) => server === name).map(({ original }) => original),
     ...hidden.filter(({ server }) => server === name).map(({ what }) => what),
   ]);
   const rules = [tools.allow && 'tools.allow', tools.deny.length > 0 && 'tools.deny', readOnly && 'readOnly'];
   const reason = features.tools ? `left out by ${rules.filter(Boolean).join(' or ')}` : 'features.tools is off';
-  return (catalog.snapshot(name)?.tools ?? [])
+  return (seen(rooms).snapshot(name)?.tools ?? [])
     .map((tool) => tool['name'] as string)
     .filter((what) => !known.has(what))
     .map((what) => ({ server: name, what, reason }));

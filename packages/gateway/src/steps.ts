@@ -3,18 +3,25 @@
  * is modules.ts.
  */
 
+import { dirname } from 'node:path';
 import { principalKey, type Exchange, type Visitor } from '@sallyport/server';
+import { isObject } from '@sallyport/wire';
 import { createAdmission, type Admission, type Drain } from './admission/index.ts';
 import { createApprove } from './approval/index.ts';
 import type { Bridge } from './bridge/index.ts';
 import { sessionAnswer, sessionQuestion } from './bridge/input.ts';
 import type { CatalogView } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
-import { createResolve, refuseUnknown } from './catalog/resolve.ts';
+import { createResolve, quarantineOf, refuseUnknown } from './catalog/resolve.ts';
 import { sealing } from './credentials/index.ts';
 import { Refused } from './errors.ts';
-import { createIsolate } from './isolation/index.ts';
-import type { Projects } from './isolation/project.ts';
+import { createIsolate, principalInstance } from './isolation/index.ts';
+import { Projects } from './isolation/project.ts';
+import { LOCAL } from './local.ts';
+import type { Announcements } from './logins/announcements.ts';
+import { linkPayload } from './logins/link.ts';
+import { createListLoginStep } from './logins/list-step.ts';
+import { createLoginSteps, type LoginSteps } from './logins/step.ts';
 import type { Steps } from './pipeline.ts';
 import { createAuthorize, type Policy } from './policy/index.ts';
 import type { RoomOptions } from './rooms.ts';
@@ -22,7 +29,7 @@ import type { SubscriptionsRoom } from './subscriptions/index.ts';
 import { createSessionStep } from './subscriptions/session-step.ts';
 import type { TaskRoom } from './tasks/index.ts';
 import { paramsWith } from './upstream/arguments.ts';
-import { ask, causeOf, unasked, type CauseOptions } from './upstream/cause.ts';
+import { ask, askRoots, causeOf, unasked, type CauseOptions } from './upstream/cause.ts';
 import type { UpstreamRoom } from './upstream/index.ts';
 import { createSend, type SendOptions } from './upstream/send.ts';
 
@@ -38,6 +45,9 @@ export interface StepParts {
   readonly tasks: TaskRoom;
   readonly projects: Projects;
   readonly bridge: Bridge;
+  readonly announcements: Announcements;
+  /** Whether nothing is known of what a server lists for somebody. */
+  readonly isUnlisted: (server: string, exchange: Exchange) => boolean;
   /** What somebody sees. */
   readonly view: (visitor: Visitor) => CatalogView;
   readonly viewNameOf: (endpoint: string) => string | undefined;
@@ -50,28 +60,34 @@ export function createSteps(parts: StepParts): Steps {
   const { challenge, cursorKey, now } = parts.options;
   const { admit, admitTarget, takeTurn } = admission;
   const cursors = sealing(cursorKey);
+  const { around, login } = loginSteps(parts);
   const authorize = createAuthorize({ policy: parts.policy, viewOf: parts.viewNameOf, refuseUnknown, challenge, now });
   return {
     drain: parts.drain.step,
     admit,
-    resolve: createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call) }),
+    resolve: around(createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call) })),
     authorize,
     admitTarget,
     approve: approveStep(parts),
+    login,
     tasks: tasks.step,
     isolate: createIsolate({
       isolation: (server) => upstreams.isolation(server),
       project: (exchange) => projects.find(exchange),
     }),
+    guardIn: parts.options.guard.in,
     takeTurn,
-    confirm: confirmStep(authorize, parts.policy),
+    confirm: confirmStep(authorize, parts),
+    guardOut: parts.options.guard.out,
     send: createSend({
       ready: (server, era, instance) => upstreams.ready(server, era, instance),
       leg: (server, era, instance) => upstreams.leg(server, era, instance),
       timeouts: (server, method) => upstreams.timeouts(server, method),
+      renewed: (error, server) => parts.options.renewal.after(error, server),
       monotonic: () => performance.now(),
       ...bridging(parts),
     }),
+    loginForList: loginForListStep(parts),
     list: createList({
       view,
       sealCursor: (place, exchange) => cursors.seal(place, bearer(exchange)),
@@ -107,6 +123,16 @@ export function openAdmission(
   });
 }
 
+/** The folders that clients work in. */
+export function createProjects({ env, stateKey }: RoomOptions): Projects {
+  const home = env['HOME'] ?? env['USERPROFILE'];
+  return new Projects({
+    isNoProject: (folder) => dirname(folder) === folder || folder === home,
+    askRoots,
+    ...sealing(stateKey),
+  });
+}
+
 /** Need not keep the process alive. */
 export function setTimer(fire: () => void, ms: number): () => void {
   const timer = setTimeout(fire, ms).unref();
@@ -114,8 +140,14 @@ export function setTimer(fire: () => void, ms: number): () => void {
 }
 
 /** An approval that was given stands; one that nobody was asked for cannot be made up for here. */
-function confirmStep(authorize: Steps['authorize'], policy: StepParts['policy']): Steps['confirm'] {
+function confirmStep(
+  authorize: Steps['authorize'],
+  { policy, view }: Pick<StepParts, 'policy' | 'view'>,
+): Steps['confirm'] {
   return (call, next) => {
+    // Its tool may have become another one meanwhile: what a person agreed to is not what would be called.
+    const quarantine = quarantineOf(view(call.exchange), call);
+    if (quarantine !== undefined) return Promise.reject(quarantine);
     const { principal, session } = call.exchange;
     const isSame = call.policyVersion === policy().version && (session?.principal ?? principal) === principal;
     if (isSame) return next(call);
@@ -140,6 +172,63 @@ function approveStep({ limits, options, randomId }: StepParts): Steps['approve']
     randomId,
     now,
   });
+}
+
+function loginSteps({ announcements, isUnlisted, limits, options, policy, upstreams, view }: StepParts): LoginSteps {
+  const { linkSealing, log, loginLink, logins, openBrowser, stateKey } = options;
+  return createLoginSteps({
+    log,
+    ...sealing(stateKey),
+    logins,
+    openBrowser,
+    unlisted: (exchange) => {
+      const servers = view(exchange).known;
+      const name = exchange.message.params?.['name'];
+      if (typeof name !== 'string') return undefined;
+      // No name is known of it, so that what a name of it begins with is all there is to go by.
+      const named = servers.length === 1 ? servers : servers.filter((server) => name.startsWith(`${server}__`));
+      const mayBring = (server: string): boolean =>
+        logins.callers.exchanges(server) || logins.waitsFor(server, exchange.principal);
+      return named.find((server) => mayBring(server) && isUnlisted(server, exchange));
+    },
+    isOwnUser,
+    personal: (server) => upstreams.personal(server),
+    mayLogInForAll: ({ principal }) => isLocalUser(principal) || policy().rolesOf(principal).has('admin'),
+    canShowUrl: ({ client }) => {
+      const { elicitation } = client.capabilities;
+      return isObject(elicitation) && elicitation['url'] !== undefined;
+    },
+    linkFor: ({ principal }, { login, owner, server }) =>
+      loginLink(principal, linkPayload(server, owner === undefined, login, linkSealing.seal)),
+    announce: (session, server, owner) => announcements.add(session, server, owner),
+    humanMs: () => limits().humanMs,
+  });
+}
+
+function loginForListStep({ isUnlisted, limits, options, upstreams, view }: StepParts): Steps['loginForList'] {
+  const { logins, openBrowser } = options;
+  return createListLoginStep({
+    logins,
+    openBrowser,
+    isOwnUser,
+    personal: (server) => upstreams.personal(server),
+    unlisted: (exchange) =>
+      view(exchange).known.filter((server) => logins.mayNeed(server) && isUnlisted(server, exchange)),
+    reach: (server, { era, principal }) => {
+      const owner = { key: principalKey(principal), principal };
+      return upstreams.leg(server, era, upstreams.personal(server) ? principalInstance(owner) : undefined);
+    },
+    listDeadlineMs: () => limits().listDeadlineMs,
+  });
+}
+
+/** A call of this machine's user, made here. */
+function isOwnUser({ local, principal }: Exchange): boolean {
+  return local !== undefined && isLocalUser(principal);
+}
+
+function isLocalUser({ issuer, subject }: Exchange['principal']): boolean {
+  return issuer === LOCAL.issuer && subject === LOCAL.subject;
 }
 
 /** Who gets what a server says meanwhile, in one era and across eras. */

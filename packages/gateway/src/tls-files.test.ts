@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsMaterial } from '@sallyport/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tlsOptions } from './tls-files.ts';
+import { tlsOptions, upstreamTls } from './tls-files.ts';
 
 const FILES = ['cert', 'key', 'clientCa', 'crl'] as const;
 
@@ -59,5 +59,25 @@ describe('the files of listen.tls', () => {
     expect(load().crl).toHaveLength(4 * 1024 * 1024);
     await writeFile(join(mount, '..dated', 'crl'), Buffer.alloc(16 * 1024 * 1024 + 1));
     expect(load).toThrow('larger than');
+  });
+});
+
+describe('the files of the tls of a server', () => {
+  const files = (): Parameters<typeof upstreamTls>[1] => ({
+    ca: join(mount, 'clientCa'),
+    cert: join(mount, 'cert'),
+    key: join(mount, 'key'),
+  });
+
+  it('P1-12 are read as they are mounted, beside the pin', () => {
+    const pin = 'sha256/pin';
+    expect(upstreamTls('up', { ...files(), pin })).toEqual({ ca: 'clientCa', cert: 'cert', key: 'key', pin });
+    expect(upstreamTls('up', { pin })).toEqual({ pin });
+  });
+
+  it('P1-12 are refused, with the key of the configuration, when others may write them or there are none', async () => {
+    await chmod(join(mount, '..dated', 'clientCa'), 0o666);
+    expect(() => upstreamTls('up', files())).toThrow(/^mcpServers\.up\.tls\.ca: .*mode 0666/);
+    expect(() => upstreamTls('up', { ca: join(mount, 'none') })).toThrow(/^mcpServers\.up\.tls\.ca: .*none/);
   });
 });

@@ -1,12 +1,13 @@
 /**
- * The files of `listen.tls`. Whoever may write the authorities of client certificates becomes whom he likes, so these files
+ * The files of `listen.tls` and of the `tls` of remote servers. Whoever may write the authorities of client certificates becomes whom he likes, and of a server's becomes that server, so these files
  * are read as mounted secrets are: at the start and at every reload, and only when no one but root and us can write them.
  * What is in them is looked at by whoever speaks TLS.
  */
 
+import type { TlsFiles } from '@sallyport/client';
 import { readSecretFileSync } from '@sallyport/host';
 import type { TlsOptions } from '@sallyport/server';
-import type { TlsConfig } from './config/types.ts';
+import type { TlsConfig, UpstreamTlsConfig } from './config/types.ts';
 
 /** Certificates and keys are far smaller; the revocation list of a large authority is not. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -28,4 +29,16 @@ export function tlsOptions(
     }),
     requireCertificate,
   };
+}
+
+/** What is in the files of one remote server. Throws as the loading of the others does, with the key besides. */
+export function upstreamTls(server: string, { pin, ...paths }: UpstreamTlsConfig): TlsFiles {
+  const read = ([key, path]: [string, string]): [string, string] => {
+    try {
+      return [key, readSecretFileSync(path, MAX_BYTES).toString('utf8')];
+    } catch (error) {
+      throw new Error(`mcpServers.${server}.tls.${key}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  return { ...Object.fromEntries(Object.entries(paths).map(read)), ...(pin !== undefined && { pin }) };
 }

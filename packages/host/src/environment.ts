@@ -47,7 +47,7 @@ export function childEnvironment(
   }
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of entries.values()) env[name] = value;
-  return { env, risky: Object.keys(configured).filter(isRisky).toSorted() };
+  return { env, risky: Object.keys(configured).filter(isRiskyVariable).toSorted() };
 }
 
 /** Old bash runs what follows such a value (CVE-2014-6271). */
@@ -55,7 +55,8 @@ function isShellFunction(value: string): boolean {
   return value.startsWith('()');
 }
 
-function isRisky(name: string): boolean {
+/** It can make a program run or trust something else than its command: never taken from this process, and worth a warning. */
+export function isRiskyVariable(name: string): boolean {
   const upper = name.toUpperCase();
   return RISKY_NAMES.has(upper) || RISKY_PREFIXES.some((prefix) => upper.startsWith(prefix));
 }

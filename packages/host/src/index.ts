@@ -2,7 +2,8 @@ export { startChild, type Child, type ChildExit, type ChildOptions } from './chi
 export { ChildError, type ChildErrorCode } from './child-error.ts';
 export { killAllOnExit } from './child-group.ts';
 export { createReaper, type Reaper, type ReaperOptions } from './reaper.ts';
-export { childEnvironment, type ChildEnvironment } from './environment.ts';
+export { childEnvironment, isRiskyVariable, type ChildEnvironment } from './environment.ts';
+export { packageRun, type PackageRun, type Pin } from './package-run.ts';
 export { resolveCommand, type CommandContext, type ResolvedCommand } from './command.ts';
 export {
   ensurePrivateDirectory,

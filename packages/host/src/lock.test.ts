@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +47,15 @@ describe('acquireLock', () => {
     lock.release();
     await expect(acquireLock(path, { timeoutMs: 0 })).rejects.toMatchObject({ code: 'lock_timeout' });
     second.release();
+  });
+
+  it('P1-02 takes the lock from others that a loose mode had let in', async () => {
+    for (const name of [path, `${path}.gate`]) {
+      await writeFile(name, '');
+      await chmod(name, 0o666);
+    }
+    (await acquireLock(path, { timeoutMs: 0 })).release();
+    expect([(await stat(path)).mode & 0o777, (await stat(`${path}.gate`)).mode & 0o777]).toEqual([0o600, 0o600]);
   });
 
   it('still excludes another process after failed tries in this one', async () => {

@@ -58,25 +58,32 @@ function prepareFile(path: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     // An existing file is not opened here, on purpose; see the head of this file.
-    if (!lstatSync(path).isFile()) {
+    const stats = lstatSync(path);
+    if (!stats.isFile()) {
       throw new FileRefusedError(
         'wrong_type',
         path,
         `${path} must be a lock file but is something else. Move it away and try again.`,
       );
     }
+    // Whoever may open it could hold it for ever.
+    if (process.platform !== 'win32' && (stats.mode & 0o077) !== 0) chmodSync(path, 0o600);
   }
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
 
-function tryLock(database: DatabaseSync): boolean {
+function tryLock(database: DatabaseSync, path: string): boolean {
   try {
     database.exec('BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     // The low byte is the primary code, the rest says which kind of busy.
-    if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY) return false;
+    const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined;
+    if (code === SQLITE_BUSY) return false;
+    if (code === SQLITE_FULL)
+      throw new Error(`The disk that ${path} is on is full; nothing was changed.`, { cause: error });
     throw error;
   }
 }
@@ -88,7 +95,7 @@ async function hold(path: string, deadlineMs: number, options: AcquireLockOption
   const database = new DatabaseSync(path);
   try {
     database.exec('PRAGMA busy_timeout = 0');
-    for (let waitMs = FIRST_WAIT_MS; !tryLock(database); waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
+    for (let waitMs = FIRST_WAIT_MS; !tryLock(database, path); waitMs = Math.min(LAST_WAIT_MS, waitMs * 2)) {
       const leftMs = deadlineMs - performance.now();
       if (leftMs <= 0) throw new LockTimeoutError(path, options.timeoutMs);
       const pauseMs = Math.min(leftMs, waitMs * (0.5 + Math.random() / 2));

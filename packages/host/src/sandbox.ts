@@ -3,6 +3,7 @@
  * that it is loaded only where a child is started. The way: `createDetect` once, then for each child `surveyPaths`,
  * `planSandbox`, `prepare`, `startChild`, and `release` at its end.
  */
+export { containerRun, type ContainerRun } from './sandbox/container.ts';
 export { createDetect, type DetectOptions } from './sandbox/detect.ts';
 export { describeSandbox, type SandboxDescription } from './sandbox/describe.ts';
 export { planSandbox } from './sandbox/plan.ts';
@@ -15,6 +16,7 @@ export {
 } from './sandbox/prepare.ts';
 export type {
   GuardedPath,
+  LevelInForce,
   MissingLayer,
   PathKind,
   SandboxFacts,
@@ -27,4 +29,8 @@ export type {
   Tool,
 } from './sandbox/spec.ts';
 export type { CgroupController, CgroupFacts, CgroupLimits } from './sandbox/cgroup.ts';
+export { isInside } from './sandbox/inside.ts';
 export { surveyPaths, type SurveyContext } from './sandbox/survey.ts';
+export { reachOf, type Reach } from './sandbox/reach.ts';
+export { canMapOwner, withOwner } from './sandbox/owners.ts';
+export { canMakeWays, withWays } from './sandbox/ways.ts';

@@ -14,10 +14,11 @@ import {
   type JsonRpcRequest,
   type LogLevel,
   type Revision,
+  type WireError,
   statusOf,
 } from '@sallyport/wire';
 
-/** Who calls: never the bytes of a credential. */
+/** Who calls: never the bytes of a credential, which `subjectTokenOf` alone may know. */
 export interface Principal {
   readonly issuer: string;
   readonly subject: string;
@@ -91,6 +92,11 @@ export function errorAnswer(key: ErrorKey, era: Era, message?: string, data?: Js
   return { kind: 'error', error: wireError(key, message, data).error, status: statusOf(key, era) };
 }
 
+/** The same with what `Served.admit` says. */
+export function refusedAnswer({ error, headers }: NotAdmitted, era: Era): Answer {
+  return { kind: 'error', error: error.error, status: statusOf(error.key, era), headers };
+}
+
 /** What a client answered to a request of the server. */
 export type ClientReply = { readonly result: JsonObject } | { readonly error: JsonRpcErrorObject };
 
@@ -159,8 +165,16 @@ export interface Visitor {
   readonly principal: Principal;
 }
 
+/** Why something is not answered now, and what its answer says besides. */
+export interface NotAdmitted {
+  readonly error: WireError;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Whoever serves MCP behind the transports. */
 export interface Served {
+  /** Whether `initialize`, `ping` and `server/discover` are answered, which nobody else counts. Absent: always. */
+  admit?(caller: Pick<Exchange, 'local' | 'principal' | 'session'>): NotAdmitted | undefined;
   describe(visitor: Visitor, era: Era): ServerDescription | Promise<ServerDescription>;
   /** Answers one request. Must not reject. `initialize`, `ping` and `server/discover` do not come here. */
   handle(exchange: Exchange): Promise<Answer>;

@@ -40,6 +40,7 @@ export { configuredKeyProblems, keyTextProblem, type ConfiguredKey } from './aut
 export { createKeyVerify, type KeyVerifyOptions } from './auth/key-verify.ts';
 export { loadBcrypt, type Bcrypt } from './auth/bcrypt.ts';
 export type { Proof, Prove, Proved } from './auth/proof.ts';
+export { keepSubjectToken, subjectTokenOf, type SubjectToken } from './auth/subject-tokens.ts';
 export {
   createProtectedResources,
   type ProtectedResourceMetadata,

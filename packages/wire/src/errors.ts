@@ -51,7 +51,8 @@ export type ErrorKey =
   | 'insufficient_scope'
   | 'cannot_authenticate'
   | 'rate_limited'
-  | 'needs_login';
+  | 'needs_login'
+  | 'url_elicitation_required';
 
 /** Every key with its row. */
 export const ERRORS: Readonly<Record<ErrorKey, ErrorRow>> = {
@@ -83,6 +84,7 @@ export const ERRORS: Readonly<Record<ErrorKey, ErrorRow>> = {
   insufficient_scope: { code: -31003, status: 403, message: 'The access token lacks a scope.' },
   rate_limited: { code: -31004, status: 429, message: 'Too many requests.' },
   needs_login: { code: -31005, status: 200, message: 'This server needs a login first.' },
+  url_elicitation_required: { code: -32042, status: 200, message: 'A page must be opened first.' },
 };
 
 /** An error that may leave on the wire: everything in it is fit for a stranger. */

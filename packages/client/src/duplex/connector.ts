@@ -22,6 +22,7 @@ export interface DuplexConnectorOptions {
   readonly era?: Era;
   readonly transport?: GuessedTransport;
   readonly open: OpenChannel;
+  readonly opensFree?: boolean;
   /** Frees what channels share; they have ended. */
   readonly free?: () => void;
   /** Milliseconds, monotonic. */
@@ -80,11 +81,12 @@ class DuplexConnector implements Connector {
   }
 
   #open(events: LegEvents, knownEras: readonly Era[] | undefined): Promise<OpenedDuplex> {
-    const { upstream, era, monotonic } = this.#options;
+    const { upstream, era, monotonic, opensFree } = this.#options;
     return openDuplex({
       name: upstream.name,
       open: (hooks) => this.#start(hooks, events),
       era: era ?? upstream.era,
+      ...(opensFree !== undefined && { opensFree }),
       ...(knownEras !== undefined && { knownEras }),
       connectTimeoutMs: upstream.connectTimeoutMs,
       clientInfo: upstream.clientInfo,

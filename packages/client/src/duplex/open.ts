@@ -19,6 +19,8 @@ export interface DuplexOptions extends ConnectionOptions, Hello {
   /** What the server was found to speak lately. Not asked again while it holds true. */
   readonly knownEras?: readonly Era[];
   readonly connectTimeoutMs: number;
+  /** Opening a channel takes none of that time: it is ours, as when a program is installed first, and bounded elsewhere. */
+  readonly opensFree?: boolean;
 }
 
 export interface OpenedDuplex {
@@ -37,8 +39,12 @@ interface Found {
 
 /** Rejects with `UpstreamError`; the channel is ended then. One leg serves both kinds of callers. */
 export async function openDuplex(options: DuplexOptions): Promise<OpenedDuplex> {
-  const endsAtMs = options.now() + options.connectTimeoutMs;
-  const attempt: Attempt = { options, leftMs: () => Math.max(1, endsAtMs - options.now()), ending: undefined };
+  const attempt: Attempt = {
+    options,
+    endsAtMs: options.now() + options.connectTimeoutMs,
+    leftMs: () => Math.max(1, attempt.endsAtMs - options.now()),
+    ending: undefined,
+  };
   const { connection, greeting, proven } = await find(attempt);
   const leg = new DuplexLeg(connection, greeting, options);
   return { leg, eras: erasOf(greeting), proven };
@@ -46,6 +52,7 @@ export async function openDuplex(options: DuplexOptions): Promise<OpenedDuplex> 
 
 interface Attempt {
   readonly options: DuplexOptions;
+  endsAtMs: number;
   readonly leftMs: () => number;
   /** Of the channel before: two children at a time could disturb each other. */
   ending: Promise<void> | undefined;
@@ -133,7 +140,10 @@ async function start(
   greeting: (connection: Connection) => Promise<Omit<Found, 'connection'>>,
 ): Promise<Found> {
   await attempt.ending;
+  const { now, opensFree } = attempt.options;
+  const beganMs = now();
   const connection = await openConnection(attempt.options);
+  if (opensFree === true) attempt.endsAtMs += now() - beganMs;
   try {
     return { connection, ...(await greeting(connection)) };
   } catch (error) {

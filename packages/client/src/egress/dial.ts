@@ -12,6 +12,8 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { proxyFor, type Environment } from '../proxy.ts';
+import { tlsRules } from '../tls.ts';
+import type { TlsFiles } from '../upstream.ts';
 import { openTunnel } from '../ws/tunnel.ts';
 import { EgressRefused, hostOf, type Reach, type Target } from './reach.ts';
 
@@ -23,13 +25,16 @@ export interface DialOptions {
   readonly lookup: Lookup;
   /** Where proxies are named. */
   readonly env: Environment;
-  /** Authorities in PEM, instead of those of the process. */
-  readonly ca: readonly string[] | undefined;
+  /** Undefined: the authorities of the process, and no certificate of ours. */
+  readonly tls: TlsFiles | undefined;
   /** Milliseconds; what `signal` ends at the latest. */
   readonly timeoutMs: number;
   /** Gives up what is not connected yet. */
   readonly signal: AbortSignal;
 }
+
+/** What is needed without TLS. */
+type PlainOptions = Omit<DialOptions, 'tls'>;
 
 /** The one of the system, which reads its hosts file too. */
 export const systemLookup: Lookup = async (host) => {
@@ -39,16 +44,21 @@ export const systemLookup: Lookup = async (host) => {
 
 /** `url`: of http: or https:. Rejects with {@link EgressRefused}, the error of the network, or the signal's reason. */
 export async function dial(url: URL, options: DialOptions): Promise<Duplex> {
+  const socket = await dialPlain(url, options);
   const target = targetOf(url);
-  const proxy = proxyFor(url, options.env);
-  const socket =
-    proxy === undefined
-      ? await connectTo(await check(url, target, options), target, options.signal)
-      : await throughProxy(proxy, url, target, options);
   return target.secure ? secured(socket, target, options) : socket;
 }
 
-async function throughProxy(proxy: URL, url: URL, target: Target, options: DialOptions): Promise<Duplex> {
+/** The same without TLS, for bytes that are somebody else's. The scheme of `url` decides about port and proxy all the same. */
+export async function dialPlain(url: URL, options: PlainOptions): Promise<Duplex> {
+  const target = targetOf(url);
+  const proxy = proxyFor(url, options.env);
+  return proxy === undefined
+    ? await connectTo(await check(url, target, options), target, options.signal)
+    : await throughProxy(proxy, url, target, options);
+}
+
+async function throughProxy(proxy: URL, url: URL, target: Target, options: PlainOptions): Promise<Duplex> {
   if (!options.reach.opensName(target.host)) await check(url, target, options);
   return openTunnel(proxy, `${url.hostname}:${target.port}`, options);
 }
@@ -59,7 +69,7 @@ function targetOf(url: URL): Target {
 }
 
 /** The addresses that may be dialled, at least one. */
-async function check(url: URL, target: Target, options: DialOptions): Promise<readonly string[]> {
+async function check(url: URL, target: Target, options: PlainOptions): Promise<readonly string[]> {
   const { host } = target;
   const found = isIP(host) === 0 ? await addressesOf(host, options) : [host];
   const reasons = found.map((address) => options.reach.refusal(target, address));
@@ -71,7 +81,7 @@ async function check(url: URL, target: Target, options: DialOptions): Promise<re
   );
 }
 
-async function addressesOf(host: string, { lookup, signal }: DialOptions): Promise<readonly string[]> {
+async function addressesOf(host: string, { lookup, signal }: PlainOptions): Promise<readonly string[]> {
   try {
     return await unlessAborted(lookup(host), signal);
   } catch (error) {
@@ -94,12 +104,12 @@ function connectTo(addresses: readonly string[], { port }: Target, signal: Abort
 }
 
 /** TLS on a connection. No session is resumed: what a server wants kept does not come along next time. */
-function secured(socket: Duplex, { host }: Target, { ca, signal }: DialOptions): Promise<Duplex> {
+function secured(socket: Duplex, { host }: Target, { tls: files, signal }: DialOptions): Promise<Duplex> {
   const tls = connectTls({
     socket,
     host,
     ...(isIP(host) === 0 && { servername: host }),
-    ...(ca !== undefined && { ca: [...ca] }),
+    ...(files && tlsRules(files)),
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: true,
   });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { pinOf } from '../testing/authority.ts';
 import { Inbox } from '../testing/inbox.ts';
 import { createGuardedFetch, type GuardedFetch, type GuardedFetchOptions } from './guarded-fetch.ts';
 import { createListeners, makeCertificate, type Certificate } from './testing/listeners.ts';
@@ -85,7 +86,7 @@ describe('what is refused', () => {
     '255.255.255.255',
   ])('UPS-01 the literal %s, before a connection', async (host) => {
     const listener = await listeners.web((_request, response) => response.end('secret'), certificate());
-    const fetch = guarded({ ca: [certificate().ca] });
+    const fetch = guarded({ tls: { ca: certificate().ca } });
     for (const scheme of ['https', 'http']) {
       const error = await failure(fetch(`${scheme}://${host}:${listener.port}/`));
       expect(error.name).toBe('EgressRefused');
@@ -96,7 +97,7 @@ describe('what is refused', () => {
 
   it('UPS-01 a name that leads to this machine, before a connection', async () => {
     const listener = await listeners.web((_request, response) => response.end('secret'), certificate());
-    const fetch = guarded({ ca: [certificate().ca] });
+    const fetch = guarded({ tls: { ca: certificate().ca } });
     for (const name of ['as.test', 'AS.TEST', 'as.test.']) {
       const error = await failure(fetch(`https://${name}:${listener.port}/`));
       expect(error.message).toMatch(/its address 127\.0\.0\.1 is not public.*add as\.test to egress\.allow/);
@@ -188,7 +189,7 @@ describe('what is opened', () => {
   ])('is asked by http: and https: alike: %s', async (_name, entry, host) => {
     const plain = await listeners.web((_request, response) => response.end('plain'));
     const secure = await listeners.web((_request, response) => response.end('secure'), certificate());
-    const fetch = guarded({ allow: [entry], ca: [certificate().ca] });
+    const fetch = guarded({ allow: [entry], tls: { ca: certificate().ca } });
     expect(await (await fetch(`http://${host}:${plain.port}/`)).text()).toBe('plain');
     expect(await (await fetch(`https://${host}:${secure.port}/`)).text()).toBe('secure');
     expect(plain.asked).toEqual([`GET / ${new URL(`http://${host}`).host}:${plain.port}`]);
@@ -199,10 +200,21 @@ describe('what is opened', () => {
     const to = (name: string): string => `https://${name}:${listener.port}/`;
     const allow = ['127.0.0.1'];
     expect((await failure(guarded({ allow })(to('as.test')))).message).toMatch(/certificate/);
-    const known = guarded({ allow, ca: [certificate().ca] });
+    const known = guarded({ allow, tls: { ca: certificate().ca } });
     for (const name of ['as.test', 'as.test.', '127.0.0.1']) expect((await known(to(name))).status).toBe(200);
     expect((await failure(known(to('other.test')))).message).toMatch(/altnames/);
     expect(listener.asked.length).toBe(3);
+  });
+
+  it('P1-12 must have the key that is pinned besides', async () => {
+    const listener = await listeners.web((_request, response) => response.end('{}'), certificate());
+    const to = `https://as.test:${listener.port}/`;
+    const pinned = (pin: string): GuardedFetch => guarded({ allow: ['127.0.0.1'], tls: { ca: certificate().ca, pin } });
+    expect((await failure(pinned(`sha256/${'A'.repeat(43)}=`)(to))).message).toContain(
+      `its key is ${pinOf(certificate())}`,
+    );
+    expect(listener.asked).toEqual([]);
+    expect((await pinned(pinOf(certificate()))(to)).status).toBe(200);
   });
 
   it('may have one of an authority that the process knows, as by NODE_EXTRA_CA_CERTS', async () => {
@@ -226,7 +238,7 @@ describe('behind a proxy', () => {
     const looked: string[] = [];
     const fetch = guarded({
       env,
-      ca: [certificate().ca],
+      tls: { ca: certificate().ca },
       lookup: (host) => {
         looked.push(host);
         return Promise.resolve(['8.8.8.8']);

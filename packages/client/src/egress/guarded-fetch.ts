@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from 'undici';
 import type { Environment } from '../proxy.ts';
+import type { TlsFiles } from '../upstream.ts';
 import { dial, systemLookup, unlessAborted, type Lookup } from './dial.ts';
 import { createReach, EgressRefused, type Reach } from './reach.ts';
 import { send } from './response.ts';
@@ -20,8 +21,8 @@ export interface GuardedFetchOptions {
   readonly allow: readonly string[];
   /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are. `NODE_EXTRA_CA_CERTS` is read by Node itself. */
   readonly env: Environment;
-  /** Authorities in PEM, instead of those of the process. */
-  readonly ca?: readonly string[];
+  /** Certificates for all that is asked: for a guard that asks one server alone. */
+  readonly tls?: TlsFiles;
   readonly lookup?: Lookup;
   /** Milliseconds for all of a request, to the last byte that is read of its answer. Default: 30 s. */
   readonly timeoutMs?: number;
@@ -61,7 +62,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
 }
 
 class Guard {
-  readonly #options: Required<Omit<GuardedFetchOptions, 'allow' | 'ca'>> & Pick<GuardedFetchOptions, 'ca'>;
+  readonly #options: Required<Omit<GuardedFetchOptions, 'allow' | 'tls'>> & Pick<GuardedFetchOptions, 'tls'>;
   readonly #reach: Reach;
   readonly #running = new Set<AbortController>();
   readonly #idle = Promise.withResolvers<void>();
@@ -131,9 +132,9 @@ class Guard {
   }
 
   #dial(url: URL, signal: AbortSignal): Promise<Duplex> {
-    const { env, ca, lookup, connectTimeoutMs: timeoutMs, timeout } = this.#options;
+    const { env, tls, lookup, connectTimeoutMs: timeoutMs, timeout } = this.#options;
     const until = AbortSignal.any([signal, timeout(timeoutMs)]);
-    return dial(url, { reach: this.#reach, lookup, env, ca, timeoutMs, signal: until });
+    return dial(url, { reach: this.#reach, lookup, env, tls, timeoutMs, signal: until });
   }
 }
 

@@ -4,12 +4,12 @@
  */
 
 import type { Era } from '@sallyport/wire';
-import type { Dispatcher } from 'undici';
 import type { Connected, Connector, ConnectRequest } from '../connector.ts';
 import { UpstreamError, type Leg, type LegEvents } from '../leg.ts';
 import type { HttpTarget, UpstreamOptions } from '../upstream.ts';
 import { createVerdicts, verdictKey, type Verdicts } from '../verdicts.ts';
-import { createDispatcher } from './dispatcher.ts';
+import { dispatcherOf } from './authorized.ts';
+import type { HttpDispatcher } from './dispatcher.ts';
 import { openHttpSession, openHttpStateless, probeHttp } from './open.ts';
 import type { HttpOptions } from './options.ts';
 
@@ -37,16 +37,16 @@ class HttpConnector implements Connector {
   readonly isShared = false;
   readonly #options: HttpConnectorOptions;
   readonly #verdicts: Verdicts;
-  readonly #dispatcher: Dispatcher;
+  readonly #dispatcher: HttpDispatcher;
   #trustsVerdict = true;
   /** It was tried, in this process, whether the server begins sessions. */
   #triedSession = false;
 
   constructor(options: HttpConnectorOptions) {
     const { upstream, target } = options;
-    const { connectTimeoutMs, verdicts, name, now, events } = upstream;
+    const { verdicts, name, now, events } = upstream;
     this.#options = options;
-    this.#dispatcher = createDispatcher(target.url, upstream.env, { connectTimeoutMs });
+    this.#dispatcher = dispatcherOf(upstream, target);
     this.#verdicts = createVerdicts({
       store: verdicts,
       key: verdictKey(name, target),

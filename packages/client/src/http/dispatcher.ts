@@ -7,6 +7,8 @@
 import { createRequire } from 'node:module';
 import type { Dispatcher, Pool, ProxyAgent } from 'undici';
 import { proxyFor, type Environment } from '../proxy.ts';
+import type { TlsRules } from '../tls.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Connections to one origin; what is more waits in line. */
 const CONNECTIONS = 256;
@@ -16,12 +18,28 @@ const MAX_HEADER_BYTES = 16 * 1024;
 export interface DispatcherOptions {
   /** Milliseconds to open a connection. */
   readonly connectTimeoutMs: number;
-  readonly tls?: TlsRule;
+  /** With the server itself; a proxy is verified as everything is. */
+  readonly tls?: TlsRules;
 }
 
-/** Whether the certificate of a server that is reached without a proxy must hold for its URL. */
-export interface TlsRule {
-  readonly rejectUnauthorized: boolean;
+/** As undici takes it. `headers`: names and values in turns. */
+export interface HttpRequest {
+  readonly origin: string;
+  readonly path: string;
+  readonly method: 'POST' | 'GET' | 'DELETE';
+  readonly headers: string[];
+  readonly body: string | null;
+  readonly headersTimeout: 0;
+  readonly bodyTimeout: 0;
+}
+
+/** What sends requests: undici's, or one around it. */
+export interface HttpDispatcher {
+  dispatch(request: HttpRequest, exchange: Exchange): void;
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+  /** Calls once, when there is another token than the one that the server refused last. Returns what takes it back. */
+  whenAuthorized?(open: () => void): () => void;
 }
 
 /** `env`: where a proxy for `url` is looked up. Throws `UpstreamError` when what it names is none. */
@@ -39,7 +57,7 @@ export function createDispatcher(url: URL, env: Environment, { connectTimeoutMs,
   const proxy = proxyFor(url, env);
   return proxy === undefined
     ? newPool(url.origin, tls === undefined ? options : { ...options, connect: tls })
-    : newProxyAgent({ ...options, uri: proxy.href });
+    : newProxyAgent({ ...options, uri: proxy.href, ...(tls && { requestTls: tls }) });
 }
 
 /**

@@ -3,10 +3,10 @@
  * It knows nothing of eras and sessions: the headers are given.
  */
 
-import type { Dispatcher } from 'undici';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import { UpstreamError, type LegEvents } from '../leg.ts';
-import { createDispatcher, type TlsRule } from './dispatcher.ts';
+import type { TlsRules } from '../tls.ts';
+import { createDispatcher, type HttpDispatcher } from './dispatcher.ts';
 import { Exchange, transportError, type BodyReader } from './exchange.ts';
 
 /** Names and values in turns: undici takes such a list without copying it. */
@@ -20,9 +20,9 @@ export interface EndpointOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly connectTimeoutMs: number;
   /** Without it, the server's certificate must hold for `url`. */
-  readonly tls?: TlsRule;
+  readonly tls?: TlsRules;
   /** Used instead of one made for `url`. It is not closed here. */
-  readonly dispatcher?: Dispatcher;
+  readonly dispatcher?: HttpDispatcher;
   readonly events: LegEvents;
   readonly setTimer?: SetTimer;
 }
@@ -43,6 +43,11 @@ export interface Endpoint {
   get(exchange: Exchange, headers: HeaderList): void;
   /** Sends what is answered by a status alone. Never rejects. */
   tell(method: 'POST' | 'DELETE', headers: HeaderList, body: string | undefined, timeoutMs: number): Promise<Sent>;
+  /**
+   * Calls once, when there is another token than the one that the server refused last: for streams in the background, which
+   * nobody waits for. Returns what takes it back.
+   */
+  whenAuthorized(open: () => void): () => void;
   /** After the requests under way. */
   close(): Promise<void>;
   destroy(): void;
@@ -56,7 +61,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const where = url.origin + url.pathname;
   const path = url.pathname + url.search;
   const { origin } = url;
-  const dispatcher =
+  const dispatcher: HttpDispatcher =
     options.dispatcher ?? createDispatcher(url, env, { connectTimeoutMs, ...(options.tls && { tls: options.tls }) });
   const own = ownHeaders(options.headers, (name) => {
     options.events.log('warn', `The header ${name} is not sent to ${where} as configured: the protocol sets it.`);
@@ -104,6 +109,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     post: (exchange, headers, body) => send(exchange, 'POST', headers, body),
     get: (exchange, headers) => send(exchange, 'GET', headers, null),
     tell,
+    whenAuthorized: (open) => dispatcher.whenAuthorized?.(open) ?? (() => undefined),
     close: async () => {
       if (isOwn) await dispatcher.close().catch(() => undefined);
     },

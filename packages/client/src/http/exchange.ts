@@ -6,6 +6,7 @@
 import type { Dispatcher } from 'undici';
 import { mediaType, type ResponseHeaders } from '../http-status.ts';
 import { UpstreamError } from '../leg.ts';
+import { tlsProblem } from '../tls.ts';
 
 /** Gets the body of a response. `end` or `fail` comes once, last. */
 export interface BodyReader {
@@ -20,14 +21,30 @@ export interface HeadReader {
   fail(error: Error): void;
 }
 
+/** Of a refused response, so that its connection can be used again. */
+const REFUSED_BYTES = 64 * 1024;
+
 export class Exchange implements Dispatcher.DispatchHandler {
+  /**
+   * Looks at a response of status 401 or 403 before anybody else does. What it returns is called when that response is
+   * over, instead of telling the reader of it; the same exchange is sent again then, or failed.
+   */
+  onRefused: ((status: number, headers: ResponseHeaders) => (() => void) | undefined) | undefined;
   readonly #reader: HeadReader;
   #body: BodyReader | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #done = false;
+  /** After a response that was refused. */
+  #again: (() => void) | undefined;
+  #refusedBytes = 0;
 
   constructor(reader: HeadReader) {
     this.#reader = reader;
+  }
+
+  /** Nothing is delivered any more. */
+  get isOver(): boolean {
+    return this.#done;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -38,20 +55,31 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     if (this.#done || status < 200) return;
+    if (status === 401 || status === 403) this.#again = this.onRefused?.(status, headers);
+    if (this.#again !== undefined) return;
     this.#body = this.#reader.head(status, headers);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#done) this.#body?.data(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#done) return;
+    if (this.#again === undefined) return this.#body?.data(chunk);
+    this.#refusedBytes += chunk.length;
+    if (this.#refusedBytes > REFUSED_BYTES) controller.abort(new Error('The rest of a refusal is not wanted.'));
   }
 
   onResponseEnd(): void {
-    if (this.#done) return;
+    if (this.#done || this.#isAgain()) return;
     this.#done = true;
     this.#body?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // However a refusal ends: it was one.
+    if (!this.#done && !this.#isAgain()) this.fail(error);
+  }
+
+  /** Ends it in the place of a response. */
+  fail(error: Error): void {
     if (this.#done) return;
     this.#done = true;
     (this.#body ?? this.#reader).fail(error);
@@ -71,6 +99,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#done) return;
     this.#done = true;
     this.#controller?.abort(new Error('The exchange was given up.'));
+  }
+
+  /** A refused response is over: it goes on with what follows. */
+  #isAgain(): boolean {
+    const again = this.#again;
+    if (again === undefined) return false;
+    this.#again = undefined;
+    this.#refusedBytes = 0;
+    this.#controller = undefined;
+    again();
+    return true;
   }
 }
 
@@ -98,6 +137,10 @@ export function transportError(error: Error, where: string): UpstreamError {
   const text = code === undefined || error.message.includes(code) ? error.message : `${error.message} (${code})`;
   if (code?.startsWith('HPE_') === true || PROTOCOL_CODES.has(code ?? '')) {
     return new UpstreamError('protocol', `${where} does not speak HTTP as it should: ${text}.`, { cause: error });
+  }
+  const untrusted = tlsProblem(error);
+  if (untrusted !== undefined) {
+    return new UpstreamError('down', `${where} is not trusted: ${untrusted}`, { cause: error });
   }
   const advice = 'Check the URL and that the server is running.';
   return new UpstreamError('down', `${where} cannot be reached, or broke off: ${text}. ${advice}`, { cause: error });

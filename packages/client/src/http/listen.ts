@@ -10,6 +10,7 @@ import { decodeLine, type Decoded } from '../decode.ts';
 import { announces, CHANGE_KINDS, CHANGES, changesOf } from '../changes.ts';
 import type { ResponseHeaders } from '../http-status.ts';
 import { DISCARD, Exchange, isEventStream, type BodyReader } from './exchange.ts';
+import { isUnauthorized } from '../leg.ts';
 import type { Reopening } from './reopen.ts';
 import { EventStream } from './reply-stream.ts';
 
@@ -25,6 +26,8 @@ export interface ListenOptions {
   readonly maxEventBytes: number;
   readonly reopening: Reopening;
   readonly setTimer: SetTimer;
+  /** As `Endpoint.whenAuthorized`. */
+  readonly whenAuthorized: (open: () => void) => () => void;
   readonly post: (exchange: Exchange, method: string, id: string, params: JsonObject) => void;
   readonly onNotification: (message: JsonRpcNotification) => void;
   /** `what` goes on from the server's address. */
@@ -50,6 +53,7 @@ export class Listen {
   /** Streams so far. Their ids are texts, so they are no ids of calls. */
   #opened = 0;
   #stopped = false;
+  #takeBack: (() => void) | undefined;
 
   constructor(options: ListenOptions) {
     this.#options = options;
@@ -64,6 +68,7 @@ export class Listen {
   stop(): void {
     this.#stopped = true;
     this.#options.reopening.stop();
+    this.#takeBack?.();
     this.#drop(this.#next);
     this.#drop(this.#current);
   }
@@ -81,7 +86,7 @@ export class Listen {
     }
     const exchange = new Exchange({
       head: (status, headers) => this.#onHead(status, headers, stream),
-      fail: (error) => this.#again(stream, error.message),
+      fail: (error) => this.#onFailed(stream, error),
     });
     const takeBack = setTimer(() => this.#again(stream, 'the acknowledgement did not come'), ackTimeoutMs);
     const stream: Stream = { id: `listen-${++this.#opened}`, exchange, takeBack };
@@ -137,6 +142,15 @@ export class Listen {
     if (!this.#hasGap) return;
     this.#hasGap = false;
     for (const message of changesOf(this.#options.capabilities)) this.#options.onNotification(message);
+  }
+
+  /** Without a token there is nothing to try again: only a login helps, which nobody begins for a stream. */
+  #onFailed(stream: Stream, error: Error): void {
+    if (!isUnauthorized(error)) return this.#again(stream, error.message);
+    this.#giveUp(stream, error.message);
+    this.#hasGap = true;
+    this.#takeBack?.();
+    this.#takeBack = this.#options.whenAuthorized(() => this.open());
   }
 
   #again(stream: Stream, why: string): void {

@@ -29,6 +29,8 @@ function readDecoded(decoded: Decoded, id: number, reply: Reply, where: string):
       if (status < 400 && decoded.id !== undefined && decoded.id !== id) return otherRequest(status, where);
       return { kind: 'error', error: decoded.error, status };
     case 'broken':
+      // What a resource server says there is not for us to parse.
+      if (status === 401 || status === 403) return statusError(reply, where);
       return new UpstreamError('protocol', `${where}: ${decoded.reason}`, { status });
     default:
       return statusError(reply, where);

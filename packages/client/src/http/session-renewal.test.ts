@@ -85,12 +85,29 @@ describe('a session that is gone', () => {
   it('is begun again when the stream without a request finds it out', async () => {
     const server = await sessionServer({
       capabilities: { prompts: { listChanged: true } },
-      get: ({ headers }, response) => response.writeHead(headers['mcp-session-id'] === 'session-1' ? 404 : 405).end(),
+      get: ({ headers }, response) => {
+        if (headers['mcp-session-id'] !== 'session-1') response.writeHead(405).end();
+        else if (headers['last-event-id'] === '1') response.writeHead(404).end();
+        else sse(response, 'id: 1\nretry: 1\ndata: \n\n').end();
+      },
     });
     const { options, notifications } = bench(server.url);
     kept(await openHttpSession(options));
     expect((await notifications.next()).method).toBe('notifications/prompts/list_changed');
     expect(server.received.all.filter(isMethod('initialize'))).toHaveLength(2);
+  });
+
+  it('is not begun again for a server that answers 404 where it has no stream', async () => {
+    const server = await sessionServer({
+      call: ({ message }, response) => json(response, ok(message['id'], { content: [] })),
+      get: (_request, response) => response.writeHead(404).end(),
+    });
+    const { options, logs } = bench(server.url);
+    const leg = kept(await openHttpSession(options));
+    await logs.find((line) => line.includes('has no stream'));
+    await leg.request(callOf()).answer;
+    expect(server.received.all.filter(isMethod('initialize'))).toHaveLength(1);
+    expect(server.received.all.filter(isGet)).toHaveLength(1);
   });
 
   it('is begun again once a call', async () => {

@@ -4,6 +4,7 @@
  */
 
 import { decodeLine, type Decoded } from '../decode.ts';
+import { isUnauthorized } from '../leg.ts';
 import type { Endpoint, HeaderList } from './endpoint.ts';
 import { DISCARD, Exchange, isEventStream, transportError, type BodyReader } from './exchange.ts';
 import type { Reopening } from './reopen.ts';
@@ -28,6 +29,9 @@ export class SessionStream {
   readonly #options: SessionStreamOptions;
   #exchange: Exchange | undefined;
   #lastId: string | undefined;
+  /** In this session. */
+  #wasOpen = false;
+  #takeBack: (() => void) | undefined;
   #retryMs = RETRY_MS;
 
   constructor(options: SessionStreamOptions) {
@@ -38,12 +42,14 @@ export class SessionStream {
   start(): void {
     this.stop();
     this.#lastId = undefined;
+    this.#wasOpen = false;
     this.#retryMs = RETRY_MS;
     this.#open();
   }
 
   stop(): void {
     this.#options.reopening.stop();
+    this.#takeBack?.();
     this.#exchange?.abort();
   }
 
@@ -56,7 +62,7 @@ export class SessionStream {
         this.#onRefused(status);
         return DISCARD;
       },
-      fail: (error) => this.#again(error),
+      fail: (error) => this.#onFailed(error),
     });
     this.#exchange = exchange;
     const resumption = this.#lastId === undefined ? [] : ['last-event-id', this.#lastId];
@@ -65,6 +71,7 @@ export class SessionStream {
 
   #read(): BodyReader {
     this.#options.reopening.opened();
+    this.#wasOpen = true;
     const stream = new EventStream({
       maxEventBytes: this.#options.maxEventBytes,
       onMessage: (bytes) => {
@@ -90,9 +97,18 @@ export class SessionStream {
 
   #onRefused(status: number): void {
     const { log, onGone } = this.#options;
-    if (status === 404) onGone();
+    // To the first request of a session it says that there is no such stream: the session was begun just now.
+    if (status === 404 && this.#wasOpen) onGone();
     else if (status >= 500 || status === 429) this.#again(new Error(`status ${status}`));
     else log('has no stream for messages without a request', { status });
+  }
+
+  /** Without a token there is nothing to try again: only a login helps, which nobody begins for a stream. */
+  #onFailed(error: Error): void {
+    if (!isUnauthorized(error)) return this.#again(error);
+    const { endpoint, log } = this.#options;
+    log('wants another token for the stream for messages', { error: error.message });
+    this.#takeBack = endpoint.whenAuthorized(() => this.#open());
   }
 
   #again(error: Error | undefined): void {

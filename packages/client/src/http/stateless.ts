@@ -69,6 +69,7 @@ export class StatelessLeg implements Leg {
       maxEventBytes: options.maxMessageBytes,
       reopening: createReopening({ setTimer, now, random }),
       setTimer,
+      whenAuthorized: (open) => connection.endpoint.whenAuthorized(open),
       post: (exchange, method, id, params) => {
         const text = JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: this.ownMeta } });
         connection.postText(exchange, method, text);

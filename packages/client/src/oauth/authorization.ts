@@ -5,9 +5,22 @@
  */
 
 import type { AuthorizationServer } from 'oauth4webapi';
-import { readChallenge } from './challenge.ts';
+import { createAsking, type Asking } from './asking.ts';
+import { readChallenge, type BearerChallenge } from './challenge.ts';
+import { createClaim } from './claim.ts';
+import { beginDeviceLogin, type DeviceLogin } from './device.ts';
 import { AuthorizationError } from './error.ts';
-import { canRenew, isDue, isExpired, isSuperseded, loginsAfter, tokenParts, type Grant } from './grant.ts';
+import { configuredClient, type ExchangeOptions } from './exchange.ts';
+import {
+  canRenew,
+  isDue,
+  isExpired,
+  isSuperseded,
+  loginsAfter,
+  tokenParts,
+  type Grant,
+  type GrantType,
+} from './grant.ts';
 import {
   beginLogin,
   grantKey,
@@ -19,13 +32,12 @@ import {
   type LoginUnderWay,
 } from './login.ts';
 import { createPendingLogins, type PendingLogins } from './pending-logins.ts';
-import { askAs, createRegistration, type ClientOptions, type Registered, type Registration } from './registration.ts';
+import { createRegistration, type ClientOptions, type Registered, type Registration } from './registration.ts';
 import { createRenewal, type Renewal } from './renewal.ts';
 import { shown, type Fetch, type Requests } from './requests.ts';
 import { discoverResource, type ProtectedResource } from './resource-metadata.ts';
 import { readScopes, selectScopes } from './scopes.ts';
 import { createServers, type Servers } from './servers.ts';
-import { revoke, type Tokens } from './token-endpoint.ts';
 import { createVault, type OAuthRecords, type Sealing, type Vault } from './vault.ts';
 
 export interface UpstreamAuthorizationOptions {
@@ -35,7 +47,9 @@ export interface UpstreamAuthorizationOptions {
   readonly client: ClientOptions;
   /** Always asked for; empty: what the server says. */
   readonly scopes: readonly string[];
-  readonly grant: Grant['by'];
+  readonly grant: GrantType;
+  /** For `token_exchange` and `identity_assertion`. */
+  readonly exchange?: ExchangeOptions;
   /** Lets `http:` be used for addresses of this machine. Everything else is `https:`. */
   readonly allowLoopbackHttp: boolean;
   /** Where the browser comes back. Asked when it is needed, because a port may be known late. */
@@ -82,11 +96,25 @@ export interface UpstreamAuthorization {
   token(): Promise<string | undefined>;
   /** `retry`: send it again with what `token` says then. Rejects when no token will help, or none can be had now. */
   challenged(refusal: Refusal): Promise<'retry' | { readonly login: LoginNeeded }>;
+  /**
+   * Instead of a login with a browser of this machine, after a refusal for which there is no token. Who aborts the signal
+   * ends it. Rejects also when the server gives no such codes, and with a grant that needs no person.
+   */
+  beginDevice(refusal: Refusal, signal: AbortSignal): Promise<DeviceLogin>;
   /** The query with which a browser came back from a login that was begun here or by another process. */
   finish(parameters: URLSearchParams): Promise<void>;
   /** `removed`: the tokens are gone here, but the server could not be told. */
   logout(): Promise<'nothing' | 'removed' | 'revoked'>;
   grant(): Promise<GrantFacts | undefined>;
+}
+
+/** What a refusal leads to. */
+interface Sight {
+  readonly challenge: BearerChallenge;
+  readonly resource: ProtectedResource;
+  readonly server: AuthorizationServer;
+  /** Undefined: there is none that is of use there. */
+  readonly grant: Grant | undefined;
 }
 
 const MAX_LOGINS = 3;
@@ -105,6 +133,7 @@ class Authorization implements UpstreamAuthorization {
   readonly #logins: Vault<LoginUnderWay>;
   readonly #registration: Registration;
   readonly #servers: Servers;
+  readonly #asking: Asking;
   readonly #renewal: Renewal;
   readonly #pending: PendingLogins;
   readonly #challenges = new Map<string, ReturnType<UpstreamAuthorization['challenged']>>();
@@ -118,15 +147,26 @@ class Authorization implements UpstreamAuthorization {
     this.#grants = createVault(records, sealing, 'grant');
     this.#logins = loginVault(records, sealing);
     const vault = createVault<Registered>(records, sealing, 'client');
-    this.#registration = createRegistration({ client, requests: this.#requests, vault, now });
+    const claim = createClaim(url, client, createVault(records, sealing, 'claim'));
+    this.#registration = createRegistration({ client, requests: this.#requests, vault, claim, now });
     this.#servers = createServers(this.#requests, now);
+    this.#asking = createAsking({
+      grant,
+      client,
+      claim,
+      exchange: options.exchange,
+      isPersonal: owner.principal !== undefined,
+      registration: this.#registration,
+      requests: this.#requests,
+      servers: this.#servers,
+    });
     this.#pending = createPendingLogins(this.#logins, now);
     this.#renewal = createRenewal({
       ...options,
       vault: this.#grants,
       key: this.#key,
-      ask: (from) => this.#ask(from),
-      drop: async (unused) => void (await this.#revoke(unused)),
+      ask: (from) => this.#asking.next(from),
+      drop: async (unused) => void (await this.#asking.giveBack(unused)),
     });
   }
 
@@ -152,21 +192,29 @@ class Authorization implements UpstreamAuthorization {
     return answer;
   }
 
-  async #challenged({ sent, status, wwwAuthenticate }: Refusal): ReturnType<UpstreamAuthorization['challenged']> {
-    const { now, url } = this.#options;
+  async #challenged(refusal: Refusal): ReturnType<UpstreamAuthorization['challenged']> {
+    const { now } = this.#options;
+    const { sent, status } = refusal;
     const { value: found } = await this.#grants.read(this.#key);
     if (isSuperseded(sent, found, now())) return 'retry';
+    const { challenge, grant, resource, server } = await this.#look(refusal, found);
+    if (status === 401 && (await this.#isRenewed(grant))) return 'retry';
+    const scopes = this.#select(challenge.scopes, resource, server, grant);
+    return await this.#authorize(server, resource, scopes, loginsAfter(found, now()));
+  }
+
+  /** What is to be known before anything is asked for. */
+  async #look({ status, wwwAuthenticate }: Refusal, found: Grant | undefined): Promise<Sight> {
+    const { url } = this.#options;
     const challenge = readChallenge(wwwAuthenticate);
     if (status === 403 && challenge.error !== 'insufficient_scope') {
       throw new AuthorizationError('refused', `${shown(url)} forbids it, and asks for no further scope.`);
     }
     const resource = await discoverResource(url, challenge.resourceMetadata, this.#requests);
-    const server = await this.#servers.choose(resource, found?.issuer);
+    const server = await this.#asking.choose(resource, found?.issuer);
     // What another server granted, or for another resource, is of no use here.
     const grant = found?.issuer === server.issuer && found.resource === resource.resource ? found : undefined;
-    if (status === 401 && (await this.#isRenewed(grant))) return 'retry';
-    const scopes = this.#select(challenge.scopes, resource, server, grant);
-    return await this.#authorize(server, resource, scopes, loginsAfter(found, now()));
+    return { challenge, resource, server, grant };
   }
 
   async #authorize(
@@ -180,7 +228,7 @@ class Authorization implements UpstreamAuthorization {
       const text = `${shown(serverUrl)} still refuses what was granted after ${MAX_LOGINS} logins in ten minutes.`;
       throw new AuthorizationError('refused', text);
     }
-    if (grant === 'client_credentials') {
+    if (grant !== 'authorization_code') {
       await this.#obtain(server, resource, scopes, logins);
       return 'retry';
     }
@@ -190,6 +238,20 @@ class Authorization implements UpstreamAuthorization {
       beginLogin(server, { owner, serverUrl, resource, scopes, logins }, options),
     );
     return { login };
+  }
+
+  async beginDevice(refusal: Refusal, signal: AbortSignal): Promise<DeviceLogin> {
+    const { grant: by, now, sleep } = this.#options;
+    if (by !== 'authorization_code') {
+      throw new AuthorizationError('unusable', `Nobody logs in for the grant ${by}.`);
+    }
+    const { value: found } = await this.#grants.read(this.#key);
+    const { challenge, grant, resource, server } = await this.#look(refusal, found);
+    const scopes = this.#select(challenge.scopes, resource, server, grant);
+    const wanted = { resource: resource.resource, scopes, logins: loginsAfter(found, now()) };
+    const options = { registration: this.#registration, requests: this.#requests, now, sleep };
+    const store = (next: Grant): Promise<void> => this.#grants.put(this.#key, next);
+    return await beginDeviceLogin(server, wanted, { ...options, store }, signal);
   }
 
   async finish(parameters: URLSearchParams): Promise<void> {
@@ -214,7 +276,7 @@ class Authorization implements UpstreamAuthorization {
     const isRemoved = await this.#grants.delete(this.#key);
     await this.#pending.end();
     if (!isRemoved) return 'nothing';
-    return grant !== undefined && (await this.#revoke(grant)) ? 'revoked' : 'removed';
+    return grant !== undefined && (await this.#asking.giveBack(grant)) ? 'revoked' : 'removed';
   }
 
   async grant(): Promise<GrantFacts | undefined> {
@@ -264,49 +326,20 @@ class Authorization implements UpstreamAuthorization {
     });
   }
 
-  /** RFC 6749 §4.4. */
+  /** Without a person: for this client itself, or for a token of whoever calls. */
   async #obtain(
     server: AuthorizationServer,
     resource: string,
     scopes: readonly string[],
     logins: number,
   ): Promise<void> {
-    const { client, now } = this.#options;
-    if (client.clientId === undefined) {
-      throw new AuthorizationError('unusable', 'The grant client_credentials needs a client: write oauth.clientId.');
-    }
-    const reference = { id: client.clientId, via: 'given', redirectUri: '' } as const;
+    const { client, grant: by, now } = this.#options;
+    const { id } = configuredClient(client);
     const nowMs = now();
-    const of = { issuer: server.issuer, resource, client: reference, scopes, logins, loggedInAtMs: nowMs };
-    const tokens = await this.#ask({ ...of, by: 'client_credentials', accessToken: '', obtainedAtMs: nowMs });
-    if (tokens === undefined) return;
-    await this.#grants.put(this.#key, { ...of, by: 'client_credentials', ...tokenParts(tokens, nowMs) });
-  }
-
-  /** Asks for the next token of a grant. */
-  async #ask({ by, client, issuer, refreshToken, resource, scopes }: Grant): Promise<Tokens | undefined> {
-    const server = await this.#servers.metadata(issuer);
-    const of = { registration: this.#registration, requests: this.#requests };
-    if (by === 'client_credentials') {
-      const form = { resource, ...(scopes.length > 0 && { scope: scopes.join(' ') }) };
-      return await askAs(of, { server, client }, by, form);
-    }
-    const form = { refresh_token: refreshToken ?? '', resource };
-    return await askAs(of, { server, client }, 'refresh_token', form);
-  }
-
-  /** Whether the server took note of all. Never rejects. */
-  async #revoke({ accessToken, client, issuer, refreshToken }: Grant): Promise<boolean> {
-    try {
-      const server = await this.#servers.metadata(issuer);
-      const credentials = await this.#registration.credentials(issuer, client);
-      if (credentials === undefined) return false;
-      const endpoint = { server, client: credentials, requests: this.#requests };
-      const isDone = refreshToken === undefined || (await revoke(endpoint, refreshToken, 'refresh_token'));
-      return (await revoke(endpoint, accessToken, 'access_token')) && isDone;
-    } catch {
-      return false;
-    }
+    const of = { issuer: server.issuer, resource, scopes, logins, loggedInAtMs: nowMs, by };
+    const grant = { ...of, client: { id, via: 'given', redirectUri: '' } } as const;
+    const tokens = await this.#asking.next({ ...grant, accessToken: '', obtainedAtMs: nowMs });
+    if (tokens !== undefined) await this.#grants.put(this.#key, { ...grant, ...tokenParts(tokens, nowMs) });
   }
 }
 

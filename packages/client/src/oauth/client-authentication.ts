@@ -31,7 +31,20 @@ export function clientAuthentication(client: ClientCredentials, server: oauth.Au
   if (secret === undefined || method === 'none') return oauth.None();
   const supported = method === undefined ? server.token_endpoint_auth_methods_supported : [method];
   const post = supported?.includes('client_secret_post') === true && !supported.includes('client_secret_basic');
-  return post ? oauth.ClientSecretPost(secret) : oauth.ClientSecretBasic(secret);
+  return post ? oauth.ClientSecretPost(secret) : basic(secret);
+}
+
+/**
+ * RFC 6749 §2.3.1, written so that letters, digits, `-`, `.` and `_` stay as they are: there are servers that do not decode,
+ * and what they know mostly holds nothing else.
+ */
+function basic(secret: string): oauth.ClientAuth {
+  return (_server, { client_id: id }, _body, headers) =>
+    headers.set('authorization', `Basic ${btoa(`${encoded(id)}:${encoded(secret)}`)}`);
+}
+
+function encoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice(1);
 }
 
 function readKey(text: string): oauth.PrivateKey {

@@ -113,6 +113,25 @@ describe('the authorization server', () => {
     expect(urlProblem('http://localhost.evil.example/', true)).toBeDefined();
     expect(urlProblem('http://127.0.0.1.evil.example/', true)).toBeDefined();
     expect(urlProblem('https://me:secret@a/', true)).toBeDefined();
+    expect(urlProblem(`https://a/${'x'.repeat(4087)}`, true)).toBe('it is too long');
+    expect(urlProblem(`https://a/${'x'.repeat(4086)}`, true)).toBeUndefined();
+  });
+
+  it.each([
+    ['http://10.1.2.3/mcp', true],
+    ['http://127.0.0.1:1/mcp', false],
+  ])('P1-11 of a server whose tokens would be sent without TLS nothing is asked: %s', async (resource, isAllowed) => {
+    const asked: string[] = [];
+    const strict = loopbackRequests({
+      allowLoopbackHttp: isAllowed,
+      fetch: async (url) => {
+        asked.push(url);
+        return Response.json({ resource, authorization_servers: ['https://as.test'] });
+      },
+    });
+    const found = discoverResource(resource, 'https://metadata.test/', strict);
+    await expect(found).rejects.toMatchObject({ problem: 'unusable' });
+    expect(asked).toEqual([]);
   });
 
   it.each([[undefined], [['plain']], [[]]])('P1-05 without S256 it is refused: %s', async (methods) => {

@@ -3,13 +3,20 @@
 import type { ClientReference } from './registration.ts';
 import type { Tokens } from './token-endpoint.ts';
 
+/**
+ * How access is granted: by a person at the authorization server (in a browser or with a device code); to this client
+ * itself (RFC 6749 §4.4); for a token of whoever calls, exchanged at a token endpoint (RFC 8693) or, through his identity
+ * provider, at the resource's authorization server (RFC 7523 §2.1; MCP, "Enterprise-Managed Authorization").
+ */
+export type GrantType = 'authorization_code' | 'client_credentials' | 'token_exchange' | 'identity_assertion';
+
 /** As it is kept, sealed. Times are milliseconds since 1970. */
 export interface Grant {
   readonly issuer: string;
   readonly resource: string;
   readonly client: ClientReference;
   /** The grant type by which it came, which is how it is renewed. */
-  readonly by: 'authorization_code' | 'client_credentials';
+  readonly by: GrantType;
   readonly accessToken: string;
   readonly refreshToken?: string;
   /** Asked for; empty: none were named. */
@@ -56,7 +63,7 @@ export function isSuperseded(sent: string | undefined, grant: Grant | undefined,
 }
 
 export function canRenew({ by, refreshToken }: Grant): boolean {
-  return by === 'client_credentials' || refreshToken !== undefined;
+  return by !== 'authorization_code' || refreshToken !== undefined;
 }
 
 /** The number of a login that is begun because this grant did not do: 1, or more when it came of such a login itself. */

@@ -27,7 +27,7 @@ afterEach(() => mock().close());
 
 function registration(client: ClientOptions = {}) {
   const vault = createVault<Registered>(opened.records!, testSealing, 'client');
-  return createRegistration({ client, requests, vault, now: () => clock.nowMs });
+  return createRegistration({ client, requests, vault, claim: async () => undefined, now: () => clock.nowMs });
 }
 const server = (more: JsonObject = {}) => {
   mock().publish({ server: more });

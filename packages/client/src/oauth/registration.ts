@@ -7,9 +7,10 @@
 import { hash } from 'node:crypto';
 import type { AuthorizationServer } from 'oauth4webapi';
 import type { ClientCredentials } from './client-authentication.ts';
+import type { Claim } from './claim.ts';
 import { AuthorizationError } from './error.ts';
 import { ask, shown, statusError, type Requests } from './requests.ts';
-import { askForTokens, TokenRefused, type Tokens } from './token-endpoint.ts';
+import { askForTokens, DEVICE_CODE, TokenRefused, type Tokens } from './token-endpoint.ts';
 import type { Vault } from './vault.ts';
 
 export interface ClientOptions {
@@ -25,7 +26,7 @@ export interface ClientOptions {
 export interface ClientReference {
   readonly id: string;
   readonly via: 'given' | 'document' | 'registered';
-  /** Registered for it, and where the browser comes back. */
+  /** Registered for it, and where the browser comes back; empty: no browser does. */
   readonly redirectUri: string;
 }
 
@@ -46,12 +47,14 @@ export interface RegistrationOptions {
   readonly client: ClientOptions;
   readonly requests: Requests;
   readonly vault: Vault<Registered>;
+  /** Asked before the client that is given is used at a server. */
+  readonly claim: Claim;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 export function createRegistration(options: RegistrationOptions): Registration {
-  const { client, now, vault } = options;
+  const { claim, client, now, vault } = options;
   const { clientId, clientMetadataUrl, clientSecret, privateKey } = client;
   const known = async (key: string): Promise<Registered | undefined> => {
     const { value } = await vault.read(key);
@@ -59,7 +62,10 @@ export function createRegistration(options: RegistrationOptions): Registration {
   };
   return {
     choose: async (server, redirectUri) => {
-      if (clientId !== undefined) return { id: clientId, via: 'given', redirectUri };
+      if (clientId !== undefined) {
+        await claim(server.issuer);
+        return { id: clientId, via: 'given', redirectUri };
+      }
       if (clientMetadataUrl !== undefined && server['client_id_metadata_document_supported'] === true) {
         return { id: clientMetadataUrl, via: 'document', redirectUri };
       }
@@ -73,6 +79,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
         return registered?.id === id ? registered : undefined;
       }
       if (id !== (via === 'given' ? clientId : clientMetadataUrl)) return undefined;
+      if (via === 'given') await claim(issuer);
       if (via === 'document') return { id, ...(privateKey !== undefined && { privateKey }) };
       return {
         id,
@@ -117,19 +124,13 @@ async function register(
 ): Promise<Registered> {
   const url = server.registration_endpoint;
   if (url === undefined) {
-    const text = `${shown(server.issuer)} registers no clients. Register one there by hand with the redirect URI ${redirectUri} and write oauth.clientId.`;
+    const text = `${shown(server.issuer)} registers no clients. Register one there by hand ${redirectUri === '' ? 'for device codes' : `with the redirect URI ${redirectUri}`} and write oauth.clientId.`;
     throw new AuthorizationError('unusable', text);
   }
-  const method = methodFor(server);
-  const { hostname } = new URL(redirectUri);
-  const isHere = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
   const body = JSON.stringify({
     client_name: 'Sallyport',
-    redirect_uris: [redirectUri],
-    application_type: isHere ? 'native' : 'web',
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: method,
+    token_endpoint_auth_method: methodFor(server),
+    ...(redirectUri === '' ? OF_DEVICE : ofBrowser(redirectUri)),
   });
   const headers = { accept: 'application/json', 'content-type': 'application/json' };
   const { version } = await vault.read(key);
@@ -141,6 +142,24 @@ async function register(
   if (await vault.replace(key, version, registered)) return registered;
   // Another process was first: what it got is what all use.
   return (await vault.read(key)).value ?? registered;
+}
+
+const OF_DEVICE = {
+  application_type: 'native',
+  grant_types: [DEVICE_CODE, 'refresh_token'],
+  redirect_uris: [],
+  response_types: [],
+};
+
+function ofBrowser(redirectUri: string): object {
+  const { hostname } = new URL(redirectUri);
+  const isHere = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+  return {
+    application_type: isHere ? 'native' : 'web',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [redirectUri],
+    response_types: ['code'],
+  };
 }
 
 /** A secret where one can be had: then a stolen refresh token alone is of no use. */

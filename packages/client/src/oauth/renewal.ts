@@ -8,6 +8,7 @@
  */
 
 import { AuthorizationError } from './error.ts';
+import { NoSubjectToken } from './exchange.ts';
 import { canRenew, failed, isExpired, renewed, spent, type Grant } from './grant.ts';
 import { REQUEST_TIMEOUT_MS } from './requests.ts';
 import { AnswerLost, TokenRefused, type Tokens } from './token-endpoint.ts';
@@ -94,6 +95,11 @@ class SharedRenewal implements Renewal {
     } catch (error) {
       if (!(error instanceof AuthorizationError)) throw error;
       if (isFinal(error, grant)) return await this.#giveUp(grant, isGood);
+      // Nobody was asked, so nobody needs a pause; and whoever signs in must not wait for the end of one.
+      if (error instanceof NoSubjectToken) {
+        await this.#store(grant, spent(grant));
+        throw error;
+      }
       const next = await this.#store(grant, failed(grant, now(), random(), isGood && error instanceof AnswerLost));
       // Unless somebody else has renewed it, logged in or logged out meanwhile.
       if (next?.accessToken !== grant.accessToken) return next;
@@ -139,8 +145,9 @@ function later({ issuer, failures = 1 }: Grant): string {
 }
 
 /** It will never be renewed: the server takes neither this refresh token nor, where it made it, this client. */
-function isFinal(error: AuthorizationError, { client }: Grant): boolean {
-  if (!(error instanceof TokenRefused)) return false;
+function isFinal(error: AuthorizationError, { by, client }: Grant): boolean {
+  // What is exchanged may be another next time.
+  if (by !== 'authorization_code' || !(error instanceof TokenRefused)) return false;
   if (error.code === 'invalid_grant') return true;
   return client.via === 'registered' && (error.code === 'invalid_client' || error.code === 'unauthorized_client');
 }

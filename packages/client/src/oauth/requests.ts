@@ -20,10 +20,13 @@ export interface Requests {
 /** Milliseconds until the last byte of an answer. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_BYTES = 256 * 1024;
+/** Characters; nothing longer is an address that a browser should be opened with. */
+const MAX_URL_LENGTH = 4096;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** What is wrong with a URL that is to be asked or opened; undefined: nothing. */
 export function urlProblem(text: string, allowLoopbackHttp: boolean): string | undefined {
+  if (text.length > MAX_URL_LENGTH) return 'it is too long';
   const url = URL.parse(text);
   if (url === null) return 'it is no URL';
   const isAllowed = url.protocol === 'http:' && allowLoopbackHttp && LOOPBACK.test(url.hostname);

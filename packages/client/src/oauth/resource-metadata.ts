@@ -6,7 +6,7 @@
 
 import type { JsonObject } from '@sallyport/wire';
 import { AuthorizationError } from './error.ts';
-import { getJson, shown, type Requests } from './requests.ts';
+import { checkUrl, getJson, shown, type Requests } from './requests.ts';
 import { cleaned } from './scopes.ts';
 
 export interface ProtectedResource {
@@ -20,12 +20,14 @@ export interface ProtectedResource {
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 const MAX_SERVERS = 8;
 
-/** `named`: the `resource_metadata` of the challenge; where there is one, nothing else is looked at. */
+/** Throws `unavailable` or `unusable`. `named`: the `resource_metadata` of the challenge; where there is one, nothing else is looked at. */
 export async function discoverResource(
   serverUrl: string,
   named: string | undefined,
   requests: Requests,
 ): Promise<ProtectedResource> {
+  // However its metadata are secured: what is granted is sent to it.
+  checkUrl('A token for', serverUrl, requests);
   const { origin, pathname } = new URL(serverUrl);
   const path = pathname.replace(/\/$/, '');
   const places = named === undefined ? [...new Set([`${origin}${WELL_KNOWN}${path}`, origin + WELL_KNOWN])] : [named];

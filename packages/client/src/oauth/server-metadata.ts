@@ -9,7 +9,13 @@ import { AuthorizationError } from './error.ts';
 import { checkUrl, getJson, shown, type Requests } from './requests.ts';
 import { asProblem, joined } from './resource-metadata.ts';
 
-const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'registration_endpoint', 'revocation_endpoint'] as const;
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'registration_endpoint',
+  'revocation_endpoint',
+  'device_authorization_endpoint',
+] as const;
 const LISTS = [
   'scopes_supported',
   'code_challenge_methods_supported',

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { UpstreamAuthorization } from './authorization.ts';
 import { loginOf, REDIRECT_URI, testGateway, type TestGateway } from './testing/gateway.ts';
+import { DEVICE_CODE } from './token-endpoint.ts';
 import { LIFETIME_MS, openStrictProvider, type StrictProvider } from './testing/strict-provider.ts';
 
 const opened: { provider?: StrictProvider; gateway?: TestGateway } = {};
@@ -119,6 +120,23 @@ describe('with a strict authorization server', () => {
     expect(await one.grant()).toBeUndefined();
     expect([...gateway().records.all.keys()].filter((key) => key.startsWith('grant/'))).toEqual([]);
     expect(await one.logout()).toBe('nothing');
+  });
+
+  it('signs in with a device code, entered anywhere', async () => {
+    const gate = Promise.withResolvers<void>();
+    const one = gateway().open(provider().resource, { sleep: () => gate.promise });
+    const refusal = { status: 401, wwwAuthenticate: 'Bearer', sent: undefined } as const;
+    const login = await one.beginDevice(refusal, new AbortController().signal);
+    expect(login).toMatchObject({ issuer: provider().issuer, scopes: ['read', 'offline_access'] });
+    await provider().enter(login.verificationUri, login.userCode);
+    gate.resolve();
+    await login.finished;
+    const token = (await one.token())!;
+    expect(provider().knows(token)).toBe(true);
+    gateway().passed = LIFETIME_MS;
+    expect(await one.token()).not.toBe(token);
+    expect(provider().tokenRequests).toEqual([DEVICE_CODE, 'refresh_token']);
+    expect(await one.logout()).toBe('revoked');
   });
 
   it('needs no person with client credentials', async () => {

@@ -36,6 +36,9 @@ export class AnswerLost extends AuthorizationError {
   }
 }
 
+/** The grant type of RFC 8628 §3.4. */
+export const DEVICE_CODE: string = 'urn:ietf:params:oauth:grant-type:device_code';
+
 export interface TokenEndpoint {
   readonly server: oauth.AuthorizationServer;
   readonly client: ClientCredentials;
@@ -48,20 +51,51 @@ export async function askForTokens(
   grantType: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<Tokens> {
-  const { server, client } = endpoint;
+  return readTokens(endpoint.server.token_endpoint ?? '', await ask(endpoint, grantType, parameters));
+}
+
+/** A token that is shown to another authorization server, and to no resource (RFC 8693 §2.2.1). Throws as the other does. */
+export async function askForAssertion(
+  endpoint: TokenEndpoint,
+  grantType: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<string> {
+  const url = endpoint.server.token_endpoint ?? '';
+  const answer = await ask(endpoint, grantType, parameters);
+  if (answer.status !== 200) throw refusal(url, answer);
+  const { access_token: token, issued_token_type: type } = answer.body ?? {};
+  if (isToken(token) && type === parameters['requested_token_type']) return token;
+  throw new TokenRefused(
+    'refused',
+    `${shown(url)} answered without a token of the type that was asked for.`,
+    undefined,
+  );
+}
+
+async function ask(
+  { client, requests, server }: TokenEndpoint,
+  grantType: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Answer> {
   const authentication = clientAuthentication(client, server);
+  const of = { client_id: client.id };
   const send = (): Promise<Response> =>
-    oauth.genericTokenEndpointRequest(
-      server,
-      { client_id: client.id },
-      authentication,
-      grantType,
-      parameters,
-      sending(endpoint.requests),
-    );
-  const url = server.token_endpoint ?? '';
-  const answer = await answerOf(url, send).catch((error: AuthorizationError) => Promise.reject(new AnswerLost(error)));
-  return readTokens(url, answer);
+    oauth.genericTokenEndpointRequest(server, of, authentication, grantType, parameters, sending(requests));
+  return await answerOf(server.token_endpoint ?? '', send).catch((error: AuthorizationError) =>
+    Promise.reject(new AnswerLost(error)),
+  );
+}
+
+/** RFC 8628 §3.1. Any answer that came whole; throws `unavailable` when none did. */
+export async function askForDeviceCode(
+  { client, requests, server }: TokenEndpoint,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const authentication = clientAuthentication(client, server);
+  const of = { client_id: client.id };
+  return await answerOf(server.device_authorization_endpoint ?? '', () =>
+    oauth.deviceAuthorizationRequest(server, of, authentication, parameters, sending(requests)),
+  );
 }
 
 /** True: the server took note. False: it has no such endpoint, or could not be told. */

@@ -5,9 +5,9 @@
  */
 
 import { createSseReader, type SseEvent } from '@sallyport/wire';
-import type { Dispatcher } from 'undici';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import type { Channel, ChannelHooks, Opening } from '../duplex/channel.ts';
+import type { HttpDispatcher } from '../http/dispatcher.ts';
 import { createEndpoint, type Endpoint, type Sent } from '../http/endpoint.ts';
 import { DISCARD, Exchange, isEventStream, transportError, type BodyReader } from '../http/exchange.ts';
 import { statusError, type ResponseHeaders } from '../http-status.ts';
@@ -23,7 +23,7 @@ export interface SseChannelOptions {
   /** Sent to this origin alone; lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly env: Environment;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: HttpDispatcher;
   /** Milliseconds until the stream must have named the address for messages. */
   readonly connectTimeoutMs: number;
   readonly setTimer?: SetTimer;

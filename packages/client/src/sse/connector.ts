@@ -2,14 +2,14 @@
 
 import type { Connector } from '../connector.ts';
 import { createDuplexConnector } from '../duplex/connector.ts';
-import { createDispatcher } from '../http/dispatcher.ts';
+import { dispatcherOf } from '../http/authorized.ts';
 import { UpstreamError } from '../leg.ts';
 import type { SseTarget, UpstreamOptions } from '../upstream.ts';
 import { openStream } from './channel.ts';
 
 export interface SseConnectorOptions {
   readonly upstream: UpstreamOptions;
-  readonly target: Pick<SseTarget, 'url' | 'headers'>;
+  readonly target: Pick<SseTarget, 'url' | 'headers' | 'tls'>;
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
   /** Whether this is the transport was not configured: that it was found is remembered. */
@@ -20,7 +20,7 @@ export interface SseConnectorOptions {
 export function createSseConnector({ upstream, target, monotonic, isGuess }: SseConnectorOptions): Connector {
   const { env, connectTimeoutMs, era, name } = upstream;
   const { url, headers } = target;
-  const dispatcher = createDispatcher(url, env, { connectTimeoutMs });
+  const dispatcher = dispatcherOf(upstream, target);
   return createDuplexConnector({
     upstream,
     monotonic,

@@ -10,13 +10,12 @@ import {
   type Reaper,
   type ChildEnvironment,
   type ChildExit,
-  type ChildOptions,
 } from '@sallyport/host';
 import type { Connector } from '../connector.ts';
 import type { Channel, ChannelHooks, OpenChannel } from '../duplex/channel.ts';
 import { createDuplexConnector } from '../duplex/connector.ts';
 import { UpstreamError, type LegEvents } from '../leg.ts';
-import type { StdioTarget, UpstreamOptions } from '../upstream.ts';
+import type { ChildCommand, PreparedChild, StdioTarget, UpstreamOptions } from '../upstream.ts';
 
 export interface StdioConnectorOptions {
   readonly upstream: UpstreamOptions;
@@ -28,64 +27,93 @@ export interface StdioConnectorOptions {
 export function createStdioConnector({ upstream, target, monotonic }: StdioConnectorOptions): Connector {
   const warned = new Set<string>();
   const open: OpenChannel = async (hooks, { events, signal }) => {
-    const prepare = async (): Promise<ChildCommand> => {
+    const prepare = async (): Promise<PreparedChild> => {
       const { command, warnings } = await commandOf(target, upstream.env);
       for (const text of warnings.filter((warning) => !warned.has(warning))) {
         warned.add(text);
         events.log('warn', `The server "${upstream.name}": ${text}`);
       }
-      if (signal.aborted) throw new Error('The gateway does not use it any more.');
-      return command;
+      checkWanted(signal);
+      const prepared = (await upstream.launch?.(command)) ?? { ...command, release: async () => undefined };
+      if (signal.aborted) await prepared.release();
+      checkWanted(signal);
+      return prepared;
     };
     const { name, reaper } = upstream;
     return openChild({ name, prepare, hooks, events, ...(reaper !== undefined && { reaper }) });
   };
-  return createDuplexConnector({ upstream, open, monotonic });
+  return createDuplexConnector({ upstream, open, opensFree: true, monotonic });
 }
 
-export type ChildCommand = Pick<ChildOptions, 'command' | 'args' | 'cwd' | 'env'>;
+function checkWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw new Error('The gateway does not use it any more.');
+}
 
 export interface ChildChannelOptions {
   /** The server's name in the configuration, for messages. */
   readonly name: string;
-  readonly prepare: () => Promise<ChildCommand>;
+  readonly prepare: () => Promise<PreparedChild>;
   readonly hooks: ChannelHooks;
   readonly events: LegEvents;
   readonly reaper?: Reaper;
 }
 
 /** Starts a child. Rejects with `UpstreamError` (`down`) when it cannot be started. */
-export async function openChild({ name, prepare, hooks, events, reaper }: ChildChannelOptions): Promise<Channel> {
+export async function openChild(options: ChildChannelOptions): Promise<Channel> {
+  const { name, prepare } = options;
   try {
-    const child = await startChild({
-      ...(await prepare()),
-      ...(reaper !== undefined && { reaper }),
-      maxLineBytes: hooks.maxMessageBytes,
-      onLine: hooks.onMessage,
-      onOversize: hooks.onOversize,
-      onStderr: (text) => {
-        const id = hooks.logId();
-        events.log('info', text, { server: name, stream: 'stderr', ...(id !== undefined && { id }) });
-      },
-      onExit: (exit) => hooks.onDown(exitError(name, exit), exit.requested),
-    });
-    return {
-      pid: child.pid,
-      get noiseLines() {
-        return child.noise.lines;
-      },
-      get backlogBytes() {
-        return child.backlogBytes;
-      },
-      send: (text) => child.send(text),
-      whenOrdered: () => Promise.resolve(),
-      close: () => child.close(),
-      destroy: () => child.destroy(),
-    };
+    const { release, ...command } = await prepare();
+    return await started(command, onlyOnce(release), options);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UpstreamError('down', `The server "${name}" could not be started. ${reason}`, { cause: error });
   }
+}
+
+async function started(
+  command: ChildCommand,
+  release: () => Promise<void>,
+  { name, hooks, events, reaper }: ChildChannelOptions,
+): Promise<Channel> {
+  const child = await startChild({
+    ...command,
+    ...(reaper !== undefined && { reaper }),
+    maxLineBytes: hooks.maxMessageBytes,
+    onLine: hooks.onMessage,
+    onOversize: hooks.onOversize,
+    onStderr: (text) => {
+      const id = hooks.logId();
+      events.log('info', text, { server: name, stream: 'stderr', ...(id !== undefined && { id }) });
+    },
+    onExit: (exit) => {
+      void release();
+      hooks.onDown(exitError(name, exit), exit.requested);
+    },
+  }).catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
+  return {
+    pid: child.pid,
+    get noiseLines() {
+      return child.noise.lines;
+    },
+    get backlogBytes() {
+      return child.backlogBytes;
+    },
+    send: (text) => child.send(text),
+    whenOrdered: () => Promise.resolve(),
+    close: async () => {
+      await child.close();
+      await release();
+    },
+    destroy: () => child.destroy(),
+  };
+}
+
+function onlyOnce(act: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= act());
 }
 
 function exitError(name: string, exit: ChildExit): UpstreamError {

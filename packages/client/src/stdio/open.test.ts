@@ -59,7 +59,8 @@ async function open(args: readonly string[], options: Partial<DuplexOptions> = {
   const result = await openDuplex({
     name: 'test',
     open: async (hooks) => {
-      const command = { command: process.execPath, args, cwd: FIXTURES, env: { PATH: process.env['PATH'] ?? '' } };
+      const env = { PATH: process.env['PATH'] ?? '' };
+      const command = { command: process.execPath, args, cwd: FIXTURES, env, release: async () => undefined };
       const child = await openChild({ name: 'test', prepare: () => Promise.resolve(command), hooks, events });
       spawns.push(child);
       opened.push(child);
@@ -80,6 +81,35 @@ async function open(args: readonly string[], options: Partial<DuplexOptions> = {
 
 const misbehaving = (mode: string, options?: Partial<DuplexOptions>): Promise<OpenedDuplex> =>
   open([`${FIXTURES}misbehaving.mjs`, mode], options);
+
+describe('the time to connect', () => {
+  it.each([
+    [true, 20_000],
+    [false, 1],
+  ])('is not taken by what is made ready before the start: %s', async (opensFree, leftMs) => {
+    let nowMs = 0;
+    const waits: number[] = [];
+    const { leg } = await misbehaving('session', {
+      era: 'session',
+      opensFree,
+      now: () => nowMs,
+      setTimer: (_fire, ms) => {
+        waits.push(ms);
+        return () => undefined;
+      },
+      open: async (hooks) => {
+        // It takes longer than a server may take to answer.
+        nowMs = 60_000;
+        const env = { PATH: process.env['PATH'] ?? '' };
+        const args = [`${FIXTURES}misbehaving.mjs`, 'session'];
+        const command = { command: process.execPath, args, cwd: FIXTURES, env, release: async () => undefined };
+        return await openChild({ name: 'test', prepare: () => Promise.resolve(command), hooks, events: watch() });
+      },
+    });
+    expect(leg.era).toBe('session');
+    expect(waits[0]).toBe(leftMs);
+  });
+});
 
 const NOBODY: Cause = { notify: () => undefined, ask: () => Promise.resolve({ error: { code: 1, message: 'no' } }) };
 

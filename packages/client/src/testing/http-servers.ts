@@ -55,14 +55,19 @@ export const bad = (id: unknown, code: number, message: string, data?: JsonObjec
   error: { code, message, ...(data && { data }) },
 });
 
-export interface SessionScript {
+interface Guarded {
+  /** True: it has answered, as a server that wants a token does. */
+  readonly refuse?: (request: Received, response: http.ServerResponse) => boolean;
+}
+
+export interface SessionScript extends Guarded {
   readonly capabilities?: JsonObject;
   readonly call?: Handle;
   readonly get?: Handle;
   readonly other?: Handle;
 }
 
-export interface StatelessScript {
+export interface StatelessScript extends Guarded {
   readonly capabilities?: JsonObject;
   readonly versions?: readonly string[];
   readonly call?: Handle;
@@ -98,8 +103,8 @@ export function createHttpServers(): HttpServers {
   };
   return {
     serve,
-    sessionServer: (script) => serve(sessionHandle(script)),
-    statelessServer: (script) => serve(statelessHandle(script)),
+    sessionServer: (script) => serve(guarded(script, sessionHandle(script))),
+    statelessServer: (script) => serve(guarded(script, statelessHandle(script))),
     kept: (leg) => {
       cleanups.push(() => leg.destroy());
       return leg;
@@ -128,6 +133,12 @@ async function receive(request: http.IncomingMessage): Promise<Received> {
     path: request.url ?? '',
     headers: request.headers,
     message: text === '' ? {} : (JSON.parse(text) as JsonObject),
+  };
+}
+
+function guarded({ refuse }: Guarded, handle: Handle): Handle {
+  return (request, response) => {
+    if (refuse?.(request, response) !== true) handle(request, response);
   };
 }
 

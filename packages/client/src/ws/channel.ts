@@ -7,15 +7,18 @@ import type { RawData, WebSocket } from 'ws';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import type { Channel, ChannelHooks, Opening } from '../duplex/channel.ts';
 import { UpstreamError } from '../leg.ts';
-import type { WsTarget } from '../upstream.ts';
+import { tlsRules } from '../tls.ts';
+import type { Authorization, WsTarget } from '../upstream.ts';
 import type { Environment } from '../proxy.ts';
-import { dial, socketError, whereOf } from './dial.ts';
+import { dialAuthorized } from './authorized.ts';
+import { socketError, whereOf } from './dial.ts';
 import { startHeartbeat, type Heartbeat } from './heartbeat.ts';
 
 const NORMAL_CLOSURE = 1000;
 
 export interface WsChannelOptions {
   readonly target: WsTarget;
+  readonly authorization?: Authorization | undefined;
   readonly env: Environment;
   readonly connectTimeoutMs: number;
   readonly setTimer?: SetTimer;
@@ -23,10 +26,11 @@ export interface WsChannelOptions {
 
 /** Rejects with `UpstreamError`. */
 export async function openSocket(options: WsChannelOptions, hooks: ChannelHooks, opening: Opening): Promise<Channel> {
-  const { target, env, connectTimeoutMs, setTimer = unrefTimer } = options;
-  const socket = await dial({
+  const { target, authorization, env, connectTimeoutMs, setTimer = unrefTimer } = options;
+  const socket = await dialAuthorized(authorization, {
     url: target.url,
     headers: target.headers,
+    ...(target.tls && { tls: tlsRules(target.tls) }),
     env,
     timeoutMs: connectTimeoutMs,
     maxMessageBytes: hooks.maxMessageBytes,

@@ -15,7 +15,7 @@ export interface WsConnectorOptions {
 
 /** Opens no connection yet. */
 export function createWsConnector({ upstream, target, monotonic }: WsConnectorOptions): Connector {
-  const { env, connectTimeoutMs, events } = upstream;
+  const { authorization, env, connectTimeoutMs, events } = upstream;
   for (const name of reservedHeaders(target.headers)) {
     const where = whereOf(target.url);
     events.log('warn', `The header ${name} is not sent to ${where} as configured: the protocol sets it.`);
@@ -23,6 +23,6 @@ export function createWsConnector({ upstream, target, monotonic }: WsConnectorOp
   return createDuplexConnector({
     upstream,
     monotonic,
-    open: (hooks, opening) => openSocket({ target, env, connectTimeoutMs }, hooks, opening),
+    open: (hooks, opening) => openSocket({ target, authorization, env, connectTimeoutMs }, hooks, opening),
   });
 }

@@ -8,9 +8,10 @@ import { connect as connectTls } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { ClientOptions, WebSocket } from 'ws';
 import type { SetTimer } from '../clock.ts';
-import { statusError } from '../http-status.ts';
+import { statusError, type ResponseHeaders } from '../http-status.ts';
 import { UpstreamError } from '../leg.ts';
 import { proxyFor, type Environment } from '../proxy.ts';
+import { tlsProblem, type TlsRules } from '../tls.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** What servers made with the official SDKs agree to. It is not in the specification, so not all know it. */
@@ -26,13 +27,18 @@ export interface DialOptions {
   readonly url: URL;
   /** Lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** With the server itself; a proxy is verified as everything is. */
+  readonly tls?: TlsRules;
   /** Where proxies are named. */
   readonly env: Environment;
   /** Milliseconds for all of it. */
   readonly timeoutMs: number;
   readonly maxMessageBytes: number;
   readonly setTimer: SetTimer;
+  /** Aborted: it is not wanted any more; with an `UpstreamError` as reason, for that reason. */
   readonly signal: AbortSignal;
+  /** Told of a response that is no upgrade, before the rejection. */
+  readonly onRefused?: (status: number, headers: ResponseHeaders) => void;
 }
 
 /** Set by the protocol, or what concerns one connection alone. */
@@ -84,7 +90,7 @@ function dialAs(
       reject(error);
       socket.terminate();
     };
-    const onAbort = (): void => giveUp(new UpstreamError('down', `The connection to ${where} is not wanted any more.`));
+    const onAbort = (): void => giveUp(abortError(signal, where));
     const takeBack = setTimer(() => {
       giveUp(new UpstreamError('down', `${where} cannot be reached: no connection within ${timeoutMs} ms.`));
     }, timeoutMs);
@@ -97,6 +103,7 @@ function dialAs(
       answered.subprotocol = headers['sec-websocket-protocol'] === undefined ? 'none' : 'some';
     });
     socket.once('unexpected-response', (_request, { statusCode: status = 0, headers }) => {
+      options.onRefused?.(status, headers);
       giveUp(statusError({ status, headers }, where));
     });
     // It stays for good: an error without a listener would end the process.
@@ -113,6 +120,12 @@ function dialAs(
   });
 }
 
+/** Why a connection is given up. */
+export function abortError({ reason }: AbortSignal, where: string): UpstreamError {
+  if (reason instanceof UpstreamError) return reason;
+  return new UpstreamError('down', `The connection to ${where} is not wanted any more.`);
+}
+
 /** Throws `UpstreamError`: what is configured may be no text for a header. */
 function create(Socket: typeof WebSocket, protocols: string[], options: DialOptions): WebSocket {
   const address = new URL(options.url);
@@ -124,8 +137,10 @@ function create(Socket: typeof WebSocket, protocols: string[], options: DialOpti
   }
 }
 
-function clientOptions({ url, headers, env, maxMessageBytes, timeoutMs, signal }: DialOptions): ClientOptions {
+function clientOptions({ url, headers, tls, env, maxMessageBytes, timeoutMs, signal }: DialOptions): ClientOptions {
   const proxy = proxyFor(url, env);
+  // It is handed to Node as it is; of one member the types of `ws` have another idea.
+  const trust: object = tls ?? {};
   const sent = Object.entries(headers).filter(([name]) => !RESERVED.test(name));
   // Its types do not know the time to close, nor that what is left over goes to `http.request`.
   const options: ClientOptions & { closeTimeout: number; maxHeaderSize: number } = {
@@ -135,9 +150,10 @@ function clientOptions({ url, headers, env, maxMessageBytes, timeoutMs, signal }
     maxPayload: maxMessageBytes,
     maxHeaderSize: MAX_HEADER_BYTES,
     closeTimeout: CLOSE_MS,
+    ...trust,
   };
   if (proxy === undefined) return options;
-  return { ...options, createConnection: throughProxy(proxy, url, { timeoutMs, signal }) };
+  return { ...options, createConnection: throughProxy(proxy, url, tls, { timeoutMs, signal }) };
 }
 
 type CreateConnection = NonNullable<ClientOptions['createConnection']>;
@@ -145,6 +161,7 @@ type CreateConnection = NonNullable<ClientOptions['createConnection']>;
 function throughProxy(
   proxy: URL,
   url: URL,
+  tls: TlsRules | undefined,
   limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): CreateConnection {
   const isSecure = url.protocol === 'wss:';
@@ -154,7 +171,7 @@ function throughProxy(
     openTunnel(proxy, target, limits).then(
       (socket) => {
         const servername = isIP(host) === 0 ? { servername: host } : {};
-        onCreated(null, isSecure ? connectTls({ socket, host, ...servername }) : socket);
+        onCreated(null, isSecure ? connectTls({ ...tls, socket, host, ...servername }) : socket);
       },
       (error: Error) => onCreated(error),
     );
@@ -172,6 +189,10 @@ export function socketError(error: Error, where: string): UpstreamError {
   if (name.startsWith('WS_ERR_') || name.startsWith('HPE_')) {
     const text = `${where} does not speak WebSocket as it should: ${error.message}.`;
     return new UpstreamError('protocol', text, { cause: error });
+  }
+  const untrusted = tlsProblem(error);
+  if (untrusted !== undefined) {
+    return new UpstreamError('down', `${where} is not trusted: ${untrusted}`, { cause: error });
   }
   const detail = name === '' || error.message.includes(name) ? error.message : `${error.message} (${name})`;
   const advice = 'Check the URL and that the server is running.';

@@ -6,12 +6,13 @@
  * The local key on a request of this machine is its own user, and has no limit as a principal; through a proxy it has.
  */
 
-import { principalKey, type Exchange } from '@sallyport/server';
+import { principalKey, type Exchange, type Served } from '@sallyport/server';
+import { wireError } from '@sallyport/wire';
 import type { Step } from '../call.ts';
 import { take } from './bucket.ts';
 import { longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
 import type { CallLimits } from './limits.ts';
-import type { Quota, Quotas } from './quota.ts';
+import type { Quotas } from './quota.ts';
 import { createBucketTable } from './table.ts';
 import { numberText } from './text.ts';
 
@@ -25,34 +26,34 @@ export interface CallsOptions {
 /** A call that ends makes room: nobody knows when. */
 const RETRY_MS = 1000;
 
-export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
-  const [wholes, principals, sessions] = [createBucketTable(), createBucketTable(), createBucketTable()];
+export interface Admit {
+  readonly step: Step;
+  /** What the transports answer themselves is no call: the same rates count it apart, quota and concurrency do not. */
+  readonly greeting: NonNullable<Served['admit']>;
+}
+
+type Caller = Parameters<Admit['greeting']>[0];
+/** Takes one of each rate and answers nothing, or takes none: `more` is exceeded, or one of them. */
+type Claim = (
+  caller: Caller,
+  principal: string | undefined,
+  more?: readonly (Exceeded | undefined)[],
+) => Exceeded | undefined;
+
+export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Admit {
+  const [claim, claimGreeting] = [createClaim(limits, monotonic), createClaim(limits, monotonic)];
   const underWay = new UnderWay();
 
-  const claim = (exchange: Exchange, principal: string | undefined, quota: Quota | undefined): void => {
-    const nowMs = monotonic();
-    const { concurrency, rate } = limits();
-    const whole = wholes.of('gateway', rate.global, nowMs);
-    const own = principals.of(principal, rate.perPrincipal, nowMs);
-    const session = sessions.of(exchange.session?.id, rate.perSession, nowMs);
-    const exceeded = longest(
-      overRate('global', whole),
-      overRate('perPrincipal', own),
-      overRate('perSession', session),
-      quotas.over(quota),
-      overConcurrency(isLasting(exchange) ? 0 : underWay.of(principal), concurrency),
-    );
-    if (exceeded !== undefined) throw refusalOf(exceeded);
-    [whole, own, session].forEach(take);
-    quotas.take(quota);
-  };
-
-  return async (call, next) => {
+  const step: Step = async (call, next) => {
     const { exchange } = call;
-    const principal = isOwnUser(exchange) ? undefined : principalKey(exchange.principal);
+    const principal = limited(exchange);
     const found = principal === undefined ? undefined : quotas.find(principal);
     // What is claimed was asked for in the same turn: nothing is waited for in between.
-    claim(exchange, principal, found instanceof Promise ? await found : found);
+    const quota = found instanceof Promise ? await found : found;
+    const busy = isLasting(exchange) ? 0 : underWay.of(principal);
+    const exceeded = claim(exchange, principal, [quotas.over(quota), overConcurrency(busy, limits().concurrency)]);
+    if (exceeded !== undefined) throw refusalOf(exceeded);
+    quotas.take(quota);
     const counted = isLasting(exchange) ? undefined : principal;
     underWay.enter(counted);
     try {
@@ -61,6 +62,39 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Step {
       underWay.leave(counted);
     }
   };
+
+  const greeting: Admit['greeting'] = (caller) => {
+    const exceeded = claimGreeting(caller, limited(caller));
+    if (exceeded === undefined) return undefined;
+    const { headers = {}, key, message } = refusalOf(exceeded);
+    return { error: wireError(key, message), headers };
+  };
+
+  return { step, greeting };
+}
+
+function createClaim(limits: CallsOptions['limits'], monotonic: CallsOptions['monotonic']): Claim {
+  const [wholes, principals, sessions] = [createBucketTable(), createBucketTable(), createBucketTable()];
+  return (caller, principal, more = []) => {
+    const nowMs = monotonic();
+    const { rate } = limits();
+    const whole = wholes.of('gateway', rate.global, nowMs);
+    const own = principals.of(principal, rate.perPrincipal, nowMs);
+    const session = sessions.of(caller.session?.id, rate.perSession, nowMs);
+    const exceeded = longest(
+      overRate('global', whole),
+      overRate('perPrincipal', own),
+      overRate('perSession', session),
+      ...more,
+    );
+    if (exceeded === undefined) [whole, own, session].forEach(take);
+    return exceeded;
+  };
+}
+
+/** Whom limits of a principal count; undefined: nobody. */
+function limited(caller: Caller): string | undefined {
+  return isOwnUser(caller) ? undefined : principalKey(caller.principal);
 }
 
 /** Calls under way, of principals that have any. */
@@ -94,6 +128,6 @@ function isLasting({ message }: Exchange): boolean {
   return message.method === 'subscriptions/listen';
 }
 
-function isOwnUser({ local, principal }: Exchange): boolean {
+function isOwnUser({ local, principal }: Caller): boolean {
   return local !== undefined && principal.issuer === 'local' && principal.subject === 'local';
 }

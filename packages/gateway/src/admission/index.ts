@@ -6,7 +6,7 @@
 
 import type { Step } from '../call.ts';
 import { Refused } from '../errors.ts';
-import { createAdmit } from './calls.ts';
+import { createAdmit, type Admit } from './calls.ts';
 import type { CallLimits, SetTimer } from './limits.ts';
 import { Quotas, type QuotaOptions, type QuotaRecords } from './quota.ts';
 import { createAdmitTarget, createTakeTurn } from './target.ts';
@@ -32,6 +32,8 @@ export interface AdmissionOptions {
 export interface Admission {
   /** For every call, before any work is done for it. */
   readonly admit: Step;
+  /** For what the transports answer themselves. */
+  readonly admitGreeting: Admit['greeting'];
   /** For calls with a target, once it is known that the caller may use it: rates of the server and the tool. */
   readonly admitTarget: Step;
   /** The queue of the server. Right before the call is sent: who has a turn keeps others from it. */
@@ -43,8 +45,10 @@ export interface Admission {
 export function createAdmission(options: AdmissionOptions): Admission {
   const { limits } = options;
   const quotas = new Quotas({ ...options, quota: () => limits().quota });
+  const { greeting, step } = createAdmit({ ...options, quotas });
   return {
-    admit: createAdmit({ ...options, quotas }),
+    admit: step,
+    admitGreeting: greeting,
     admitTarget: createAdmitTarget(options),
     takeTurn: createTakeTurn(options),
     close: () => quotas.close(),

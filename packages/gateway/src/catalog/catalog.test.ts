@@ -9,6 +9,7 @@ import {
   type Setup,
   type Source,
 } from './index.ts';
+import { NO_PINS, NO_RECORDS } from './testing/rooms.ts';
 
 function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
   return {
@@ -65,6 +66,9 @@ function setting(servers: readonly CatalogServer[], more: Partial<CatalogOptions
     deadlineMs: () => 20,
     load: async (name) => saved.get(name),
     save: async (name, snapshot) => void saved.set(name, structuredClone(snapshot)),
+    drop: async (name) => void saved.delete(name),
+    owned: NO_RECORDS,
+    pins: NO_PINS,
     start: () => new Promise(() => undefined),
     problem: () => undefined,
     onChanged: told,

@@ -9,12 +9,17 @@ import { mergeNames, mergeUris, type Catalog, type MergedNames, type MergedUris 
 import type { Naming } from './naming.ts';
 import type { Entry, Hidden, NamedEntry, OfferOf, ServerOffer, TemplateEntry, ToolEntry } from './offer.ts';
 import type { CatalogServer, Selection, Setup } from './selection.ts';
+import type { ServerPins } from './pinned.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Everything that is known at one moment. Never changed: what is new makes another edition. */
+/** Everything that somebody may know at one moment. Never changed: what is new makes another edition. */
 export interface Edition {
   readonly setup: Setup;
   readonly snapshots: ReadonlyMap<string, Snapshot>;
+  /** What the pins say of the tools of servers. */
+  readonly pins: ReadonlyMap<string, ServerPins>;
+  /** Servers that have more to say to whoever has logged in to them. */
+  readonly locked: ReadonlySet<string>;
 }
 
 /** Tools and prompts of some servers under their shown names. */
@@ -69,6 +74,7 @@ export function createCompose(offerOf: OfferOf, rootNames: RootNames): Compose {
       resources: resources.entries,
       templates: templates.entries,
       routes,
+      quarantined: tools.quarantined,
       hidden: [...tools.hidden, ...prompts.hidden, ...resources.hidden, ...templates.hidden],
       withholds: (id, server) =>
         names.tools.withheld.has(id) ||
@@ -115,28 +121,32 @@ function createNaming(): NameOffers {
 }
 
 /** A server without a snapshot offers nothing yet. */
-function offersOf({ snapshots }: Edition, servers: readonly CatalogServer[], offerOf: OfferOf): ServerOffer[] {
+function offersOf({ pins, snapshots }: Edition, servers: readonly CatalogServer[], offerOf: OfferOf): ServerOffer[] {
   return servers.flatMap((rules) => {
     const snapshot = snapshots.get(rules.name);
-    return snapshot === undefined ? [] : [offerOf(rules, snapshot)];
+    return snapshot === undefined ? [] : [offerOf(rules, snapshot, pins.get(rules.name))];
   });
 }
 
 interface Chosen<E extends NamedEntry> {
   readonly entries: ReadonlyMap<string, E>;
+  readonly quarantined: ReadonlyMap<string, E>;
   readonly hidden: readonly Hidden[];
 }
 
 /** Those of the chosen servers that are shown; the very same list where nothing is left out. */
 function choose<E extends NamedEntry>(
-  { entries, hidden }: MergedNames<E>,
+  { entries, hidden, quarantined }: MergedNames<E>,
   servers: ReadonlySet<string> | undefined,
   shows: ((entry: E) => boolean) | undefined,
 ): Chosen<E> {
-  if (servers === undefined && shows === undefined) return { entries, hidden };
+  if (servers === undefined && shows === undefined) return { entries, hidden, quarantined };
   const isChosen = (server: string): boolean => servers === undefined || servers.has(server);
+  const chosen = (all: ReadonlyMap<string, E>): ReadonlyMap<string, E> =>
+    new Map([...all].filter(([, entry]) => isChosen(entry.server) && shows?.(entry) !== false));
   return {
-    entries: new Map([...entries].filter(([, entry]) => isChosen(entry.server) && shows?.(entry) !== false)),
+    entries: chosen(entries),
+    quarantined: chosen(quarantined),
     hidden: hidden.filter(({ server }) => isChosen(server)),
   };
 }

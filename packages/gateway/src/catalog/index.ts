@@ -1,24 +1,30 @@
 /**
- * The catalogue: the last known offer of every server, merged for each endpoint, and kept fresh. Nothing is merged before
- * somebody asks, and changes are told once for everything that came in one turn. It asks servers through functions it is
- * given; it knows no transport.
+ * The catalogue: the last known offer of every server, merged for each endpoint, and kept fresh. Where a server says
+ * something else to each principal, it is merged for each of them, and nobody is shown what another was told. Nothing is
+ * merged before somebody asks, and changes are told once for everything that came in one turn. It asks servers through
+ * functions it is given; it knows no transport.
  */
 
+import type { Principal } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
-import type { Audience, Vantage } from '../call.ts';
+import type { Audience, Owner, Vantage } from '../call.ts';
 import type { CatalogChange } from './changes.ts';
 import { createRootNames, type Edition, type RootNames } from './composing.ts';
-import { Intake, type IntakeOptions } from './intake.ts';
+import { Holdings, isOwn, type Whole } from './holding.ts';
+import { Intake, type IntakeOptions, type Known } from './intake.ts';
 import { Pages } from './lists.ts';
 import { createOfferOf, type OfferOf } from './offer.ts';
 import { endpointNamed, place, type Placed } from './place.ts';
 import type { Source } from './reading.ts';
+import { screened, type Screen } from './screened.ts';
 import { placesOf, select, type Setup } from './selection.ts';
 import { LIST_KINDS, type ListKind, type Snapshot } from './snapshot.ts';
 import { CatalogView } from './view.ts';
 
 export type { CatalogChange } from './changes.ts';
 export { unionCapabilities } from './capabilities.ts';
+export type { OwnedRecords } from './owned.ts';
+export type { Pins } from './pinned.ts';
 export type { Placed } from './place.ts';
 export type { Source } from './reading.ts';
 export type { CatalogServer, Setup, ViewRules } from './selection.ts';
@@ -31,6 +37,8 @@ export interface CatalogOptions extends IntakeOptions {
   readonly roots: readonly [string, ...string[]];
   /** Name and version of this gateway. */
   readonly info: JsonObject;
+  /** What is kept back of what servers say, and what is flagged. */
+  readonly screen?: Screen;
   /** Entries on one page. */
   readonly pageSize?: number;
   /** Why a server is not there, in words that every client may read. */
@@ -60,7 +68,8 @@ export class CatalogRoom {
   readonly root: CatalogView;
   readonly #options: CatalogOptions;
   readonly #intake: Intake;
-  readonly #offerOf: OfferOf = createOfferOf();
+  readonly #offerOf: OfferOf;
+  readonly #holdings: Holdings;
   readonly #rootNames: RootNames;
   readonly #viewsStart: string;
   readonly #pages: Pages = new Pages();
@@ -70,17 +79,20 @@ export class CatalogRoom {
   /** What is made for one audience goes with it. */
   readonly #narrowed: WeakMap<Audience, Map<string, CatalogView>> = new WeakMap();
   readonly #places: Map<string, Placed> = new Map();
-  #edition: Edition;
+  #edition: Whole;
   /** The edition that changes were told up to, while there is something to tell. */
-  #told: Edition | undefined;
+  #told: Whole | undefined;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    const { screen } = options;
+    this.#offerOf = screen === undefined ? createOfferOf() : screened(createOfferOf(), screen);
+    this.#holdings = new Holdings(this.#offerOf);
     this.#viewsStart = `${options.roots[0]}/v/`;
-    this.#intake = new Intake(options, () => this.#become({ ...this.#edition, snapshots: this.#intake.snapshots }));
+    this.#intake = new Intake(options, () => this.#become(wholeOf(this.#edition.setup, this.#intake.known)));
     this.#intake.use(options.setup.servers);
     this.#rootNames = createRootNames(this.#offerOf);
-    this.#edition = { setup: options.setup, snapshots: this.#intake.snapshots };
+    this.#edition = wholeOf(options.setup, this.#intake.known);
     this.root = this.#newView(options.roots[0]);
     this.#keepLasting();
   }
@@ -116,26 +128,71 @@ export class CatalogRoom {
     return this.#lasting.get(endpoint) ?? this.#recent(this.#passing, endpoint, undefined);
   }
 
+  /**
+   * Who looks at an endpoint: the principal itself where a server there is personal, else whoever sees the same by the policy
+   * (`ruled`; undefined without one). The same object for the same eyes.
+   */
+  audienceOf(endpoint: string, principal: Principal, ruled?: Audience): Audience | undefined {
+    const { personal } = this.#edition;
+    // Most gateways have none.
+    if (personal.size === 0) return ruled;
+    const isShared = !this.view(endpoint, ruled).servers.some((server) => personal.has(server));
+    return isShared ? ruled : this.#holdings.of(principal).audience(ruled);
+  }
+
   /** Name of the view of the configuration that an endpoint belongs to. */
   viewNameOf(endpoint: string): string | undefined {
     const start = this.#viewsStart;
     return endpoint.startsWith(start) ? endpoint.slice(start.length).split('?', 1)[0] : undefined;
   }
 
-  /** A view of the configuration by its name, or the root; undefined when there is no such view. */
-  viewNamed(name: string | undefined, audience?: Audience): CatalogView | undefined {
-    if (name === undefined) return this.view(this.#options.roots[0], audience);
-    if (!Object.hasOwn(this.#edition.setup.views, name)) return undefined;
-    return this.view(`${this.#viewsStart}${name}`, audience);
+  /** All that there is for a principal. */
+  everything(principal: Principal): CatalogView {
+    return this.#seen(this.#options.roots[0], principal);
   }
 
+  /**
+   * What there is for a principal in a view of the configuration, by its name, or at the root; undefined when there is no such
+   * view. All of it without `ruled`.
+   */
+  viewNamed(name: string | undefined, principal: Principal, ruled?: Audience): CatalogView | undefined {
+    if (name !== undefined && !Object.hasOwn(this.#edition.setup.views, name)) return undefined;
+    return this.#seen(name === undefined ? this.#options.roots[0] : `${this.#viewsStart}${name}`, principal, ruled);
+  }
+
+  /** What anybody may be shown of a server. */
   snapshot(server: string): Snapshot | undefined {
     return this.#edition.snapshots.get(server);
+  }
+
+  /**
+   * These servers are personal from now on: each principal speaks to them with a token of its own, and is shown what they say
+   * to it. What they said to nobody in particular stays for those who have not logged in. Of a server that is personal no
+   * more, nothing stays that it said to single principals.
+   */
+  usePersonal(servers: ReadonlySet<string>): void {
+    this.#intake.usePersonal(servers);
   }
 
   /** Reads lists of a server that has just come up, or with no kinds its capabilities alone. Never rejects. */
   refresh(server: string, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
     return this.#intake.refresh(server, source, kinds);
+  }
+
+  /**
+   * Reads lists of a personal server for an owner: its instance has come up, says that they changed, or has another token
+   * now. Never rejects; of a server that is not personal nothing is read.
+   */
+  refreshFor(server: string, owner: Owner, source: Source, kinds: readonly ListKind[] = LIST_KINDS): Promise<void> {
+    return this.#intake.refreshFor(server, owner, source, kinds);
+  }
+
+  /**
+   * An owner (`principalKey`) has logged out of a server, or without one the gateway itself: what was shown of it is gone at
+   * once, and from the store when this resolves. Rejects when the store cannot be written.
+   */
+  forget(server: string, owner: string | undefined): Promise<void> {
+    return this.#intake.forget(server, owner);
   }
 
   /**
@@ -153,7 +210,7 @@ export class CatalogRoom {
     );
     const removed = before.servers.map(({ name }) => name).filter((name) => !has.hasServer(name));
     this.#intake.use(setup.servers);
-    this.#become({ setup, snapshots: this.#intake.snapshots });
+    this.#become(wholeOf(setup, this.#intake.known));
     this.#places.clear();
     this.#keepLasting();
     this.#intake
@@ -162,7 +219,7 @@ export class CatalogRoom {
     return { gone, removed: new Set(removed) };
   }
 
-  #become(edition: Edition): void {
+  #become(edition: Whole): void {
     if (this.#told === undefined) {
       this.#told = this.#edition;
       (this.#options.schedule ?? setImmediate)(() => this.#tell());
@@ -171,15 +228,19 @@ export class CatalogRoom {
   }
 
   #tell(): void {
-    const before = this.#told as Edition;
+    const before = this.#told as Whole;
     this.#told = undefined;
+    const now = this.#edition;
     // Servers that came, went or became the only one change who owns what, also where no list shows it.
-    const isOtherSetup = before.setup !== this.#edition.setup;
+    const isOtherSetup = before.setup !== now.setup || before.personal !== now.personal;
+    const shared = [...before.personal].filter((name) => !now.personal.has(name));
     for (const vantage of this.#options.watched()) {
-      const { kinds, owners } = this.view(vantage.endpoint, vantage.audience).changeSince(before);
-      if (kinds.size > 0 || owners || isOtherSetup) {
-        this.#options.onChanged(vantage, { kinds, owners: owners || isOtherSetup });
-      }
+      const view = this.view(vantage.endpoint, vantage.audience);
+      const change = view.changeSince(editionFor(vantage.audience, before));
+      // Whoever looks now with the eyes of many may have looked with its own.
+      const kinds = shared.some((name) => view.servers.includes(name)) ? new Set(LIST_KINDS) : change.kinds;
+      const owners = change.owners || isOtherSetup;
+      if (kinds.size > 0 || owners) this.#options.onChanged(vantage, { kinds, owners });
     }
   }
 
@@ -192,6 +253,10 @@ export class CatalogRoom {
       const endpoint = `${this.#viewsStart}${name}`;
       this.#lasting.set(endpoint, known.get(endpoint) ?? this.#newView(endpoint));
     }
+  }
+
+  #seen(endpoint: string, principal: Principal, ruled?: Audience): CatalogView {
+    return this.view(endpoint, this.audienceOf(endpoint, principal, ruled));
   }
 
   #narrowedView(endpoint: string, audience: Audience): CatalogView {
@@ -210,17 +275,28 @@ export class CatalogRoom {
 
   #newView(endpoint: string, audience?: Audience): CatalogView {
     const { info, pageSize, problem, roots } = this.#options;
+    const { holding, ruled } = isOwn(audience) ? audience : { holding: undefined, ruled: audience };
     return new CatalogView({
       name: audience === undefined ? endpoint : `${endpoint} ${audience.key}`,
-      edition: () => this.#edition,
-      select: (setup) => select(endpointNamed(endpoint, placesOf(setup, roots, audience)), setup, audience),
+      edition: () => editionFor(audience, this.#edition),
+      select: (setup) => select(endpointNamed(endpoint, placesOf(setup, roots, ruled)), setup, ruled),
       offerOf: this.#offerOf,
-      rootNames: this.#rootNames,
-      ready: (servers, kinds) => this.#intake.ready(servers, kinds),
+      screen: this.#options.screen,
+      rootNames: holding?.rootNames ?? this.#rootNames,
+      ready: (servers, kinds) => this.#intake.ready(servers, kinds, holding?.owner),
       problem,
       pages: this.#pages,
       info,
       ...(pageSize !== undefined && { pageSize }),
     });
   }
+}
+
+/** Nobody in particular has logged in to anything. */
+function wholeOf(setup: Setup, known: Known): Whole {
+  return { ...known, setup, locked: known.personal };
+}
+
+function editionFor(audience: Audience | undefined, whole: Whole): Edition {
+  return isOwn(audience) ? audience.holding.editionOf(whole) : whole;
 }

@@ -4,7 +4,7 @@ import type { Exchange } from '@sallyport/server';
 import type { Step } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { ListKind } from './snapshot.ts';
-import type { CatalogView } from './view.ts';
+import { readyView, type CatalogView } from './view.ts';
 
 const LIST_OF: ReadonlyMap<string, ListKind> = new Map([
   ['tools/list', 'tools'],
@@ -25,8 +25,7 @@ export function createList(options: ListOptions): Step {
   return async ({ exchange }) => {
     const kind = LIST_OF.get(exchange.message.method) as ListKind;
     const cursor = exchange.message.params?.['cursor'];
-    const view = options.view(exchange);
-    await view.ready([kind]);
+    const view = await readyView(() => options.view(exchange), [kind]);
     // A cursor is a place in one version of one list: in another it would leave something out.
     const placeOf = (offset: number): string => `${kind} ${view.lists.versionOf(kind)} ${offset}`;
     const offset = cursor === undefined ? 0 : offsetIn(cursor, exchange, options, placeOf(0).slice(0, -1));

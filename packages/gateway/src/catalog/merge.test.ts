@@ -46,7 +46,7 @@ function merge(naming: Naming, ...offers: [OfferRules, Partial<Snapshot>][]): Ca
   const servers = offers.map(([rule]) => ({ ...rule, fingerprint: '' }));
   const offerOf = createOfferOf();
   const compose = createCompose(offerOf, createRootNames(offerOf));
-  const edition = { setup: { servers, naming, views: {} }, snapshots };
+  const edition = { setup: { servers, naming, views: {} }, snapshots, pins: new Map(), locked: new Set<string>() };
   return compose(edition, { servers, isAlone: false, hasTool: undefined, audience: undefined });
 }
 

@@ -26,6 +26,8 @@ export interface Catalog {
   /** Templates by which URIs are found: also those of which an audience may see a part alone. */
   readonly routes: readonly TemplateEntry[];
   readonly hidden: readonly Hidden[];
+  /** Tools that would be shown and are kept back, by the name that they would have. */
+  readonly quarantined: ReadonlyMap<string, ToolEntry>;
   /** True for the canonical id of a server's tool or prompt that must not be reached here, by whatever method. */
   withholds(id: string, server: string): boolean;
 }
@@ -35,6 +37,7 @@ export interface MergedNames<E extends NamedEntry> {
   readonly entries: ReadonlyMap<string, E>;
   readonly hidden: readonly Hidden[];
   readonly withheld: ReadonlySet<string>;
+  readonly quarantined: ReadonlyMap<string, E>;
 }
 
 /** Resources by URI, or templates by URI template. */
@@ -64,7 +67,19 @@ export function mergeNames<E extends NamedEntry>(offers: readonly NamedOffer<E>[
       withheld.add(offered.unnamed.id);
     }
   }
-  return { entries, hidden, withheld };
+  return { entries, hidden, withheld, quarantined: quarantinedIn(offers, naming, entries) };
+}
+
+/** They take no name that something else is shown under. */
+function quarantinedIn<E extends NamedEntry>(
+  offers: readonly NamedOffer<E>[],
+  naming: Naming,
+  shown: ReadonlyMap<string, E>,
+): ReadonlyMap<string, E> {
+  const named = offers.flatMap(({ quarantined, server }) =>
+    quarantined.map((offered) => entryNamed(offered, nameOf(server, offered, naming, HASH_LENGTHS[0]))),
+  );
+  return new Map(named.filter(({ name }) => !shown.has(name)).map((entry) => [entry.name, entry]));
 }
 
 /** A name with a hash that is taken gets a longer hash. */

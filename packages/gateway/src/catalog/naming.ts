@@ -4,7 +4,9 @@
  */
 
 import { createHash } from 'node:crypto';
+import { canonicalId } from '../canonical-id.ts';
 
+export { canonicalId } from '../canonical-id.ts';
 export { globMatcher, globReaches } from '../glob.ts';
 
 export interface Naming {
@@ -16,10 +18,6 @@ export interface Naming {
 const FOREIGN = /[^A-Za-z0-9_-]/g;
 /** Characters of the hash: the second length is for a name whose first one is taken. */
 export const HASH_LENGTHS = [6, 12] as const;
-
-export function canonicalId(server: string, original: string): string {
-  return `${server}__${original}`;
-}
 
 /**
  * The name to show. `label` is the original name, or what the configuration renames it to. What had to be replaced or

@@ -7,7 +7,7 @@
 import { isObject, paramHeaders, type JsonObject, type ParamHeader } from '@sallyport/wire';
 import type { ArgumentRules } from '../call.ts';
 import { canonicalId, globMatcher } from './naming.ts';
-import { believed, type PinnedAnnotations } from './pinned.ts';
+import { believed, flagged, type PinnedAnnotations, type PinVerdict, type ServerPins } from './pinned.ts';
 
 /** What the configuration says about a server's offer. */
 export interface OfferRules {
@@ -74,6 +74,8 @@ export interface NamedOffer<E extends NamedEntry> {
   readonly hidden: readonly Hidden[];
   /** Canonical ids that clients do not see. */
   readonly withheld: readonly string[];
+  /** What would be offered, and is kept back until somebody approves it. */
+  readonly quarantined: readonly Offered<E>[];
 }
 
 export interface ServerOffer {
@@ -94,16 +96,16 @@ export interface OfferedLists {
   readonly pinned: PinnedAnnotations;
 }
 
-/** Gives the same part of an offer again as long as the rules and the list of that kind are the same objects. */
-export type OfferOf = (rules: OfferRules, lists: OfferedLists) => ServerOffer;
+/** Gives the same part of an offer again as long as the rules, the list of that kind and the pins are the same objects. */
+export type OfferOf = (rules: OfferRules, lists: OfferedLists, pins?: ServerPins) => ServerOffer;
 
 export function createOfferOf(): OfferOf {
   const tools = onceEach(offeredTools);
   const prompts = onceEach(offeredPrompts);
   const resources = onceEach(offeredResources);
   const templates = onceEach(offeredTemplates);
-  return (rules, lists) => ({
-    tools: tools(rules, lists.tools, lists.pinned),
+  return (rules, lists, pins) => ({
+    tools: tools(rules, lists.tools, lists.pinned, pins),
     prompts: prompts(rules, lists.prompts),
     resources: resources(rules, lists.resources),
     templates: templates(rules, lists.templates),
@@ -135,24 +137,45 @@ function onceEach<T, More extends unknown[]>(make: Make<T, More>): Make<T, More>
   };
 }
 
-function offeredTools(rules: OfferRules, list: List, pinned: PinnedAnnotations): NamedOffer<ToolEntry> {
+const QUARANTINED = 'quarantined: not as pinned, until it is approved';
+
+function quarantineOf(verdict: PinVerdict | undefined): string | undefined {
+  return verdict?.state === 'quarantined' ? QUARANTINED : undefined;
+}
+
+function offeredTools(
+  rules: OfferRules,
+  list: List,
+  pinned: PinnedAnnotations,
+  pins: ServerPins | undefined,
+): NamedOffer<ToolEntry> {
   const { name: server, overHttp } = rules;
   const isWanted = wantedTools(rules);
   const offered: Offered<ToolEntry>[] = [];
   const hidden: Hidden[] = [];
   const withheld: string[] = [];
+  const quarantined: Offered<ToolEntry>[] = [];
   for (const tool of list) {
     const original = tool['name'] as string;
     const headers = paramHeaders(tool['inputSchema']);
-    const annotations = believed(pinned, tool);
-    const isShown = isWanted(original, annotations);
-    const isInvalid = !headers.valid && overHttp;
-    if (isShown && isInvalid) hidden.push({ server, what: original, reason: headers.reason });
-    const declarations = headers.valid ? headers.declarations : [];
-    if (isShown && !isInvalid) offered.push(offeredTool(rules, tool, annotations, declarations));
-    else withheld.push(canonicalId(server, original));
+    const verdict = pins?.(tool);
+    const annotations = believed(pinned, tool, verdict?.annotations);
+    if (!isWanted(original, annotations)) {
+      withheld.push(canonicalId(server, original));
+      continue;
+    }
+    const declared = headers.valid ? headers.declarations : [];
+    const made = offeredTool(rules, tool, { annotations, headers: declared, verdict });
+    const reason = !headers.valid && overHttp ? headers.reason : quarantineOf(verdict);
+    if (reason === undefined) {
+      offered.push(made);
+      continue;
+    }
+    withheld.push(canonicalId(server, original));
+    hidden.push({ server, what: original, reason });
+    if (reason === QUARANTINED) quarantined.push(made);
   }
-  return { server, offered, hidden, withheld };
+  return { server, offered, hidden, withheld, quarantined };
 }
 
 function wantedTools({
@@ -169,13 +192,17 @@ function wantedTools({
 function offeredTool(
   rules: OfferRules,
   tool: JsonObject,
-  annotations: JsonObject | undefined,
-  headers: readonly ParamHeader[],
+  facts: {
+    readonly annotations: JsonObject | undefined;
+    readonly headers: readonly ParamHeader[];
+    readonly verdict: PinVerdict | undefined;
+  },
 ): Offered<ToolEntry> {
+  const { annotations, headers, verdict } = facts;
   const { name: server, tools } = rules;
   const original = tool['name'] as string;
   const argumentRules = own(tools.arguments, original);
-  const shown = shownTool(tool, own(tools.describe, original), argumentRules);
+  const shown = shownTool(flagged(tool, verdict), own(tools.describe, original), argumentRules);
   return {
     original,
     label: own(tools.rename, original) ?? original,
@@ -223,7 +250,13 @@ function shownSchema(schema: JsonObject, rules: ArgumentRules): JsonObject {
 function offeredPrompts({ name: server, features }: OfferRules, list: List): NamedOffer<NamedEntry> {
   const each = list.map((prompt) => ({ prompt, original: prompt['name'] as string }));
   if (!features.prompts) {
-    return { server, offered: [], hidden: [], withheld: each.map(({ original }) => canonicalId(server, original)) };
+    return {
+      server,
+      offered: [],
+      hidden: [],
+      withheld: each.map(({ original }) => canonicalId(server, original)),
+      quarantined: [],
+    };
   }
   const offered = each.map(({ prompt, original }) => ({
     original,
@@ -231,7 +264,7 @@ function offeredPrompts({ name: server, features }: OfferRules, list: List): Nam
     unnamed: { server, id: canonicalId(server, original), original, shown: prompt },
     made: [],
   }));
-  return { server, offered, hidden: [], withheld: [] };
+  return { server, offered, hidden: [], withheld: [], quarantined: [] };
 }
 
 function offeredResources({ name: server, features }: OfferRules, list: List): readonly Entry[] {

@@ -9,7 +9,7 @@ import type { Call, MadeBy, Step, Target } from '../call.ts';
 import { canonicalId } from './naming.ts';
 import type { ToolEntry } from './offer.ts';
 import { LIST_KINDS, type ListKind } from './snapshot.ts';
-import type { CatalogView } from './view.ts';
+import { readyView, type CatalogView } from './view.ts';
 import { Refused } from '../errors.ts';
 
 /** What there is at the endpoint of a call. */
@@ -58,15 +58,18 @@ export function createResolve(options: ResolveOptions): Step {
   const targets = new WeakMap<ToolEntry, Target>();
   const seek: Step = async (call, next) => {
     const { method } = call.exchange.message;
-    const view = options.view(call.exchange);
+    let view = options.view(call.exchange);
     let target = resolve(view, call, options.openTaskId);
     if (target === undefined && !TASK_METHODS.has(method)) {
-      await view.ready(Object.hasOwn(SOUGHT_IN, method) ? SOUGHT_IN[method] : LIST_KINDS);
+      const kinds = Object.hasOwn(SOUGHT_IN, method) ? SOUGHT_IN[method] : LIST_KINDS;
+      view = await readyView(() => options.view(call.exchange), kinds);
       target = resolve(view, call, options.openTaskId);
     }
     if (method === 'completion/complete' && (target === undefined || !view.can(target.server, 'completions'))) {
       return { kind: 'value', result: noCompletion(call.exchange.era) };
     }
+    const quarantine = target === undefined ? quarantineOf(view, call) : undefined;
+    if (quarantine !== undefined) throw quarantine;
     call.target = target ?? refuseUnknown(call);
     return await next(call);
   };
@@ -81,6 +84,21 @@ export function createResolve(options: ResolveOptions): Step {
     call.target = target;
     return next(call);
   };
+}
+
+const QUARANTINED =
+  'This tool is not the one that was approved: it has changed or is new, and is kept back until the operator approves it (`sallyport pins`).';
+
+/** Who would see a tool is told why it is not there; for others it is unknown. Undefined: nothing keeps it back. */
+export function quarantineOf({ catalog }: Pick<Place, 'catalog'>, call: Call): Refused | undefined {
+  // As in most catalogues.
+  if (catalog.quarantined.size === 0) return undefined;
+  const { method, params } = call.exchange.message;
+  const name = method === 'tools/call' ? params?.['name'] : undefined;
+  const tool = typeof name === 'string' ? catalog.quarantined.get(name) : undefined;
+  if (tool === undefined) return undefined;
+  call.target = toolTarget(tool);
+  return new Refused('refused', QUARANTINED, { data: { reason: 'quarantined' } });
 }
 
 /** What cannot be completed has no values; a client asks while somebody types and can do nothing with an error. */
@@ -98,11 +116,13 @@ function resolve(view: Place, call: Call, openTaskId: OpenTaskId): Target | unde
 }
 
 function toolTarget(tool: ToolEntry): Target {
+  const { inputSchema } = tool.shown;
   return {
     ...named('tool', tool),
     ...(tool.annotations && { annotations: tool.annotations }),
     paramHeaders: tool.paramHeaders,
     ...(tool.argumentRules && { argumentRules: tool.argumentRules }),
+    ...(isObject(inputSchema) && { inputSchema }),
   };
 }
 

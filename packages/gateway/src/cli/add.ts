@@ -1,10 +1,14 @@
 /** `sallyport add NAME -- CMD…` and `sallyport add NAME URL`: puts a server into the configuration, comments kept. */
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { packageRun } from '@sallyport/host';
 import type { Command } from 'commander';
+import { unpinnedText } from '../config/children.ts';
 import type { PlainServer } from '../config/edit.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { editFile } from './edit.ts';
 import { CliError, exitCodes } from './exit.ts';
-import { printResult } from './output.ts';
+import { note, printResult } from './output.ts';
+import { oneLine } from './text.ts';
 
 type Options = {
   readonly env: readonly string[];
@@ -28,10 +32,80 @@ export function register(program: Command, context: CliContext): void {
     .option('--openapi <FILE>', 'a server made from an OpenAPI document')
     .action(async (name: string, words: readonly string[], options: Options, command: Command) => {
       const globals = globalsOf(command, context);
-      const server = serverOf(words, options);
+      const plain = serverOf(words, options);
+      const server = 'command' in plain ? await caged(context, name, plain) : plain;
       const path = await editFile(context, globals, { kind: 'add', name, server });
       printResult(context, globals, { path, name }, `added ${name} to ${path}`);
+      if ('command' in server) for (const hint of await hintsFor(context, name, server, path)) note(context, hint);
     });
+}
+
+type Child = Extract<PlainServer, { readonly command: string }>;
+
+/** Asks how the server may use the folders that it names, where a person sits there. */
+async function caged(context: CliContext, name: string, server: Child): Promise<Child> {
+  const folders = context.isTerminal ? await foldersOf(context, server) : [];
+  if (folders.length === 0) return server;
+  const answer = await context.prompts.choose({
+    message: `${name} names folders of this machine: ${folders.map(oneLine).join(', ')}. How may it use them?`,
+    choices: [
+      { value: 'standard', label: 'read and write them, and its working folder, with a network (standard)' },
+      { value: 'write', label: 'read and write them and nothing else, without a network (strict)' },
+      { value: 'read', label: 'read them and nothing else, without a network (strict)' },
+    ],
+    initial: 'standard',
+  });
+  if (answer === undefined) throw new CliError('nothing was added', exitCodes.failed);
+  if (answer === 'standard') return server;
+  return { ...server, sandbox: { level: 'strict', [answer === 'write' ? 'write' : 'read']: folders } };
+}
+
+/** Folders that are there, among the arguments. A relative path is meant from the folder of the configuration. */
+async function foldersOf({ files }: CliContext, { args }: Child): Promise<readonly string[]> {
+  const paths = [...new Set(args.filter((arg) => isAbsolute(arg)))];
+  // Of a folder alone there is something below it.
+  const are = await Promise.all(paths.map((path) => files.exists(`${path}/.`)));
+  return paths.filter((_path, index) => are[index]);
+}
+
+/** What is worth a word before the server runs for the first time. */
+async function hintsFor(context: CliContext, name: string, server: Child, path: string): Promise<readonly string[]> {
+  const { args, command, sandbox } = server;
+  const folders = sandbox === undefined && !context.isTerminal ? await foldersOf(context, server) : [];
+  const astray = await astrayIn(context, server, path);
+  const run = packageRun(command, args);
+  const isMoving = run !== undefined && run.pin !== 'exact' && run.pin !== 'local';
+  const opens = (await openings(context, server)) ?? [];
+  return [
+    ...(folders.length === 0
+      ? []
+      : [
+          `hint: ${name} may read and write ${folders.map(oneLine).join(', ')}, and use the network. To cage it further, write in ${path}:\n  sandbox: { level: strict, read: ${JSON.stringify(folders)} }`,
+        ]),
+    ...astray.map(
+      (arg) => `hint: ${oneLine(arg)} is looked for in ${dirname(path)}; write its whole path to mean the one here`,
+    ),
+    ...(isMoving ? [`hint: ${unpinnedText(run)}`] : []),
+    ...opens.map((flag) => `hint: ${oneLine(flag)} opens the container to this machine`),
+  ];
+}
+
+/** Relative paths that are there from here, but not from the folder of the configuration, where the server starts. */
+async function astrayIn({ cwd, files }: CliContext, { args }: Child, path: string): Promise<readonly string[]> {
+  if (dirname(path) === cwd) return [];
+  const relative = args.filter((arg) => /^\.{1,2}(?:\/|$)/.test(arg));
+  const are = await Promise.all(
+    relative.map(
+      async (arg) => (await files.exists(resolve(cwd, arg))) && !(await files.exists(resolve(dirname(path), arg))),
+    ),
+  );
+  return relative.filter((_arg, index) => are[index]);
+}
+
+/** Of a server that is a container: the flags that open it. */
+async function openings({ cwd }: CliContext, { args, command }: Child): Promise<readonly string[] | undefined> {
+  const { containerRun } = await import('@sallyport/host/sandbox');
+  return containerRun({ command, args, cwd, hidden: [] })?.opens;
 }
 
 function serverOf([first, ...rest]: readonly string[], options: Options): PlainServer {

@@ -13,7 +13,8 @@ import { configFormat } from '../config/load.ts';
 import { configError, ConfigError } from '../config/problems.ts';
 import { maxFileBytes } from '../config/source.ts';
 import { configHash, lockPath } from '../config/trust.ts';
-import type { FileSecrets } from '../secrets/index.ts';
+import { backendOf } from '../config/secrets.ts';
+import type { Secrets } from '../secrets/index.ts';
 import { trustStore } from './configuration.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -41,6 +42,7 @@ type Task = {
   readonly before: Uint8Array;
   readonly draft: Draft;
   readonly plan: MovePlan;
+  readonly secrets: Secrets;
   /** The text after it. */
   readonly after: string;
 };
@@ -49,10 +51,9 @@ async function encrypt(context: CliContext, file: string | undefined, yes: boole
   const globals = globalsOf(command, context);
   const wanted = file === undefined ? globals.config : resolve(context.cwd, file);
   const { path } = await findConfig({ ...context, file: wanted, exists: context.files.exists });
-  const secrets = await openSecrets(context);
-  const task = await taskOf(context, path, secrets);
+  const task = await taskOf(context, path);
   const { moves, left } = task.plan;
-  if (yes && moves.length > 0) await carryOut(context, task, secrets);
+  if (yes && moves.length > 0) await carryOut(context, task);
   for (const key of left)
     note(context, `left: ${key.join('.')} has variables in it, and a kept value is never expanded`);
   const shown = moves.map(({ path: key, name }) => ({ path: key.join('.'), name }));
@@ -67,7 +68,7 @@ function wordsOf(path: string, moves: readonly Move[], yes: boolean): string {
   return [said, ...lines].join('\n');
 }
 
-async function taskOf(context: CliContext, path: string, secrets: FileSecrets): Promise<Task> {
+async function taskOf(context: CliContext, path: string): Promise<Task> {
   const { files } = context;
   const { realPath } = await files.checkTrusted(path);
   const before = await files.read(realPath, maxFileBytes);
@@ -75,6 +76,11 @@ async function taskOf(context: CliContext, path: string, secrets: FileSecrets): 
   const format = configFormat(path);
   const draft = await draftOf(path, text, format);
   if (draft.source.value === undefined || draft.source.problems.length > 0) throw configError(draft.problems);
+  const backend = backendOf((draft.value as { readonly secrets?: unknown }).secrets, {
+    env: context.env,
+    files: new Map(),
+  });
+  const secrets = await openSecrets(context, backend);
   const plan = planMoves(draft.value, await storedValues(secrets));
   const changes = plan.moves.map((move) => ({ path: writtenPath(move.path, draft.moved), text: move.text }));
   if (format === 'toml') throw tomlRefusal(path, plan.moves);
@@ -88,10 +94,10 @@ async function taskOf(context: CliContext, path: string, secrets: FileSecrets): 
       exitCodes.failed,
     );
   }
-  return { path, realPath, before, draft, plan, after };
+  return { path, realPath, before, draft, plan, secrets, after };
 }
 
-async function storedValues(secrets: FileSecrets): Promise<Map<string, string>> {
+async function storedValues(secrets: Secrets): Promise<Map<string, string>> {
   const names = (await secrets.list()).flatMap(({ name }) => name ?? []);
   // A name with a damaged value is taken all the same: no text is equal to this one.
   const values = [...(await secrets.read(names))];
@@ -106,9 +112,9 @@ function tomlRefusal(path: string, moves: readonly Move[]): ConfigError {
 }
 
 /** First kept, then taken out: between the two a secret stands in both places, never in none. */
-async function carryOut(context: CliContext, task: Task, secrets: FileSecrets): Promise<void> {
+async function carryOut(context: CliContext, task: Task): Promise<void> {
   const { files } = context;
-  const { path, realPath, before, after, plan } = task;
+  const { path, realPath, before, after, plan, secrets } = task;
   const store = await trustStore(context);
   const lock = (await files.exists(lockPath(path))) ? await files.read(lockPath(path), maxFileBytes * 8) : undefined;
   const wasTrusted = await store.isTrusted(path, configHash(before, lock));

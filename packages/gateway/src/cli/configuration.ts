@@ -10,18 +10,27 @@ import { createTrustStore, type TrustStore } from '../config/trust.ts';
 import type { Problem } from '../config/types.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { note, printWarnings } from './output.ts';
-import { secretSource } from './secret-store.ts';
+import type { SecretCommands } from '../secrets/index.ts';
+import { keptCommands, secretSource } from './secret-store.ts';
 
-/** The configuration for a verb that starts what is in it. `file` beats `--config`. Prints warnings. Throws ConfigError. */
-export async function loadToRun(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
+/**
+ * The configuration for a verb that starts what is in it. `file` beats `--config`. `commands` are those of a process that
+ * reads it again later. Prints warnings. Throws ConfigError.
+ */
+export async function loadToRun(
+  context: CliContext,
+  globals: GlobalOptions,
+  file?: string,
+  commands?: SecretCommands,
+): Promise<DetailedConfig> {
   const store = await trustStore(context);
   const loaded = await loadConfig({
-    ...loadOptions(context, globals, file, 'run'),
+    ...loadOptions(context, globals, file, commands ?? (await keptCommands(context))),
     confirmTrust: async (path, hash) => {
       if (await store.isTrusted(path, hash)) return true;
       if (!context.isTerminal) return false;
       // What is asked about must be readable first: the same file, checked, without the question.
-      const seen = await loadConfig(loadOptions(context, globals, file, 'look'));
+      const seen = await loadConfig(loadOptions(context, globals, file));
       if (seen.hash !== hash) throw new ConfigError(`${path} changed while it was read; run the command again`);
       note(context, `${path} was found in the current directory. It would use:\n${commandLines(seen)}`);
       if (!(await context.confirm('Do you trust this configuration?'))) return false;
@@ -30,14 +39,16 @@ export async function loadToRun(context: CliContext, globals: GlobalOptions, fil
     },
   });
   await checkPolicy(loaded);
+  await checkEgress(loaded);
   printWarnings(context, loaded.warnings);
   return loaded;
 }
 
 /** The configuration for a verb that starts nothing. Throws ConfigError; prints nothing. */
 export async function loadToLook(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
-  const loaded = await loadConfig(loadOptions(context, globals, file, 'look'));
+  const loaded = await loadConfig(loadOptions(context, globals, file));
   await checkPolicy(loaded);
+  await checkEgress(loaded);
   return loaded;
 }
 
@@ -48,6 +59,19 @@ async function checkPolicy({ config: { policy }, path: file, positionOf }: Detai
   const problems = (await policyProblems(policy)).map(({ message, path }): Problem => {
     const position = positionOf(path);
     return { file, path, message, ...(position !== undefined && { position }) };
+  });
+  if (problems.length > 0) throw configError(problems);
+}
+
+/** As the guard reads it: an entry that it cannot read would open nothing, or stop what it is for. */
+async function checkEgress({ config: { egress }, path: file, positionOf }: DetailedConfig): Promise<void> {
+  if (egress.allow.length === 0) return;
+  const { allowProblem } = await import('@sallyport/client/egress');
+  const problems = egress.allow.flatMap((entry, index): Problem[] => {
+    const message = allowProblem(entry);
+    const path = ['egress', 'allow', index];
+    const position = positionOf(path);
+    return message === undefined ? [] : [{ file, path, message, ...(position !== undefined && { position }) }];
   });
   if (problems.length > 0) throw configError(problems);
 }
@@ -97,8 +121,8 @@ function loadOptions(
   context: CliContext,
   globals: GlobalOptions,
   file: string | undefined,
-  how: 'run' | 'look',
+  commands?: SecretCommands,
 ): LoadOptions {
   const { env, cwd, home, files } = context;
-  return { file: file ?? globals.config, env, cwd, home, files, secrets: secretSource(context, how) };
+  return { file: file ?? globals.config, env, cwd, home, files, secrets: secretSource(context, commands) };
 }

@@ -12,6 +12,7 @@ import {
 } from '@sallyport/wire';
 import { STATUS_PATH, TOOLS_PATH } from '../admin-endpoints.ts';
 import type { Config } from '../config/index.ts';
+import { didYouMean } from '../config/problems.ts';
 import { openLocalKey } from '../credentials/index.ts';
 import type { GatewayStatus, ToolReport } from '../status.ts';
 import { createRedactor } from '../telemetry/redact.ts';
@@ -35,6 +36,8 @@ export interface Reached {
   readonly interrupt: Interrupt;
   status(): Promise<GatewayStatus>;
   tools(): Promise<ToolReport>;
+  /** Asks something of this machine's user alone. */
+  post(path: string, body: object): Promise<unknown>;
   /** The MCP session, opened when it is first asked for. */
   session(): Promise<Leg>;
 }
@@ -42,6 +45,8 @@ export interface Reached {
 export interface WithGatewayOptions {
   /** Of a gateway that is started for once, unless `--log-level` says another: a verb that shows what is wrong needs no log. */
   readonly logLevel?: LogLevel;
+  /** A gateway that is started for once has this server alone. What comes of it is kept, or it is not started. */
+  readonly server?: string;
 }
 
 /** For opening the session with a gateway of this machine. */
@@ -57,14 +62,14 @@ export async function withGateway<T>(
   context: CliContext,
   globals: GlobalOptions,
   use: (gateway: Reached) => Promise<T>,
-  { logLevel = 'error' }: WithGatewayOptions = {},
+  { logLevel = 'error', server }: WithGatewayOptions = {},
 ): Promise<T> {
   const interrupt = createInterrupt(context);
   let gateway: OnceGateway | undefined;
   let session: Promise<Leg> | undefined;
   try {
     const found = await findRunning(context, globals);
-    if (found === undefined) gateway = await startForOnce(context, { logLevel, ...globals });
+    if (found === undefined) gateway = await startForOnce(context, { logLevel, ...globals }, server);
     const url = new URL(found?.url ?? gateway?.url ?? '');
     const keys = await keysOf(context);
     const reached: Reached = {
@@ -73,6 +78,7 @@ export async function withGateway<T>(
       interrupt,
       status: async () => (await readOwn(url, STATUS_PATH, keys.local)) as GatewayStatus,
       tools: async () => (await readOwn(url, TOOLS_PATH, keys.local)) as ToolReport,
+      post: async (path, body) => await readOwn(url, path, keys.local, body),
       session: () => (session ??= openSession(context, url, keys.caller)),
     };
     return await Promise.race([use(reached), interrupt.asked]);
@@ -100,6 +106,7 @@ interface OnceGateway {
 async function startForOnce(
   context: CliContext,
   globals: GlobalOptions & { readonly logLevel: string },
+  server: string | undefined,
 ): Promise<OnceGateway> {
   // What a gateway is made of is loaded only when there is none to talk to.
   const [{ createGateway }, { killAllOnExit }] = await Promise.all([
@@ -110,7 +117,7 @@ async function startForOnce(
   const redactor = createRedactor();
   redactor.learn(secrets.map(({ value }) => value));
   const gateway = await createGateway({
-    config: forThisMachine(config),
+    config: forThisMachine(server === undefined ? config : withOnly(server, config)),
     stateDirectory: await context.files.stateDirectory(),
     env: context.env,
     version: context.version,
@@ -136,6 +143,22 @@ async function startForOnce(
     await gateway.close();
     throw error;
   }
+}
+
+/** The names of the others stay known, and nothing of them is started. */
+function withOnly(server: string, config: Config): Config {
+  if (config.store === 'memory') {
+    const text =
+      'no gateway is running, and with `store: memory` nothing would be left of this: start the gateway first';
+    throw new CliError(text, exitCodes.configuration);
+  }
+  const servers = config.servers.filter(({ name }) => name === server);
+  if (servers.length > 0) return { ...config, servers };
+  const names = config.servers.map(({ name }) => name);
+  throw new CliError(
+    `there is no server ${JSON.stringify(server)}${didYouMean(server, names)}`,
+    exitCodes.configuration,
+  );
 }
 
 /** Whatever the file says of the listener: this one is for this process alone. */
@@ -171,8 +194,14 @@ async function openSession(context: CliContext, url: URL, key: string): Promise<
   });
 }
 
-async function readOwn(url: URL, path: string, key: string): Promise<unknown> {
-  const { status, body } = await requestJson(new URL(path, url), { headers: { authorization: `Bearer ${key}` } });
+/** Some answers wait for a person, or for another server. */
+const POST_MS = 60_000;
+
+async function readOwn(url: URL, path: string, key: string, sent?: object): Promise<unknown> {
+  const { status, body } = await requestJson(new URL(path, url), {
+    headers: { authorization: `Bearer ${key}` },
+    ...(sent !== undefined && { body: sent, timeoutMs: POST_MS }),
+  });
   if (status === 200 && isObject(body)) return body;
   if (status === 401) throw new CliError(`the gateway at ${url.href} does not accept the local key`, exitCodes.refused);
   if (status === 404) {

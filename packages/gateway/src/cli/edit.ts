@@ -1,4 +1,4 @@
-/** What `add`, `remove`, `enable` and `disable` share: edit the file's text, check it, write it whole. */
+/** What `add`, `remove`, `enable`, `disable` and `allow` share: edit the file's text, check it, write it whole. */
 import { checkDraft, draftOf } from '../config/check-text.ts';
 import { editConfig, type Edit } from '../config/edit.ts';
 import { findConfig, firstConfigPath } from '../config/find.ts';
@@ -15,6 +15,15 @@ import { note } from './output.ts';
  * is the user's own. Throws ConfigError and leaves the file alone when the server would not load.
  */
 export async function editFile(context: CliContext, globals: GlobalOptions, edit: Edit): Promise<string> {
+  return (await changeFile(context, globals, edit)).path;
+}
+
+/** The same, and whether there was anything to change. */
+export async function changeFile(
+  context: CliContext,
+  globals: GlobalOptions,
+  edit: Edit,
+): Promise<{ readonly path: string; readonly changed: boolean }> {
   const { files } = context;
   if (edit.kind === 'add') await createFirst(context, globals);
   const { path } = await findConfig({ ...context, file: globals.config, exists: files.exists });
@@ -28,14 +37,15 @@ export async function editFile(context: CliContext, globals: GlobalOptions, edit
   const after = editConfig(text, format, edit);
   const checked = checkDraft(await draftOf(path, after, format), { env: context.env, files: new Map() });
   const own = checked.problems.filter((problem) => problem.path[1] === edit.name);
-  if (edit.kind === 'add' && own.length > 0) throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
-  if (after === text) return path;
+  if ((edit.kind === 'add' || edit.kind === 'allow') && own.length > 0)
+    throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
+  if (after === text) return { path, changed: false };
   const store = await trustStore(context);
   const lock = (await files.exists(lockPath(path))) ? await files.read(lockPath(path), maxFileBytes * 8) : undefined;
   const wasTrusted = await store.isTrusted(path, configHash(before, lock));
   await files.replace(realPath, after);
   if (wasTrusted) await store.trust(path, configHash(new TextEncoder().encode(after), lock));
-  return path;
+  return { path, changed: true };
 }
 
 /** The first server needs a file to stand in: the user's own, when there is none anywhere. */

@@ -47,9 +47,11 @@ async function rotate(context: CliContext, idOrName: string, options: RotateOpti
   const graceMs = graceOf(options.grace);
   const expiresAtMs = options.expires === undefined ? undefined : expiryOf(options.expires, context.now());
   const { key, record } = await withKeys(context, globals, async (open) => {
-    const issued = await open.keys.rotate(idOrName, { graceMs, ...(expiresAtMs !== undefined && { expiresAtMs }) });
-    if (issued === undefined) throw await noSuchKey(open, idOrName);
-    return issued;
+    return await open.audited({ action: 'key.rotate', target: idOrName, detail: { graceMs } }, async () => {
+      const issued = await open.keys.rotate(idOrName, { graceMs, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+      if (issued === undefined) throw await noSuchKey(open, idOrName);
+      return issued;
+    });
   });
   const { id, name, roles, expires, previousValidUntil } = record;
   if (!globals.json) {
@@ -75,8 +77,11 @@ async function setRoles(
     throw new CliError('give all roles that the key has from now on, or --none', exitCodes.usage);
   }
   const { id, name } = await withKeys(context, globals, async (open) => {
-    const changed = await open.keys.setRoles(idOrName, roles);
-    if (changed === undefined) throw await noSuchKey(open, idOrName);
+    const changed = await open.audited({ action: 'key.roles', target: idOrName, detail: { roles } }, async () => {
+      const found = await open.keys.setRoles(idOrName, roles);
+      if (found === undefined) throw await noSuchKey(open, idOrName);
+      return found;
+    });
     noteRoles(context, roles, open.config);
     return changed;
   });

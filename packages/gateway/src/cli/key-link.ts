@@ -26,8 +26,11 @@ export function registerLink(key: Command, context: CliContext): void {
       const { createOneTimeCodes } = await import('@sallyport/server/browser');
       const made = await withKeys(context, globals, async (open) => {
         const { config, store } = open;
-        if (config?.auth.oidc === undefined) {
-          throw new CliError('there are no pages to sign in at: they come with `auth.oidc`', exitCodes.configuration);
+        const hasPages = config?.auth.oidc !== undefined || config?.servers.some(({ oauth }) => oauth !== undefined);
+        if (config === undefined || hasPages !== true) {
+          const text =
+            'there are no pages to sign in at: they come with `auth.oidc`, and with remote servers that want a login';
+          throw new CliError(text, exitCodes.configuration);
         }
         const codes = createOneTimeCodes({
           records: recordsOf(store, 'browser'),

@@ -11,6 +11,7 @@ import { BUILTIN_ROLES } from '../policy/fallback.ts';
 import { openKeys } from '../provision.ts';
 import type { Store } from '../store/index.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
+import { createAudited, type Audited } from './audit-record.ts';
 import { loadToLook } from './configuration.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes, type ExitCode } from './exit.ts';
@@ -20,6 +21,7 @@ import { oneLine } from './text.ts';
 export interface OpenKeys {
   readonly keys: KeyTable;
   readonly store: Store;
+  readonly audited: Audited;
   /** Undefined: there is none, and the defaults count. */
   readonly config: Config | undefined;
 }
@@ -49,7 +51,8 @@ export async function withKeys<T>(
   const master = await openMasterKey({ directory, env: context.env });
   const store = await openSqliteStore({ path: join(directory, 'state.db'), now: context.now });
   try {
-    return await use({ keys: await openKeys(store, master, localKey, context.now), config, store });
+    const audited = createAudited(context, { config, directory, master });
+    return await use({ keys: await openKeys(store, master, localKey, context.now), audited, config, store });
   } catch (error) {
     throw error instanceof KeyError ? new CliError(error.message, KEY_ERROR_CODES[error.code]) : error;
   } finally {
@@ -70,7 +73,7 @@ function checkConfiguration(context: CliContext, config: Config | undefined): vo
   }
 }
 
-async function configuredOrDefault(context: CliContext, globals: GlobalOptions): Promise<Config | undefined> {
+export async function configuredOrDefault(context: CliContext, globals: GlobalOptions): Promise<Config | undefined> {
   try {
     return (await loadToLook(context, globals)).config;
   } catch (error) {

@@ -51,19 +51,22 @@ async function create(context: CliContext, name: string, options: CreateOptions,
   const globals = globalsOf(command, context);
   const { role, expires, client } = options;
   const expiresAtMs = expires === undefined ? undefined : expiryOf(expires, context.now());
-  const { key, record } = await withKeys(context, globals, async ({ keys, config }) => {
+  const { key, record } = await withKeys(context, globals, async ({ audited, keys, config }) => {
     if (configuredNames(config).includes(name)) {
       throw new CliError(
         `the configuration has a key named ${name}, which would be the one that counts`,
         exitCodes.failed,
       );
     }
-    const issued = await keys.create({
-      name,
-      roles: role,
-      ...(expiresAtMs !== undefined && { expiresAtMs }),
-      ...(client !== undefined && { client }),
-    });
+    const change = { action: 'key.create', target: name, detail: { roles: role, expires: timeText(expiresAtMs) } };
+    const issued = await audited(change, () =>
+      keys.create({
+        name,
+        roles: role,
+        ...(expiresAtMs !== undefined && { expiresAtMs }),
+        ...(client !== undefined && { client }),
+      }),
+    );
     noteRoles(context, role, config);
     return issued;
   });
@@ -137,9 +140,11 @@ function noteOf({ rotated, previousValidUntil }: ClientKey, isShadowed: boolean)
 async function revoke(context: CliContext, idOrName: string, command: Command): Promise<void> {
   const globals = globalsOf(command, context);
   const { id, name } = await withKeys(context, globals, async (open) => {
-    const revoked = await open.keys.revoke(idOrName);
-    if (revoked === undefined) throw await noSuchKey(open, idOrName);
-    return revoked;
+    return await open.audited({ action: 'key.revoke', target: idOrName }, async () => {
+      const revoked = await open.keys.revoke(idOrName);
+      if (revoked === undefined) throw await noSuchKey(open, idOrName);
+      return revoked;
+    });
   });
   const shown = id === undefined ? oneLine(name) : `${name} (${id})`;
   printResult(context, globals, { id: id ?? null, name, revoked: true }, `revoked: ${shown}`);

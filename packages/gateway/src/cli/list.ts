@@ -69,6 +69,7 @@ const STATE_STYLES = {
   idle: 'dim',
   disabled: 'dim',
   closed: 'dim',
+  'needs login': 'yellow',
 } as const;
 
 export interface ListLayout extends Layout {
@@ -95,6 +96,7 @@ export function listText({ servers, hidden }: Pick<GatewayStatus, 'servers' | 'h
     const { state } = server;
     return [
       (rows[index] ?? '').replace(` ${state} `, ` ${paint(STATE_STYLES[state], state)} `),
+      ...(server.doing === undefined ? [] : hanging('  … ', oneLine(server.doing), width)),
       ...(server.error === undefined ? [] : problemLines(server, width, lasting).map((line) => paint('red', line))),
       ...more.flatMap(([title, text]) => indented(title, text, width)),
     ];
@@ -121,7 +123,7 @@ function cellsOf({
     state,
     ...[tools, prompts, resources].map(number),
     eras.length === 0 ? '–' : eras.join('+'),
-    sandbox === 'remote' ? '–' : sandbox,
+    sandbox?.level ?? '–',
   ];
 }
 
@@ -145,25 +147,43 @@ type Row = readonly [title: string, text: string];
 function detailOf(server: ServerStatus, hidden: GatewayStatus['hidden']): readonly Row[] {
   const { description, pid, isolation, instances, revision, restarts, noiseLines, templates, tags, environment } =
     server;
-  const named = (from: string): string =>
-    environment
-      .filter((one) => one.from === from)
-      .map(({ name }) => oneLine(name))
-      .join(' ');
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['description', description === undefined ? undefined : oneLine(description)],
+    ['command', server.command === undefined ? undefined : oneLine(server.command)],
+    ['package', packageText(server)],
     ['process', pid === undefined ? undefined : `pid ${pid}, ${count(restarts, 'restart')}`],
+    ['sandbox', server.sandbox === undefined ? undefined : oneLine(server.sandbox.summary)],
+    ...(server.sandbox?.gaps ?? []).map((gap): Row => ['', oneLine(gap)]),
     ['isolation', isolation === 'shared' ? undefined : `${isolation}: ${count(instances, 'instance')} running`],
     ['revision', revision],
     ['templates', templates === 0 ? undefined : String(templates)],
     ['tags', tags.length === 0 ? undefined : tags.map(oneLine).join(' ')],
     ['noise', noiseLines === 0 ? undefined : `${count(noiseLines, 'line')} on stdout that are no messages`],
-    ['environment', environment.length === 0 ? undefined : `${named('allow-list')} (allow-list)`],
-    ['', named('configuration') === '' ? undefined : `${named('configuration')} (configuration)`],
+    ...environmentRows(environment),
     ...[...Map.groupBy(hidden, ({ reason }) => reason)].map(([reason, offers]): Row => {
       const names = offers.map(({ what }) => oneLine(what)).join(' ');
       return ['hidden', `${names} (${oneLine(reason)})`];
     }),
   ];
   return rows.filter((row): row is Row => row[1] !== undefined);
+}
+
+/** What was installed for it, and how to write that it stays so. */
+function packageText({ package: installed }: ServerStatus): string | undefined {
+  if (installed === undefined) return undefined;
+  const { spec, version, pinned } = installed;
+  const text = `${oneLine(spec)}, installed apart`;
+  return pinned === undefined ? text : `${text} (${oneLine(version ?? '')}; write ${oneLine(pinned)} to stay with it)`;
+}
+
+const SOURCES = { gateway: "the gateway's own", env: '`env`', envFile: '`envFile`', sandbox: 'its sandbox' } as const;
+
+/** Names alone, by where they come from. */
+function environmentRows(environment: ServerStatus['environment']): readonly Row[] {
+  const bySource = Map.groupBy(environment, ({ from }) => from);
+  const rows = Object.entries(SOURCES).flatMap(([from, title]) => {
+    const names = bySource.get(from as keyof typeof SOURCES)?.map(({ name }) => oneLine(name));
+    return names === undefined ? [] : [`${names.join(' ')} (${title})`];
+  });
+  return rows.map((text, index) => [index === 0 ? 'environment' : '', text]);
 }

@@ -27,14 +27,19 @@ describe('the list of servers', () => {
     expect(text([server({}), failed])).toBe(
       [
         'SERVER  TRANSPORT  STATE   TOOLS  PROMPTS  RESOURCES  ERA      SANDBOX',
-        'a       stdio      up          3        0          2  session  none',
-        'broken  stdio      failed      –        –          –  –        none',
+        'a       stdio      up          3        0          2  session  standard',
+        'broken  stdio      failed      –        –          –  –        standard',
         '  ! It broke\ufffd[2J (tried again in 2 s)',
       ].join('\n'),
     );
     expect(text([failed], { lasting: false })).not.toContain('tried again');
     expect(text([server({ enabled: false, state: 'disabled', eras: [] })])).toMatch(/disabled +– +– +–/);
     expect(text([])).toContain('sallyport add');
+  });
+
+  it('says what is done before a server can be started', () => {
+    const doing = server({ state: 'starting', doing: 'installing pkg@1.2.3' });
+    expect(text([doing]).split('\n').slice(2)).toEqual(['  … installing pkg@1.2.3']);
   });
 
   it('keeps to the width of the terminal', () => {
@@ -52,21 +57,41 @@ describe('the list of servers', () => {
 
   it('adds names of variables, never values, and what is hidden by its reason', () => {
     const environment = [
-      { name: 'PATH', from: 'allow-list' as const },
-      { name: 'TOKEN', from: 'configuration' as const },
+      { name: 'HOME', from: 'sandbox' as const },
+      { name: 'LANG', from: 'gateway' as const },
+      { name: 'PATH', from: 'gateway' as const },
+      { name: 'SECRET', from: 'envFile' as const },
+      { name: 'TOKEN', from: 'env' as const },
     ];
     const hidden = ['one', 'two'].map((what) => ({ server: 'a', what, reason: 'denied' }));
     const shown = text(
-      [server({ pid: 7, revision: '2025-11-25', restarts: 1, noiseLines: 2, environment })],
+      [
+        server({
+          pid: 7,
+          revision: '2025-11-25',
+          restarts: 1,
+          noiseLines: 2,
+          environment,
+          command: '/usr/bin/npx',
+          package: { spec: 'pkg', version: '1.2.3', pinned: 'pkg@1.2.3' },
+          sandbox: { level: 'limited', summary: 'limited: setpriv', gaps: ['No bubblewrap.'] },
+        }),
+      ],
       { detail: true },
       hidden,
     );
     expect(shown.split('\n').slice(2)).toEqual([
+      '  command      /usr/bin/npx',
+      '  package      pkg, installed apart (1.2.3; write pkg@1.2.3 to stay with it)',
       '  process      pid 7, 1 restart',
+      '  sandbox      limited: setpriv',
+      '               No bubblewrap.',
       '  revision     2025-11-25',
       '  noise        2 lines on stdout that are no messages',
-      '  environment  PATH (allow-list)',
-      '               TOKEN (configuration)',
+      "  environment  LANG PATH (the gateway's own)",
+      '               TOKEN (`env`)',
+      '               SECRET (`envFile`)',
+      '               HOME (its sandbox)',
       '  hidden       one two (denied)',
     ]);
   });

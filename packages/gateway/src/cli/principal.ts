@@ -27,9 +27,11 @@ export function register(program: Command, context: CliContext): void {
     .action(async (who: string, { undo }: { readonly undo: boolean }, command: Command) => {
       const globals = globalsOf(command, context);
       const named = readPrincipal(who);
-      const disabled = await withKeys(context, globals, async ({ store }) => {
+      const disabled = await withKeys(context, globals, async ({ audited, store }) => {
         const records = recordsOf(store, 'disabled');
-        await setDisabled(records, named, !undo, context.now());
+        await audited({ action: undo ? 'principal.enable' : 'principal.disable', target: who }, () =>
+          setDisabled(records, named, !undo, context.now()),
+        );
         return await listDisabled(records);
       });
       const text = `${oneLine(who)} is ${undo ? 'let in again' : 'shut out: every request is refused, and what is open ends'}`;

@@ -4,27 +4,27 @@ import type { Command } from 'commander';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { printResult } from './output.ts';
-import { openSecrets } from './secret-store.ts';
+import { openSecretFile } from './secret-store.ts';
 
 export function registerRekey(secret: Command, context: CliContext): void {
   secret
     .command('rekey')
     .summary('seal all values for another master key')
     .description(
-      'Opens the secrets with the master key that they were kept under, and seals them for the one that is in force (SALLYPORT_MASTER_KEY, SALLYPORT_MASTER_KEY_FILE, or master.key in the state). When it is interrupted all is under the old key or all under the new one: run it again.',
+      'Opens the secrets with the master key that they were kept under, and seals them for the one that is in force (SALLYPORT_MASTER_KEY, SALLYPORT_MASTER_KEY_FILE, or master.key in the state); either may be a passphrase. When it is interrupted all is under the old key or all under the new one: run it again.',
     )
-    .requiredOption('--from <FILE>', 'a file with the old master key')
+    .requiredOption('--from <FILE>', 'a file with the old master key, or `passphrase:` and the old passphrase')
     .action(async ({ from }: { readonly from: string }, command: Command) => rekey(context, from, command));
 }
 
 async function rekey(context: CliContext, from: string, command: Command): Promise<void> {
   const globals = globalsOf(command, context);
-  const { deriveKey, openMasterKey, sealing } = await import('../credentials/index.ts');
+  const { deriveKey, openKeyChange, sealing } = await import('../credentials/index.ts');
   const directory = await context.files.stateDirectory();
-  const env = { SALLYPORT_MASTER_KEY_FILE: resolve(context.cwd, from) };
-  const old = sealing(deriveKey(await openMasterKey({ directory, env }), 'secrets'));
-  const secrets = await openSecrets(context);
-  const outcome = await secrets.rekey(old);
+  const change = await openKeyChange({ directory, env: context.env, from: resolve(context.cwd, from) });
+  const secrets = await openSecretFile(context, change.next);
+  const outcome = await secrets.rekey(sealing(deriveKey(change.old, 'secrets')));
+  await change.settle();
   if (outcome === 'absent') throw new CliError(`there are no secrets in ${secrets.place}`, exitCodes.failed);
   const said = outcome === 'done' ? 'sealed anew' : 'under this master key already';
   printResult(context, globals, { place: secrets.place, outcome }, `${said}: ${secrets.place}`);

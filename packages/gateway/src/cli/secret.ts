@@ -2,10 +2,10 @@
  * `sallyport secret`: values for `${secret:NAME}` in the configuration. A value comes on stdin or from a hidden prompt, never
  * on the command line, and is never shown.
  */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { didYouMean } from '../config/problems.ts';
-import { isSecretName, MAX_VALUE_BYTES, SecretsError, type SecretRecord } from '../secrets/index.ts';
-import { globalsOf, type CliContext } from './context.ts';
+import { isSecretName, MAX_VALUE_BYTES, SecretsError, type SecretPlace, type Secrets } from '../secrets/index.ts';
+import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { minuteText, timeText } from './key-words.ts';
 import { note, printResult } from './output.ts';
@@ -40,6 +40,17 @@ export function register(program: Command, context: CliContext): void {
     .summary('remove a value')
     .argument('<NAME>', 'as `secret list` shows it')
     .action(async (name: string, _options: unknown, command: Command) => reporting(remove(context, name, command)));
+  secret
+    .command('move')
+    .summary('take values over into the keychain, or into the file')
+    .description(
+      'Moves values into the keychain of the system, or out of it into the file of the state: all of them, or those named. Each stands in its new place before it is removed from the old one.',
+    )
+    .addArgument(new Argument('<PLACE>', 'where they go').choices(['keychain', 'file']))
+    .argument('[NAMES...]', 'as `secret list` shows them')
+    .action(async (to: SecretPlace, names: readonly string[], _options: unknown, command: Command) =>
+      reporting(move(context, to, names, command)),
+    );
   registerRekey(secret, context);
 }
 
@@ -73,14 +84,33 @@ async function set(context: CliContext, name: string, words: readonly string[], 
     ? await context.prompts.hidden({ message: `The value of ${name}` })
     : await readValue(context, MAX_VALUE_BYTES);
   if (value === undefined) throw new CliError('nothing was set', exitCodes.failed);
-  const secrets = await openSecrets(context);
-  await secrets.set(new Map([[name, value]]));
+  const secrets = await openToWrite(context, globals);
+  const backend = await secrets.set(new Map([[name, value]]));
+  const place = secrets.where(backend);
   printResult(
     context,
     globals,
-    { name, place: secrets.place },
-    `set: ${name}, sealed in ${secrets.place}. Write \${secret:${name}} in the configuration.`,
+    { name, backend, place },
+    `set: ${name}, ${backend === 'file' ? 'sealed' : 'kept'} in ${place}. Write \${secret:${name}} in the configuration.`,
   );
+}
+
+/** A value must not go where the configuration does not look for it: one that cannot be read stops it. */
+async function openToWrite(context: CliContext, globals: GlobalOptions, to?: SecretPlace): Promise<Secrets> {
+  const { backend } = await secretUses(context, globals);
+  if (backend === undefined) {
+    throw new CliError(
+      'nothing was done: `secrets.backend` of the configuration says where secrets are kept. Mend it, or name another one with --config',
+      exitCodes.configuration,
+    );
+  }
+  if (to !== undefined && backend !== 'auto' && backend !== to) {
+    throw new CliError(
+      `nothing was moved: with \`secrets.backend: ${backend}\` nobody looks there. Write \`${to}\` or \`auto\` first`,
+      exitCodes.configuration,
+    );
+  }
+  return await openSecrets(context, backend);
 }
 
 async function readValue(context: CliContext, maxBytes: number): Promise<string> {
@@ -100,22 +130,34 @@ async function readValue(context: CliContext, maxBytes: number): Promise<string>
 }
 
 /** A name, kept or only used. */
-interface Row extends SecretRecord {
+interface Row {
+  readonly name: string | undefined;
+  /** Undefined: it is not set. */
+  readonly place: SecretPlace | undefined;
+  readonly setMs: number | undefined;
+  readonly isBroken: boolean;
   readonly uses: readonly string[];
 }
 
 async function list(context: CliContext, command: Command): Promise<void> {
   const globals = globalsOf(command, context);
-  const secrets = await openSecrets(context);
-  const [records, uses] = await Promise.all([secrets.list(), secretUses(context, globals)]);
+  const { uses, backend = 'auto' } = await secretUses(context, globals);
+  const records = await (await openSecrets(context, backend)).list();
   const kept = new Set(records.map(({ name }) => name));
   const missing = [...uses.keys()].filter((name) => !kept.has(name));
   const rows: Row[] = [
     ...records.map((record) => ({ ...record, uses: uses.get(record.name ?? '') ?? [] })),
-    ...missing.map((name) => ({ name, setMs: undefined, isBroken: false, uses: uses.get(name) ?? [] })),
+    ...missing.map((name) => ({
+      name,
+      place: undefined,
+      setMs: undefined,
+      isBroken: false,
+      uses: uses.get(name) ?? [],
+    })),
   ];
-  const shown = rows.map(({ name, setMs, isBroken, uses: places }) => ({
+  const shown = rows.map(({ name, place, setMs, isBroken, uses: places }) => ({
     name: name ?? null,
+    backend: place ?? null,
     set: timeText(setMs),
     broken: isBroken,
     uses: places,
@@ -126,23 +168,31 @@ async function list(context: CliContext, command: Command): Promise<void> {
 }
 
 function rowsText(rows: readonly Row[], context: Pick<CliContext, 'columns'>): string {
-  const titles = ['NAME', 'SET', 'USED BY'].map((title) => ({ title }));
-  const cells = rows.map(({ name, setMs, isBroken, uses }) => [
-    name === undefined ? '?' : oneLine(name),
-    isBroken ? 'damaged' : setMs === undefined ? 'not set' : minuteText(setMs),
-    uses.length === 0 ? '–' : uses.map(oneLine).join(', '),
+  const titles = ['NAME', 'KEPT IN', 'SET', 'USED BY'].map((title) => ({ title }));
+  const cells = rows.map((row) => [
+    row.name === undefined ? '?' : oneLine(row.name),
+    row.place ?? '–',
+    setText(row),
+    row.uses.length === 0 ? '–' : row.uses.map(oneLine).join(', '),
   ]);
   return table(titles, cells, context.columns()).join('\n');
 }
 
+function setText({ place, setMs, isBroken }: Row): string {
+  if (place === undefined) return 'not set';
+  if (isBroken) return 'damaged';
+  return setMs === undefined ? '–' : minuteText(setMs);
+}
+
 async function remove(context: CliContext, name: string, command: Command): Promise<void> {
   const globals = globalsOf(command, context);
-  const secrets = await openSecrets(context);
+  const known = await secretUses(context, globals);
+  const secrets = await openSecrets(context, known.backend ?? 'auto');
   if (!(await secrets.remove(name))) {
     const names = (await secrets.list()).flatMap((record) => record.name ?? []);
     throw new CliError(`there is no secret \`${oneLine(name)}\`${didYouMean(name, names)}`, exitCodes.failed);
   }
-  const uses = (await secretUses(context, globals)).get(name) ?? [];
+  const uses = known.uses.get(name) ?? [];
   if (uses.length > 0) {
     note(
       context,
@@ -150,4 +200,13 @@ async function remove(context: CliContext, name: string, command: Command): Prom
     );
   }
   printResult(context, globals, { name, removed: true, uses }, `removed: ${name}`);
+}
+
+async function move(context: CliContext, to: SecretPlace, names: readonly string[], command: Command): Promise<void> {
+  const globals = globalsOf(command, context);
+  const secrets = await openToWrite(context, globals, to);
+  const moved = await secrets.move(to, names.length === 0 ? undefined : names);
+  const place = secrets.where(to);
+  const text = moved.length === 0 ? `nothing to move to ${place}` : `moved to ${place}: ${moved.join(', ')}`;
+  printResult(context, globals, { backend: to, place, moved }, text);
 }

@@ -49,12 +49,5 @@ export async function gatewayFor({ config, context, file, redactor }: Serving, l
     ...(file !== undefined && { file }),
   });
   killAllOnExit([gateway]);
-  const bare = config.servers.filter(({ enabled, target }) => enabled && target.kind === 'stdio');
-  if (bare.length > 0) {
-    const names = bare.map(({ name }) => name).join(', ');
-    log('warn', 'children run without a sandbox in this version: as you, with your files and network', {
-      servers: names,
-    });
-  }
   return gateway;
 }

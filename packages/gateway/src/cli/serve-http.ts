@@ -41,7 +41,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
       reload: config.reload,
     });
     sayReady(serving, log, { url, key: gateway.localKey, state });
-    await stop.asked;
+    await Promise.race([stop.asked, gateway.lockedDown]);
     log('info', 'stopping: calls under way may end', { within: `${config.limits.drainMs / 1000} s` });
   } catch (error) {
     throw listenProblem(error, config);

@@ -38,7 +38,7 @@ export async function serveStdio(serving: Serving): Promise<void> {
 async function serveAlone(serving: Serving, log: Log, stopped: Promise<void>): Promise<void> {
   const gateway = await gatewayFor(serving, log);
   const door = gateway.serveStdio(process.stdin, process.stdout, serving.context.cwd);
-  await Promise.race([door.done, stopped]);
+  await Promise.race([door.done, stopped, gateway.lockedDown]);
   await gateway.close();
 }
 

@@ -5,12 +5,14 @@ import type { Command } from 'commander';
 import { configForServer, type Config } from '../config/index.ts';
 import type { DetailedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
-import type { KnownSecret } from '../config/secrets.ts';
+import { commandsOf, type KnownSecret } from '../config/secrets.ts';
+import type { SecretCommands } from '../secrets/index.ts';
 import { createRedactor, type Redactor } from '../telemetry/redact.ts';
 import { loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf } from './daemon-start.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { keptCommands } from './secret-store.ts';
 import type { Serving } from './serve-gateway.ts';
 
 interface ServeOptions {
@@ -34,10 +36,17 @@ export function register(program: Command, context: CliContext): void {
     .option('--stdio', 'serve one client over stdin and stdout; no port is opened', false)
     .action(async (words: readonly string[], options: ServeOptions, command: Command) => {
       const globals = globalsOf(command, context);
-      const loaded = await configurationOf(words, options, command, context, globals);
+      const commands = await keptCommands(context);
+      const loaded = await configurationOf(words, options, command, { context, globals, commands });
       const config = withListen(loaded.config, options);
       const redactor = createRedactor();
-      const serving = { context, globals, config, redactor, ...fileOf(loaded, options, context, globals, redactor) };
+      const serving = {
+        context,
+        globals,
+        config,
+        redactor,
+        ...fileOf(loaded, options, { context, globals, commands }, redactor),
+      };
       if (options.stdio) await (await import('./serve-stdio.ts')).serveStdio(serving);
       else await (await import('./serve-http.ts')).serveHttp(serving);
     });
@@ -46,16 +55,23 @@ export function register(program: Command, context: CliContext): void {
 /** A configuration file, or what stands on the command line for one. */
 type Loaded = DetailedConfig | Pick<DetailedConfig, 'config'>;
 
+/** What a configuration is read with, the first time and later. */
+interface Surroundings {
+  readonly context: CliContext;
+  readonly globals: GlobalOptions;
+  readonly commands: SecretCommands;
+}
+
 /** The file of what is served, how it is read again, and the words that run it again. */
 function fileOf(
   loaded: Loaded,
   options: ServeOptions,
-  context: CliContext,
-  globals: GlobalOptions,
+  { context, globals, commands }: Surroundings,
   redactor: Redactor,
 ): Pick<Serving, 'file' | 'words' | 'cwd'> {
   if (!('path' in loaded)) return { file: undefined, words: [], cwd: context.cwd };
   const { path, hash, origin } = loaded;
+  let { written } = loaded;
   const known: KnownSecret[] = [];
   const learn = (secrets: readonly KnownSecret[]): void => {
     known.push(...secrets.filter(({ value }) => !known.some((one) => one.value === value)));
@@ -64,21 +80,27 @@ function fileOf(
   learn(loaded.secrets);
   // Nobody is asked while a gateway runs: what needs trust anew stays unused.
   const unasked = { ...context, isTerminal: false };
-  const load = async (): Promise<DetailedConfig> => {
-    const next = await loadToRun(unasked, globals, origin === 'directory' ? undefined : path);
+  const load = async (anew: boolean): Promise<DetailedConfig> => {
+    if (anew) commands.forget();
+    const next = await loadToRun(unasked, globals, origin === 'directory' ? undefined : path, commands);
     if (next.path !== path) throw new ConfigError(`${next.path} stands before ${path} now: a restart takes it`);
     learn(next.secrets);
+    written = next.written;
     return { ...next, config: withListen(next.config, options), secrets: known };
   };
-  return { file: { path, hash, load }, ...planOf(loaded, options, globals, context.cwd) };
+  const renew = (server: string): boolean | undefined => {
+    const names = commandsOf(written, server);
+    return names.length === 0 ? undefined : commands.renew(names);
+  };
+  const secrets = (): readonly string[] => known.map(({ value }) => value);
+  return { file: { path, hash, load, renew, secrets }, ...planOf(loaded, options, globals, context.cwd) };
 }
 
 async function configurationOf(
   words: readonly string[],
   options: ServeOptions,
   command: Command,
-  context: CliContext,
-  globals: GlobalOptions,
+  { context, globals, commands }: Surroundings,
 ): Promise<Loaded> {
   const dashes = hasDashes(command);
   if (options.url !== undefined) {
@@ -88,7 +110,7 @@ async function configurationOf(
   const [first, ...rest] = words;
   if (dashes && first !== undefined) return { config: oneServer({ command: first, args: rest }, context) };
   if (rest.length > 0) throw new CliError('one configuration at a time; a command comes after `--`', exitCodes.usage);
-  return await loadToRun(context, globals, first === undefined ? undefined : resolve(context.cwd, first));
+  return await loadToRun(context, globals, first === undefined ? undefined : resolve(context.cwd, first), commands);
 }
 
 function oneServer(server: Parameters<typeof configForServer>[1], { cwd }: CliContext): Config {

@@ -1,8 +1,8 @@
 /** The real world for the command line. What costs time to load is loaded when it is first used. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { access, mkdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type * as Clack from '@clack/prompts';
 import type * as Host from '@sallyport/host';
 import type { CliFiles, CliSystem, Prompts } from './context.ts';
@@ -133,6 +133,14 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
       await ensurePrivateDirectory(dirname(path));
       await writeFileAtomic(path, text);
     },
-    stateDirectory: async () => (await host()).stateDirectory(env, process.platform),
+    stateDirectory: async () => {
+      const state = (await host()).stateDirectory(env, process.platform);
+      // What a restore left half done is undone before anybody looks.
+      if (existsSync(join(state, 'restore.json'))) {
+        const { undoSwap } = await import('./restore-swap.ts');
+        await undoSwap(state);
+      }
+      return state;
+    },
   };
 }

@@ -14,6 +14,13 @@ const tls = { cert: '/c.pem', key: '/k.pem' };
 const deny = { effect: 'deny', tools: ['s__write_*'] };
 const ask = { effect: 'ask', tools: ['s__send'] };
 const allow = { effect: 'allow', servers: ['*'] };
+/** Beside it, where people sign in; undefined: no server. */
+const exchanging = (oauth: object | undefined): object => ({
+  auth: { mode: 'oidc', oidc: { issuer: 'https://id.test', clientId: 'us' } },
+  mcpServers: oauth === undefined ? {} : { s: { url: 'https://s.test/mcp', oauth } },
+});
+const remote = (oauth: object): object => ({ mcpServers: { s: { url: 'https://s.test/mcp', oauth } } });
+const caged = (sandbox: unknown): object => ({ mcpServers: { s: { command: 'x', sandbox } } });
 
 function configOf(value: object): Config {
   const { entry, findings } = checkConfig({ mcpServers: { s: { command: 'x' } }, ...value });
@@ -21,7 +28,7 @@ function configOf(value: object): Config {
   const { mcpServers, ...rest } = entry;
   const options = { directory: '/', fileEnv: {}, unresolved: [] };
   const servers = Object.entries(mcpServers).map(([name, server]) => resolveServer(name, server, options));
-  return { ...rest, servers, discovery: { mode: 'full' } };
+  return { ...rest, servers, discovery: { mode: 'full' }, secretFiles: [] };
 }
 
 const everything = {
@@ -96,6 +103,29 @@ describe('a change', () => {
       { policy: { external: { url: 'https://b/' } } },
     ],
     ['mcpServers.s.readOnly', { mcpServers: { s: { command: 'x', readOnly: true } } }, {}],
+    ['mcpServers.s.oauth.per', remote({}), remote({ per: 'gateway' })],
+    ['mcpServers.s.oauth.allowLoopbackHttp', remote({}), remote({ allowLoopbackHttp: true })],
+    ['mcpServers.s.oauth.exchange', exchanging(undefined), exchanging({ grant: 'token_exchange' })],
+    ['mcpServers.s.oauth.exchange', exchanging({}), exchanging({ grant: 'token_exchange' })],
+    [
+      'mcpServers.s.oauth.exchange',
+      exchanging({ grant: 'token_exchange' }),
+      exchanging({ grant: 'token_exchange', exchange: { tokenEndpoint: 'https://other.test/', clientId: 'c' } }),
+    ],
+    ['mcpServers.s.sandbox.level', caged('strict'), caged('standard')],
+    ['mcpServers.s.sandbox.level', caged('standard'), caged(undefined)],
+    ['mcpServers.s.sandbox.level', caged(undefined), caged({ level: 'limited' })],
+    ['mcpServers.s.sandbox.level', caged('limited'), caged('none')],
+    ['mcpServers.s.sandbox.read', caged({ level: 'strict' }), caged({ level: 'strict', read: ['/a'] })],
+    ['mcpServers.s.sandbox.write', caged({ write: ['/a'] }), caged({ write: ['/a', '/b'] })],
+    ['mcpServers.s.sandbox.network', caged({ network: ['a.test'] }), caged({ network: ['a.test', 'b.test'] })],
+    ['mcpServers.s.sandbox.network', caged({ network: [] }), caged({})],
+    ['mcpServers.s.sandbox.network', caged('strict'), caged({ level: 'strict', network: ['a.test'] })],
+    ['mcpServers.s.sandbox.memory', caged({ memory: '1 GiB' }), caged({ memory: '2 GiB' })],
+    ['mcpServers.s.sandbox.cpu', caged({ cpu: 50 }), caged({})],
+    ['mcpServers.s.sandbox.processes', caged({ processes: 4 }), caged({ processes: 5 })],
+    ['mcpServers.s.sandbox.user', caged({ user: 'nobody' }), caged({ user: 'root' })],
+    ['egress.allow', { egress: { allow: [] } }, { egress: { allow: ['10.0.0.1'] } }],
     ['listen.tls', { listen: { tls } }, {}],
     [
       'listen.tls.minVersion',
@@ -138,6 +168,8 @@ describe('a change', () => {
         },
       },
     ],
+    ['a cage', caged(undefined), caged('strict')],
+    ['less to see', caged({ read: ['/a', '/b'], network: ['a.test'] }), caged({ read: ['/b'], network: [] })],
     ['a server that only reads', {}, { mcpServers: { s: { command: 'x', readOnly: true } } }],
   ])('of %s can be taken over', (_what, before, after) => {
     expect(changesBetween(configOf(before), configOf(after))).toMatchObject({ needRestart: [], opening: [] });

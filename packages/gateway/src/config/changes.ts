@@ -25,6 +25,9 @@ const AT_START: readonly string[] = [
   'store',
   'sessions',
   'telemetry',
+  'egress',
+  'admin',
+  'audit',
   'limits.body',
   'limits.headers',
   'limits.depth',
@@ -49,8 +52,11 @@ export function changesBetween(before: Config, after: Config): Changes {
   );
   const orderChanged = before.servers.map(({ name }) => name).join() !== after.servers.map(({ name }) => name).join();
   const whole = wholeServers(before, after);
+  // Its definitions are many, and are read elsewhere.
+  const isOtherLock = before.pins.lock !== after.pins.lock;
   const lines = [
     ...whole.map(({ line }) => line),
+    ...(isOtherLock ? ['sallyport.lock: changed'] : []),
     ...keys
       .filter((key) => !whole.some(({ prefix }) => key.startsWith(prefix)))
       .map((key) => lineOf(key, old, now, oldShown.get(key), nowShown.get(key))),

@@ -4,13 +4,20 @@
  */
 import { didYouMean } from './problems.ts';
 import type { ConfigEntry } from './schema.ts';
+import { isExchange } from './schema-oauth.ts';
 import type { Finding } from './schema-parts.ts';
 import { isLoopbackHost } from './schema-values.ts';
 import type { AuthConfig, ListenConfig } from './types.ts';
 
 /** Everything that only shows across parts. */
 export function checkAcross(entry: ConfigEntry): Finding[] {
-  return [...clientCertificates(entry), ...plainTokens(entry), ...signOn(entry), ...namesOfRules(entry)];
+  return [
+    ...clientCertificates(entry),
+    ...plainTokens(entry),
+    ...signOn(entry),
+    ...exchanges(entry),
+    ...namesOfRules(entry),
+  ];
 }
 
 /** What may be meant, and is better not written where others than this machine come in. */
@@ -110,6 +117,32 @@ const GOOGLE = 'https://accounts.google.com';
 
 function at(path: Finding['path'], message: string): Finding {
   return { path, message };
+}
+
+/** What servers need at which the tokens of callers are exchanged. */
+function exchanges({ auth, mcpServers }: ConfigEntry): Finding[] {
+  return Object.entries(mcpServers).flatMap(([name, { oauth }]): Finding[] => {
+    if (oauth === undefined || !isExchange(oauth.grant)) return [];
+    const finding = (message: string, ...key: string[]): Finding => at(['mcpServers', name, 'oauth', ...key], message);
+    const isDefault = oauth.exchange?.tokenEndpoint === undefined;
+    const isPlain = isDefault && auth.oidc?.issuer.startsWith('http:') === true;
+    return [
+      ...(isDefault && auth.oidc === undefined
+        ? [finding('expected `exchange.tokenEndpoint`, or `auth.oidc`, whose issuer names it')]
+        : []),
+      ...(isPlain && !oauth.allowLoopbackHttp
+        ? [finding('the issuer of `auth.oidc` is without TLS: this needs `allowLoopbackHttp: true`')]
+        : []),
+      ...(auth.modes.some(takesTokens) || auth.server !== undefined
+        ? []
+        : [
+            finding(
+              'nobody shows a token that could be exchanged: `auth.mode` needs oidc, jwt or introspection, or `auth.server` people who sign in',
+              'grant',
+            ),
+          ]),
+    ];
+  });
 }
 
 function takesTokens(mode: AuthConfig['modes'][number]): boolean {

@@ -11,6 +11,8 @@ const problems = async (text: string, format: Format = 'json', env: Record<strin
 const json = (value: unknown): string => JSON.stringify(value);
 const server = (value: unknown): string => json({ mcpServers: { one: value } });
 
+const exchanging = (oauth: object): object => ({ url: 'https://x', oauth: { grant: 'token_exchange', ...oauth } });
+
 describe('check of a configuration', () => {
   it('accepts comments, trailing commas, $schema and a BOM', async () => {
     expect(
@@ -194,13 +196,7 @@ describe('check of a configuration', () => {
   });
 
   it.each([
-    [{ tls: { ca: 'x' } }, 'tls'],
-    [{ oauth: {} }, 'oauth'],
-    [{ oauth_client_id: 'x' }, 'oauth'],
     [{ cache: { ttl: '5m' } }, 'cache'],
-    [{ sandbox: 'strict' }, 'sandbox: strict'],
-    [{ sandbox: { level: 'limited' } }, 'sandbox.level: limited'],
-    [{ sandbox: { level: 'none', memory: '1 GiB' } }, 'sandbox.memory'],
     [{ command: undefined, url: 'https://x', instances: [] }, 'instances'],
   ])('refuses %j of a server by name', async (keys, name) => {
     expect((await problems(server({ command: 'x', ...keys }))).join()).toContain(
@@ -209,12 +205,40 @@ describe('check of a configuration', () => {
   });
 
   it.each([
+    [{ command: 'x', tls: { ca: 'x' } }, 'tls: only for a server with `url`'],
+    [{ command: 'x', oauth: { scopes: ['a'] } }, 'oauth: only for a server with `url`'],
+    [{ command: 'x', oauth_client_id: 'x' }, 'oauth_client_id: only for a server with `url`'],
+    [{ url: 'https://x', sandbox: 'strict' }, 'sandbox: only for a server with `command`'],
+    [{ url: 'https://x', tls: { cert: 'c' } }, '`cert` and `key` belong together'],
+    [{ url: 'https://x', tls: { pin: 'sha256/AAAA' } }, 'expected sha256/ and 32 bytes in base64'],
+    [{ url: 'https://x', oauth: { clientSecret: 's' } }, 'a secret or key needs its `clientId`'],
+    [{ url: 'https://x', oauth: { clientId: 'c', clientSecret: 's', privateKey: 'k' } }, 'exclude each other'],
+    [{ url: 'https://x', oauth: { grant: 'client_credentials' } }, 'needs a `clientId`'],
+    [{ url: 'https://x', oauth: { per: 'session' } }, 'expected `principal` or `gateway`'],
+    [exchanging({ grant: 'identity_assertion' }), 'the grant `identity_assertion` needs a `clientId`'],
+    [exchanging({ per: 'gateway' }), 'oauth.per: with `grant: token_exchange` each caller has a token of its own'],
+    [exchanging({ exchange: { tokenEndpoint: 'https://i/t' } }), 'needs the `clientId` that we are there'],
+    [exchanging({ exchange: { tokenEndpoint: 'http://i/t' } }), 'tokenEndpoint: expected the https URL of a token'],
+    [exchanging({ exchange: { tokenEndpoint: 'https://i/t?${V}' } }), 'tokenEndpoint: the variable V is not set'],
+    [
+      exchanging({ exchange: { tokenEndpoint: 'http://127.0.0.1/t', clientId: 'c' } }),
+      'tokenEndpoint: without TLS it needs `allowLoopbackHttp: true`',
+    ],
+    [exchanging({ exchange: { clientSecret: 's' } }), 'oauth.exchange: a secret or key needs its `clientId`'],
+    [exchanging({ exchange: { clientId: 'c', clientSecret: 's', privateKey: 'k' } }), 'exclude each other'],
+    [exchanging({ exchange: { subjectTokenType: 'saml2' } }), 'expected `access_token`, `jwt` or `id_token`'],
+    [exchanging({ grant: 'client_credentials', clientId: 'c', exchange: {} }), 'only with `grant: token_exchange`'],
+    [exchanging({}), 'expected `exchange.tokenEndpoint`, or `auth.oidc`, whose issuer names it'],
+    [exchanging({}), 'oauth.grant: nobody shows a token that could be exchanged'],
+    [{ command: 'x', sandbox: 'jail' }, 'sandbox'],
+    [{ command: 'x', sandbox: { memory: 'much' } }, 'expected a size'],
+  ])('refuses %j of a server', async (keys, message) => {
+    expect((await problems(json({ mcpServers: { one: keys } }))).join()).toContain(message);
+  });
+
+  it.each([
     [{ views: { v: { discovery: 'search' } } }, 'views.v.discovery: search'],
     [{ views: { v: { discovery: { budget: 1 } } } }, 'views.v.discovery.budget'],
-    [{ guard: {} }, 'guard'],
-    [{ audit: { enabled: true } }, 'audit'],
-    [{ audit: { enabled: false, file: 'x' } }, 'audit'],
-    [{ guard: { pins: { mode: 'warn' }, secrets: 'off' } }, 'guard'],
     [{ discovery: 'search' }, 'discovery: search'],
     [{ discovery: { mode: 'auto' } }, 'discovery.mode: auto'],
     [{ discovery: { budget: 5 } }, 'discovery.budget'],
@@ -240,15 +264,18 @@ describe('check of a configuration', () => {
     expect(await problems(server({ command: 'x', sandbox: { level: 'none' } }))).toEqual([]);
   });
 
-  it('accepts that a room which is not built is off', async () => {
-    expect(
-      await problems(
-        json({
-          guard: { arguments: 'off', pins: { mode: 'off' }, secrets: 'off', injection: 'off' },
-          audit: { enabled: false },
-        }),
-      ),
-    ).toEqual([]);
+  it('has the guard on unless it is said otherwise, each part of it', async () => {
+    const on = { arguments: 'validate', secrets: 'flag', injection: 'flag', injectionResults: false };
+    expect((await check(json({}), 'json')).entry).toMatchObject({ guard: { ...on, resultMaxBytes: 16_777_216 } });
+    const { entry } = await check(
+      json({ guard: { secrets: 'redact', resultMax: '1 MiB', pins: { mode: 'off' } } }),
+      'json',
+    );
+    expect(entry).toMatchObject({
+      guard: { ...on, secrets: 'redact', resultMaxBytes: 1_048_576 },
+      pins: { mode: 'off' },
+    });
+    expect(await problems(json({ guard: { secrets: 'hide' } }))).toEqual([expect.stringContaining('guard.secrets')]);
   });
 
   it('expands variables where a number, boolean or duration is wanted', async () => {

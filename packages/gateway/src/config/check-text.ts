@@ -4,6 +4,7 @@
  */
 import { checkConfig, type Finding } from './check.ts';
 import { doubts } from './check-across.ts';
+import { relativeCommands, riskyVariables, unpinned } from './children.ts';
 import { expand, type Lookup } from './expand.ts';
 import { mapForeign } from './foreign.ts';
 import { refuseNotYet } from './not-yet.ts';
@@ -75,19 +76,24 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   );
   const strict = isObject(expansion.value) && [true, 'true'].includes(expansion.value['strict'] as never);
   const isProblem = ({ path }: Finding): boolean => strict || isFirm(path) || wanted.has(pathKey(path));
-  const doubted = entry === undefined ? [] : doubts(entry);
+  const doubted = entry === undefined ? [] : [...doubts(entry), ...unpinned(entry)];
   const problems = [
     ...draft.problems,
     ...[
       ...expansion.problems,
       ...(strict ? doubted : []),
+      ...(strict && entry !== undefined ? relativeCommands(entry) : []),
       ...undefinedVariables.filter(isProblem),
       ...refused,
       ...checkServers(expansion.value),
       ...findings.filter(({ path }) => !covered(path)),
     ].map(place),
   ];
-  const accepted = [...undefinedVariables.filter((one) => !isProblem(one)), ...(strict ? [] : doubted)];
+  const accepted = [
+    ...undefinedVariables.filter((one) => !isProblem(one)),
+    ...(strict ? [] : doubted),
+    ...(entry === undefined ? [] : riskyVariables(entry)),
+  ];
   const warnings = [...draft.warnings, ...accepted.map(place)];
   return {
     ...(entry !== undefined && problems.length === 0 && { entry }),

@@ -29,7 +29,7 @@ const file = {
         URL: `https://u:${canary}@x/`,
         PLAIN: 'sk-abcdefgh12345678',
       },
-      oauth: { clientId: 'me', clientSecret: canary },
+      oauth: { clientId: 'me', clientSecret: canary, exchange: { clientSecret: canary, privateKey: canary } },
     },
   },
   auth: { keys: [{ name: 'ci', key: canary, hash: canary }] },

@@ -44,6 +44,7 @@ export function secretPaths(value: unknown): Path[] {
     ...(isObject(external) && typeof external['url'] === 'string' && isSecretUrl(external['url'])
       ? [['policy', 'external', 'url']]
       : []),
+    ...sinkSecrets(partOf(value, 'audit', 'sinks')),
   ];
 }
 
@@ -67,17 +68,33 @@ export function withPlaceholders(value: unknown): { readonly value: unknown; rea
   return { value: replaced, variables };
 }
 
+/** Webhooks carry their credential in a header or in their address. */
+function sinkSecrets(sinks: unknown): Path[] {
+  return (Array.isArray(sinks) ? sinks : []).flatMap((sink: unknown, index): Path[] => {
+    if (!isObject(sink)) return [];
+    const headers = headerSecrets(sink['headers']).map((name) => ['audit', 'sinks', index, 'headers', name]);
+    const isSecret = typeof sink['url'] === 'string' && isSecretUrl(sink['url']);
+    return [...headers, ...(isSecret ? [['audit', 'sinks', index, 'url']] : [])];
+  });
+}
+
 function serverSecrets(server: Readonly<Record<string, unknown>>): Path[] {
   const env = strings(server['env']).filter(([key, text]) => isSecretName(key) || isSecretText(text));
   const args = Array.isArray(server['args']) ? server['args'] : [];
-  const oauth = strings(server['oauth']).filter(([key]) => key === 'clientSecret' || key === 'privateKey');
+  const { oauth } = server;
+  const exchange = isObject(oauth) ? clientSecrets(oauth['exchange']) : [];
   return [
     ...env.map(([key]) => ['env', key]),
     ...headerSecrets(server['headers']).map((name) => ['headers', name]),
-    ...oauth.map(([key]) => ['oauth', key]),
+    ...clientSecrets(oauth).map((key) => ['oauth', key]),
+    ...exchange.map((key) => ['oauth', 'exchange', key]),
     ...args.flatMap((value: unknown, index) => (isSecretArgument(value, args[index - 1]) ? [['args', index]] : [])),
     ...(typeof server['url'] === 'string' && isSecretUrl(server['url']) ? [['url']] : []),
   ];
+}
+
+function clientSecrets(client: unknown): string[] {
+  return strings(client).flatMap(([key]) => (key === 'clientSecret' || key === 'privateKey' ? [key] : []));
 }
 
 /** Which headers are harmless cannot be known: the few that surely are stay readable. */

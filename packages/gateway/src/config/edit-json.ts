@@ -3,13 +3,14 @@
  * it.
  */
 import { createScanner, findNodeAtLocation, parseTree } from 'jsonc-parser';
+import type { Path } from './source.ts';
 
 // SyntaxKind of jsonc-parser; its const enum cannot be imported under verbatimModuleSyntax.
 const comma = 5;
 const trivia: ReadonlySet<number> = new Set([12, 13, 14, 15]);
 
 /** The text without the member at `path`; the same text when there is none. */
-export function removeMember(text: string, path: readonly string[]): string {
+export function removeMember(text: string, path: Path): string {
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const property = tree === undefined ? undefined : findNodeAtLocation(tree, [...path])?.parent;
   if (property?.type !== 'property') return text;

@@ -4,9 +4,10 @@
  * that are taken from the file itself.
  */
 import { isMap, parseDocument, type Document } from 'yaml';
+import type { Path } from './source.ts';
 
 /** The text with `value` at `path`, or without that path when `value` is undefined. Missing maps are made. */
-export function changeYaml(text: string, path: readonly string[], value: unknown): string {
+export function changeYaml(text: string, path: Path, value: unknown): string {
   const document = readDocument(text);
   const format = { lineWidth: 0, flowCollectionPadding: true, indent: indentOf(text) };
   const unchanged = document.toString(format);

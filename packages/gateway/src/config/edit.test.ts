@@ -87,6 +87,91 @@ describe('editConfig', () => {
     expect(editConfig(crlf, 'yaml', { kind: 'disable', name: 'a' })).toContain('enabled: false');
   });
 
+  describe('allow', () => {
+    const allow = (key: 'network' | 'read' | 'write', value: string, name = 'a') =>
+      ({ kind: 'allow', key, value, name }) as const;
+    const sandboxOf = async (text: string, format: 'json' | 'yaml'): Promise<unknown> => {
+      const { entry, problems } = checkDraft(await draftOf('f', text, format), { env: {}, files: new Map() });
+      expect(problems).toEqual([]);
+      return entry?.mcpServers['a']?.sandbox;
+    };
+    const files = {
+      json: (sandbox: string) =>
+        `{ "mcpServers": {\n  // one\n  "a": { "command": "x"${sandbox && `, "sandbox": ${sandbox}`} } // end\n} }`,
+      yaml: (sandbox: string) =>
+        `# one\nmcpServers:\n  a:\n    command: x\n${sandbox && `    sandbox: ${sandbox} # end\n`}`,
+    };
+    it.each([
+      ['a path to nothing', '', allow('read', '/data'), { read: ['/data'], write: [] }],
+      ['a path to a level', '"strict"', allow('write', '/data'), { level: 'strict', read: [], write: ['/data'] }],
+      [
+        'a host to a level',
+        '"strict"',
+        allow('network', 'h.test'),
+        { level: 'strict', network: ['h.test'], read: [], write: [] },
+      ],
+      [
+        'a host to a list',
+        '{ "network": ["a.test"] }',
+        allow('network', 'b.test'),
+        { network: ['a.test', 'b.test'], read: [], write: [] },
+      ],
+      [
+        'a host to no host',
+        '{ "network": [] }',
+        allow('network', 'b.test'),
+        { network: ['b.test'], read: [], write: [] },
+      ],
+      [
+        'a path with a dollar',
+        '{ "level": "strict" }',
+        allow('read', '/${A}/$b'),
+        { level: 'strict', read: ['/${A}/$b'], write: [] },
+      ],
+    ])('adds %s', async (_what, sandbox, edit, expected) => {
+      for (const format of ['json', 'yaml'] as const) {
+        const after = editConfig(files[format](sandbox), format, edit);
+        expect(await sandboxOf(after, format)).toEqual(expected);
+        expect(after).toContain('one');
+        expect(after).toContain(format === 'json' ? '// end' : 'command: x');
+        expect(editConfig(after, format, edit)).toBe(after);
+      }
+    });
+
+    it('keeps the comments in a list', () => {
+      const json = files.json('{ "network": [\n    "a.test", // why\n    "b.test"\n  ] }');
+      expect(editConfig(json, 'json', allow('network', 'c.test'))).toMatch(
+        /"a\.test", \/\/ why\s+"b\.test",\s+"c\.test"/,
+      );
+      const yaml =
+        'mcpServers:\n  a:\n    command: x\n    sandbox:\n      network:\n        - a.test # why\n        - b.test\nstrict: true # tail\n';
+      expect(editConfig(yaml, 'yaml', allow('network', 'c.test'))).toBe(
+        yaml.replace('- b.test\n', '- b.test\n        - c.test\n'),
+      );
+    });
+
+    it.each([
+      ['', allow('network', 'h.test'), /may reach every public host as it is/],
+      ['"limited"', allow('network', 'h.test'), /may reach every public host as it is/],
+      ['"none"', allow('read', '/data'), /sees every file of its user: the level `none`/],
+      ['{ "read": "/data" }', allow('read', '/other'), /`sandbox.read` of `a` is no list/],
+      ['', allow('read', '/data', 'b'), /there is no server `b`/],
+    ])('refuses what would allow nothing: %s', (sandbox, edit, expected) => {
+      for (const format of ['json', 'yaml'] as const) {
+        expect(() => editConfig(files[format](sandbox), format, edit)).toThrow(expected);
+      }
+    });
+
+    it('refuses a remote server, and says what to paste into TOML', () => {
+      expect(() => editConfig('{"mcpServers":{"a":{"url":"https://x/"}}}', 'json', allow('read', '/d'))).toThrow(
+        /reached by a URL/,
+      );
+      expect(() => editConfig('', 'toml', allow('network', 'h.test'))).toThrow(
+        'put this into `sandbox` of [mcpServers.a]:\n\nnetwork = ["h.test"]',
+      );
+    });
+  });
+
   it('starts from an empty object, an empty YAML file and another root', () => {
     const add = { kind: 'add', name: 'a', server: { url: 'https://x/' } } as const;
     expect(JSON.parse(editConfig('{}', 'json', add))).toEqual({ mcpServers: { a: { url: 'https://x/' } } });

@@ -2,15 +2,16 @@
  * Changes one server in the text of a configuration file and keeps the rest as it is: comments, order, formatting. Text in,
  * text out; the caller writes it. What is put in is literal: every `$` is escaped. TOML is never rewritten.
  */
-import { applyEdits, modify, parseTree, findNodeAtLocation } from 'jsonc-parser';
+import { applyEdits, modify, parseTree, findNodeAtLocation, getNodeValue } from 'jsonc-parser';
 import { isMap } from 'yaml';
 import { didYouMean, ConfigError } from './problems.ts';
 import { removeMember } from './edit-json.ts';
+import { allowances, type Allow } from './edit-allow.ts';
 import { changeYaml, readDocument } from './edit-yaml.ts';
 import { escapeLiteral } from './expand.ts';
 import { badName, lowerCase } from './servers.ts';
 import { serverNamePattern } from './schema.ts';
-import type { Format } from './source.ts';
+import type { Format, Path } from './source.ts';
 
 /** A server to put in, as the command line or an import has it. */
 export type PlainServer =
@@ -19,10 +20,16 @@ export type PlainServer =
       readonly args: readonly string[];
       readonly env?: Readonly<Record<string, string>>;
       readonly description?: string;
+      readonly sandbox?: {
+        readonly level: 'strict';
+        readonly read?: readonly string[];
+        readonly write?: readonly string[];
+      };
     }
   | { readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly description?: string };
 
 export type Edit =
+  | Allow
   | { readonly kind: 'add'; readonly name: string; readonly server: PlainServer }
   | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'enable'; readonly name: string }
@@ -37,7 +44,8 @@ export function editConfig(text: string, format: Format, edit: Edit): string {
 /** The root keys under which servers stand, ours first. */
 const roots = ['mcpServers', 'servers', 'mcp_servers'];
 
-type Change = { readonly path: readonly string[]; readonly value: unknown };
+/** A path that ends with a number is that of a new entry, the last of its list. */
+type Change = { readonly path: Path; readonly value: unknown };
 
 /** What to set (or, undefined, to take out) given the servers there are. */
 function changesOf(edit: Edit, root: string, servers: Readonly<Record<string, unknown>>): Change[] {
@@ -55,6 +63,12 @@ function changesOf(edit: Edit, root: string, servers: Readonly<Record<string, un
   }
   if (edit.kind === 'remove') return [{ path, value: undefined }];
   const server = servers[edit.name];
+  if (edit.kind === 'allow') {
+    return allowances(server, edit).map((change) => ({
+      path: [...path, ...change.path],
+      value: literal(change.value),
+    }));
+  }
   const foreign =
     isObject(server) && Object.hasOwn(server, 'disabled') ? [{ path: [...path, 'disabled'], value: undefined }] : [];
   // `enabled: true` is the default: taking the key out leaves the file as it was before `disable`.
@@ -79,13 +93,13 @@ function editJson(text: string, edit: Edit): string {
   const servers: Record<string, unknown> = {};
   for (const property of container?.children ?? []) {
     const [key, value] = property.children ?? [];
-    const members = (value?.children ?? []).map((member) => [String(member.children?.[0]?.value), true] as const);
-    if (key !== undefined) servers[String(key.value)] = Object.fromEntries(members);
+    if (key !== undefined) servers[String(key.value)] = value === undefined ? {} : getNodeValue(value);
   }
   const formattingOptions = indentation(text);
   return changesOf(edit, root, servers).reduce((before, { path, value }) => {
     if (value === undefined) return removeMember(before, path);
-    return applyEdits(before, modify(before, [...path], value, { formattingOptions }));
+    const isArrayInsertion = typeof path.at(-1) === 'number';
+    return applyEdits(before, modify(before, [...path], value, { formattingOptions, isArrayInsertion }));
   }, text);
 }
 
@@ -103,16 +117,10 @@ function editYaml(text: string, edit: Edit): string {
   const document = readDocument(before);
   const root = roots.find((key) => document.has(key)) ?? 'mcpServers';
   const container: unknown = document.get(root);
-  const servers = isMap(container)
-    ? Object.fromEntries(container.items.map((pair) => [String(pair.key), yamlKeys(pair.value)]))
-    : {};
+  const servers = isMap(container) ? (container.toJS(document) as Readonly<Record<string, unknown>>) : {};
   return changesOf(edit, root, servers)
     .filter(({ path, value }) => value !== undefined || document.hasIn(path))
     .reduce((changed, { path, value }) => changeYaml(changed, path, value), before);
-}
-
-function yamlKeys(value: unknown): Record<string, unknown> {
-  return isMap(value) ? Object.fromEntries(value.items.map((pair) => [String(pair.key), true])) : {};
 }
 
 function tomlRefusal(edit: Edit): ConfigError {
@@ -120,6 +128,10 @@ function tomlRefusal(edit: Edit): ConfigError {
   if (edit.kind === 'remove') return new ConfigError(`TOML files are not rewritten; take out the table ${table}`);
   if (edit.kind === 'enable')
     return new ConfigError(`TOML files are not rewritten; take \`enabled = false\` out of ${table}`);
+  if (edit.kind === 'allow') {
+    const entry = `${edit.key} = ${tomlValue([literal(edit.value)])}`;
+    return new ConfigError(`TOML files are not rewritten; put this into \`sandbox\` of ${table}:\n\n${entry}\n`);
+  }
   const lines = edit.kind === 'disable' ? ['enabled = false'] : tomlLines(literal(edit.server));
   return new ConfigError(`TOML files are not rewritten; paste this:\n\n${[table, ...lines].join('\n')}\n`);
 }

@@ -2,8 +2,10 @@
  * The configuration in effect in the shape of the file: variables expanded, defaults filled in, durations and sizes as people
  * write them. It masks nothing; see describe.ts.
  */
+import { facilityName } from './schema-audit.ts';
 import { rateText } from './schema-limits.ts';
 import type {
+  AuditConfig,
   AuthConfig,
   AuthServerConfig,
   Config,
@@ -12,12 +14,28 @@ import type {
   LimitsConfig,
   OidcConfig,
   PolicyConfig,
+  SandboxConfig,
   ServerConfig,
 } from './types.ts';
 
 /** A value that could be written as a configuration file. */
 export function effectiveView(config: Config): Record<string, unknown> {
-  const { listen, naming, discovery, auth, policy, sessions, store, views, telemetry, strict, reload } = config;
+  const {
+    listen,
+    naming,
+    discovery,
+    auth,
+    policy,
+    sessions,
+    store,
+    views,
+    telemetry,
+    egress,
+    admin,
+    audit,
+    strict,
+    reload,
+  } = config;
   return {
     mcpServers: Object.fromEntries(config.servers.map((server) => [server.name, serverView(server)])),
     listen,
@@ -30,17 +48,37 @@ export function effectiveView(config: Config): Record<string, unknown> {
     store,
     views,
     telemetry,
+    egress,
+    admin,
+    audit: auditView(audit),
+    guard: guardView(config),
     strict,
     reload,
   };
+}
+
+function guardView({ guard: { resultMaxBytes, ...rest }, pins }: Config): Record<string, unknown> {
+  return { ...rest, pins: { mode: pins.mode }, resultMax: bytes(resultMaxBytes) };
 }
 
 function serverView(server: ServerConfig): Record<string, unknown> {
   const { target, timeout, description } = server;
   const place =
     target.kind !== 'stdio'
-      ? { url: target.url, ...(!target.guessed && { type: target.kind }), headers: target.headers }
-      : { command: target.command, args: target.args, env: target.env, cwd: target.cwd };
+      ? {
+          url: target.url,
+          ...(!target.guessed && { type: target.kind }),
+          headers: target.headers,
+          ...(target.tls !== undefined && { tls: target.tls }),
+          ...(server.oauth !== undefined && { oauth: server.oauth }),
+        }
+      : {
+          command: target.command,
+          args: target.args,
+          env: target.env,
+          cwd: target.cwd,
+          sandbox: sandboxView(server.sandbox),
+        };
   return {
     ...(description !== undefined && { description }),
     ...place,
@@ -61,7 +99,14 @@ function serverView(server: ServerConfig): Record<string, unknown> {
     features: server.features,
     readOnly: server.readOnly,
     tags: server.tags,
-    sandbox: server.sandbox,
+  };
+}
+
+function sandboxView({ cpuPercent, memoryBytes, ...rest }: SandboxConfig): Record<string, unknown> {
+  return {
+    ...rest,
+    ...(memoryBytes !== undefined && { memory: bytes(memoryBytes) }),
+    ...(cpuPercent !== undefined && { cpu: cpuPercent }),
   };
 }
 
@@ -137,6 +182,14 @@ function introspectionView({ cacheMs, ...rest }: IntrospectionConfig): object {
 
 function serverOfOurOwn({ accessTokenMs, refreshTokenMs, ...rest }: AuthServerConfig): object {
   return { ...rest, accessToken: duration(accessTokenMs), refreshToken: duration(refreshTokenMs) };
+}
+
+function auditView({ retentionMs, sinks, ...rest }: AuditConfig): object {
+  return {
+    ...rest,
+    retention: duration(retentionMs),
+    sinks: sinks.map((sink) => (sink.type === 'syslog' ? { ...sink, facility: facilityName(sink.facility) } : sink)),
+  };
 }
 
 function policyView({ external, ...rest }: PolicyConfig): object {

@@ -85,11 +85,7 @@ describe('files of other programs', () => {
     ['two roots', { servers: {}, mcpServers: {} }, /servers: `mcpServers` is there too/],
     ['a foreign value of a foreign key', one({ command: 'x', disabled: 'yes' }), /disabled: unknown key/],
     ['stdio with an address', one({ type: 'stdio', url: 'https://a/' }), /type: expected `http`, `sse` or `ws`/],
-    [
-      'an OAuth client, which is not built',
-      one({ url: 'https://a/', oauth_client_id: 'x' }),
-      /oauth_client_id: `oauth` is not available/,
-    ],
+    ['an OAuth client of a program', one({ command: 'x', oauth_client_id: 'x' }), /oauth_client_id: only for a server/],
     ['an unknown key', one({ command: 'x', watch: true }), /watch: unknown key/],
   ])('refuses %s', async (_what, file, expected) => {
     expect((await read(file)).problems.join('\n')).toMatch(expected);

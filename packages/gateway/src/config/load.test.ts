@@ -201,6 +201,24 @@ describe('loadConfig', () => {
     expect(warnings.map(({ message }) => message)).toHaveLength(2);
   });
 
+  it('never keeps the secret of a client with an undefined variable, and leaves all beside it', async () => {
+    const exchange = { tokenEndpoint: 'https://id.test/token', clientId: 'us', clientSecret: '${NOPE}' };
+    const oauth = { grant: 'token_exchange', clientId: 'c', clientSecret: '${NOPE}', exchange };
+    const text = JSON.stringify({
+      auth: { mode: 'oidc', oidc: { issuer: 'https://id.test', clientId: 'us' } },
+      mcpServers: { a: { url: 'https://x/', oauth } },
+    });
+    const { config } = await loadConfig(options({ '/c.json': text }, { file: '/c.json' }));
+    expect(config.servers[0]?.oauth).toEqual({
+      scopes: [],
+      grant: 'token_exchange',
+      per: 'principal',
+      allowLoopbackHttp: false,
+      clientId: 'c',
+      exchange: { tokenEndpoint: 'https://id.test/token', clientId: 'us', subjectTokenType: 'access_token' },
+    });
+  });
+
   it('reads ${file:…} and envFile beside the configuration', async () => {
     const world = {
       '/c/c.yaml': 'mcpServers:\n  a: { command: x, args: ["${file:key}"], env: { B: own }, envFile: .env }\n',

@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { checkConfig } from './check.ts';
 import { checkDraft, draftOf, type Draft } from './check-text.ts';
+import { riskyInFile } from './children.ts';
 import { secretPaths } from './describe.ts';
 import { parseEnvFile } from './env-file.ts';
 import { expand, filesIn, type Lookup } from './expand.ts';
@@ -57,13 +58,13 @@ export type DetailedConfig = LoadedConfig & {
   readonly positionOf: (path: Path) => Position | undefined;
 };
 
-/** Bytes of a `sallyport.lock`: it holds a hash for every tool. */
+/** Bytes of a `sallyport.lock`: it holds the definition of every tool. */
 const maxLockBytes = 8_388_608;
 
 /** Loads and checks. Throws ConfigError: not found, not trusted, or every problem of the file at once. */
 export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> {
   const found = await findConfig({ ...options, exists: options.files.exists });
-  const { path, realPath, text, hash, readableByOthers } = await readTrusted(found, options);
+  const { path, realPath, text, hash, lock, readableByOthers } = await readTrusted(found, options);
   const draft = await draftOf(path, text, configFormat(path));
   const directory = dirname(path);
   const named: Lookup = { env: options.env, files: await readNamedFiles(draft.value, directory, options.files) };
@@ -88,12 +89,14 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
     directory,
     environments: environment.values,
     unresolved: checked.unresolved,
+    secretFiles: [...named.files.keys(), ...environment.files].map((file) => resolve(directory, file)),
+    lock,
   });
   return {
     config,
     path,
     hash,
-    warnings: [...checked.warnings, ...exposed],
+    warnings: [...checked.warnings, ...environment.warnings, ...exposed],
     origin: found.origin,
     written: draft.value,
     expanded: checked.value,
@@ -113,20 +116,29 @@ export function configFormat(path: string): 'json' | 'yaml' | 'toml' {
 async function readTrusted(
   { path, origin }: Found,
   options: LoadOptions,
-): Promise<{ path: string; realPath: string; text: string; hash: string; readableByOthers: boolean }> {
+): Promise<{
+  path: string;
+  realPath: string;
+  text: string;
+  hash: string;
+  lock: string | undefined;
+  readableByOthers: boolean;
+}> {
   const { files, confirmTrust } = options;
   const { realPath, readableByOthers } = await refusing(path, files.checkTrusted(path));
   const bytes = await refusing(path, files.read(realPath, maxFileBytes));
-  const lock = lockPath(path);
+  const lockFile = lockPath(path);
+  const lock = (await files.exists(lockFile)) ? await readLock(lockFile, files) : undefined;
   // Read once: what was hashed and trusted is what is used.
-  const hash = configHash(bytes, (await files.exists(lock)) ? await readLock(lock, files) : undefined);
+  const hash = configHash(bytes, lock);
   if (origin === 'directory' && confirmTrust !== undefined && !(await confirmTrust(path, hash))) {
     throw new ConfigError(
       `${path} was found in the current directory and is not trusted: it says which commands to start.\n` +
         `Read it, then run \`sallyport trust\` (and \`sallyport reload\`, if a gateway is running), or start with --config ${path}`,
     );
   }
-  return { path, realPath, text: decode(path, bytes), hash, readableByOthers };
+  const lockText = lock && decode(lockFile, lock);
+  return { path, realPath, text: decode(path, bytes), hash, lock: lockText, readableByOthers };
 }
 
 async function readLock(path: string, files: ConfigFiles): Promise<Uint8Array> {
@@ -176,8 +188,11 @@ async function readText(path: string, files: ConfigFiles): Promise<string | Erro
 }
 
 type Environments = {
+  /** As written. */
+  readonly files: readonly string[];
   readonly values: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
 };
 
 async function readEnvFiles(
@@ -188,27 +203,29 @@ async function readEnvFiles(
 ): Promise<Environments> {
   const values = new Map<string, Readonly<Record<string, string>>>();
   const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const read: string[] = [];
   const servers = isObject(expanded) && isObject(expanded['mcpServers']) ? Object.entries(expanded['mcpServers']) : [];
   for (const [name, server] of servers) {
     const written = isObject(server) ? server['envFile'] : undefined;
     if (typeof written !== 'string' || written === '') continue;
+    read.push(written);
     const path = ['mcpServers', name, 'envFile'];
     const position = locate(draft.source, path);
     const content = await readText(resolve(directory, written), files);
     const parsed = typeof content === 'string' ? parseEnvFile(content) : undefined;
-    if (parsed !== undefined && 'env' in parsed) values.set(name, parsed.env);
+    const told = (reason: string): Problem => {
+      return { file: draft.file, ...(position !== undefined && { position }), path, message: `${written} ${reason}` };
+    };
+    if (parsed === undefined) problems.push(told(`cannot be read: ${String(content)}`));
+    else if ('line' in parsed) problems.push(told(`line ${parsed.line} is not NAME=value`));
     else {
-      const reason =
-        parsed === undefined ? `cannot be read: ${String(content)}` : `line ${parsed.line} is not NAME=value`;
-      problems.push({
-        file: draft.file,
-        ...(position !== undefined && { position }),
-        path,
-        message: `${written} ${reason}`,
-      });
+      values.set(name, parsed.env);
+      const risky = riskyInFile(parsed.env);
+      if (risky !== undefined) warnings.push(told(`sets ${risky}`));
     }
   }
-  return { values, problems };
+  return { files: read, values, problems, warnings };
 }
 
 /** One finding for a file that others may read and that holds a secret in plain text. */
@@ -236,6 +253,9 @@ type AssembleOptions = {
   readonly directory: string;
   readonly environments: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly unresolved: readonly Path[];
+  readonly secretFiles: readonly string[];
+  /** Text of the lock. */
+  readonly lock: string | undefined;
 };
 
 function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[], options: AssembleOptions): Config {
@@ -247,7 +267,11 @@ function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[]
     const fileEnv = options.environments.get(name) ?? {};
     return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
   });
-  return deepFreeze({ ...withAbsolutePaths(rest, options.directory), servers, discovery: { mode: 'full' } });
+  const placed = withAbsolutePaths(rest, options.directory);
+  const keyFile = placed.listen.tls?.key;
+  const secretFiles = [...options.secretFiles, ...(keyFile === undefined ? [] : [keyFile])];
+  const pins = { ...placed.pins, ...(options.lock !== undefined && { lock: options.lock }) };
+  return deepFreeze({ ...placed, servers, secretFiles, pins, discovery: { mode: 'full' } });
 }
 
 /**
@@ -267,7 +291,13 @@ export function configForServer(
     message,
   }));
   if (entry === undefined || problems.length > 0) throw configError(problems);
-  return assemble({ ...entry, reload: 'off' }, [name], { directory, environments: new Map(), unresolved: [] });
+  return assemble({ ...entry, reload: 'off' }, [name], {
+    directory,
+    environments: new Map(),
+    unresolved: [],
+    secretFiles: [],
+    lock: undefined,
+  });
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,7 +1,7 @@
 /**
  * Keys and values that the documentation names and this version cannot do. Each is refused by name, wherever it is written:
- * accepting and ignoring `guard`, say, would leave a door open that its author believes shut. A room that gets built
- * takes its line out of the table. What only says that such a thing is off is true, and accepted.
+ * accepting and ignoring `alerts`, say, would leave a door open that its author believes shut. A room that gets built
+ * takes its line out of the table.
  */
 import type { Path } from './source.ts';
 
@@ -17,26 +17,15 @@ const oneOf =
   (value: unknown): boolean =>
     values.includes(value);
 
-/** Nothing but `false` and `off`, at whatever depth. */
-function isOff(value: unknown): boolean {
-  if (!isObject(value)) return value === false || value === 'off';
-  return Object.keys(value).length > 0 && Object.values(value).every(isOff);
-}
-
 const server = (key: string, except?: (value: unknown) => boolean): Entry => ({
   path: `mcpServers.*.${key}`,
   ...(except !== undefined && { except }),
 });
 
 export const notYet: readonly Entry[] = [
-  server('tls'),
-  server('oauth'),
   server('instances'),
   server('balance'),
   server('cache'),
-  server('sandbox', (value) => value === 'none' || isObject(value)),
-  server('sandbox.level', oneOf('none')),
-  ...['read', 'write', 'network', 'memory', 'cpu', 'processes', 'user'].map((key) => server(`sandbox.${key}`)),
   { path: 'listen.workers' },
   ...['discovery', 'views.*.discovery'].flatMap((path) => [
     { path, except: (value: unknown) => value === 'full' || isObject(value) },
@@ -45,9 +34,8 @@ export const notYet: readonly Entry[] = [
   ]),
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
   { path: 'telemetry.traces' },
-  ...['guard', 'audit'].map((path) => ({ path, except: isOff })),
-  ...['privacy', 'egress', 'admin'].map((path) => ({ path })),
-  { path: 'secrets.backend', except: (value) => value !== 'keychain' },
+  { path: 'privacy' },
+  { path: 'admin.dashboard', except: oneOf(false) },
   ...['interceptors', 'alerts', 'security', 'profile'].map((path) => ({ path })),
 ];
 

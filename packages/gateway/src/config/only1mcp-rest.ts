@@ -87,7 +87,7 @@ function convertReload(root: Block): void {
   features.move('websocket_support', ['listen', 'websocket']);
   if (features.take('schema_validation') === 'strict') {
     put(root.ledger, ['guard', 'arguments'], 'validate', features.at('schema_validation'));
-  } else features.ignore('arguments are passed on as they are', 'schema_validation');
+  } else features.ignore('arguments are checked unless `guard.arguments: off` says otherwise', 'schema_validation');
   features.ignore(
     'it is no choice here',
     'auto_discovery request_deduplication response_streaming grpc_support graphql_support',
@@ -136,7 +136,7 @@ function convertCompliance(compliance: Block, hasTls: boolean): void {
   else refuseOn(encryption, 'in_transit', 'it needs `listen.tls`: `server.tls.cert_path` and `server.tls.key_path`');
   encryption.ignore('it belongs to `at_rest` and `in_transit`', 'algorithm');
   const pii = compliance.block('pii');
-  const later = 'our `guard` and `privacy` are not available in this version';
+  const later = 'what finds personal data is not available in this version';
   for (const key of ['detection', 'masking']) refuseOn(pii, key, later);
   pii.refuse('our `audit.retention` is not available in this version', 'retention');
 }

@@ -62,10 +62,6 @@ describe('a file of Only1MCP', () => {
 
   it('team: keys and roles are taken over; what it protected and we cannot is named', async () => {
     expect(await errors(only1McpFiles.team)).toEqual([
-      expect.stringMatching(
-        /^servers\.1\.limits\.memory: our `mcpServers\.shared-tools\.sandbox\.memory`: .* not available/,
-      ),
-      expect.stringMatching(/^servers\.1\.limits\.cpu: .*`sandbox\.cpu` is not available in this version/),
       expect.stringMatching(/^rate_limit\.per_user\.requests_per_minute: .* one rate/),
       expect.stringMatching(/^rate_limit\.per_ip: calls are not counted per address/),
       expect.stringMatching(/^collaboration\.notifications: our `alerts`: /),
@@ -75,7 +71,6 @@ describe('a file of Only1MCP', () => {
     ]);
     const rest = without(
       only1McpFiles.team.replace(', requests_per_minute: 2000', ''),
-      /memory: 1GB/,
       /per_ip/,
       /notifications/,
       /^resources|^backup|^environments/,
@@ -98,6 +93,7 @@ describe('a file of Only1MCP', () => {
       args: ['--quiet', '--shared'],
       cwd: '/opt/mcp',
       env: { TEAM: 't' },
+      sandbox: { memoryBytes: 1_000_000_000 },
     });
     expect(notes).toContainEqual(expect.stringMatching(/^proxy\.host: A plain listener beyond loopback/));
   });
@@ -111,14 +107,10 @@ describe('a file of Only1MCP', () => {
       ['auth.providers.1.type', 'there is no saml here'],
       ['auth.api_keys.rotation_policy', '--expires'],
       ['auth.session.same_site', 'cookies are `lax` here'],
-      ['observability.audit.enabled', 'our `audit`: `audit` is not available in this version'],
-      ['observability.audit.retention', 'our `audit`: `audit` is not available in this version'],
-      ['observability.audit.events', 'our `audit`: `audit` is not available in this version'],
       ['security.headers.x_frame_options', 'is always `DENY` here'],
       ['security.ip_filtering.whitelist', 'connections of every address are let in here'],
       ['security.secrets.backend', 'it is a store of another program'],
       ['backup.enabled', 'nothing is backed up'],
-      ['features.schema_validation', 'our `guard`: `guard` is not available in this version'],
       ['compliance.data_residency.regions', 'nothing of ours keeps data in a region'],
       ['compliance.encryption.at_rest', 'not encrypted in this version'],
       ['compliance.pii.masking', 'not available in this version'],
@@ -185,15 +177,19 @@ describe('the two blocks of its security policy', () => {
   it('are keys of ours, or an error by name', async () => {
     expect(await errors(only1McpFiles.policy)).toEqual([
       expect.stringMatching(/^security\.auth\.jwt\.issuer: our `auth\.jwt\.issuer`: expected an issuer: an https URL/),
-      ...['', '.max_memory_mb', '.max_cpu_percent'].map((key) =>
-        expect.stringMatching(
-          new RegExp(`^security\\.sandbox${key}: our .mcpServers\\.near\\.sandbox.* is not available`),
-        ),
-      ),
-      ...['enabled', 'events', 'retention'].map((key) =>
-        expect.stringMatching(new RegExp(`^observability\\.audit\\.${key}: our .audit.: .* is not available`)),
-      ),
     ]);
+  });
+
+  it('cages its servers', async () => {
+    const caged = only1McpFiles.policy
+      .replace('issuer: only1mcp', 'issuer: "https://id.example.com"')
+      .replace(/observability:[^]*$/, '');
+    const { entry } = await convert(caged);
+    expect(entry.mcpServers['near']?.sandbox).toMatchObject({
+      level: 'standard',
+      cpuPercent: 50,
+      memoryBytes: 512 * 1024 * 1024,
+    });
   });
 
   it('work where only what can be kept is promised', async () => {

@@ -3,8 +3,20 @@
  * does this; it takes a restart, so that nobody who merely writes to a file opens a door unseen.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { isExchange } from './schema-oauth.ts';
 import { builtInRoles } from './schema-policy.ts';
-import type { AuthConfig, Config, ListenConfig, PolicyConfig, ServerConfig, TlsConfig } from './types.ts';
+import type {
+  AuditConfig,
+  AuthConfig,
+  Config,
+  GuardConfig,
+  ListenConfig,
+  PolicyConfig,
+  SandboxConfig,
+  SandboxLevel,
+  ServerConfig,
+  TlsConfig,
+} from './types.ts';
 
 /** The keys whose change lets more in than before. */
 export function opening(before: Config, after: Config): string[] {
@@ -12,10 +24,31 @@ export function opening(before: Config, after: Config): string[] {
     ...ofAuth(before.auth, after.auth),
     ...ofListen(before.listen, after.listen),
     ...ofPolicy(before.policy, after.policy),
+    ...ofAudit(before.audit, after.audit),
+    ...ofGuard(before.guard, after.guard).map((key) => `guard.${key}`),
+    ...(PIN_MODES.indexOf(after.pins.mode) < PIN_MODES.indexOf(before.pins.mode) ? ['guard.pins.mode'] : []),
+    ...(added(before.egress.allow, after.egress.allow) ? ['egress.allow'] : []),
     ...before.servers.flatMap((was) => {
       const is = after.servers.find(({ name }) => name === was.name);
       return is === undefined ? [] : ofServer(was, is).map((key) => `mcpServers.${was.name}.${key}`);
     }),
+    ...exchanging(before, after),
+  ];
+}
+
+/** From the weakest. */
+const PIN_MODES: readonly Config['pins']['mode'][] = ['off', 'warn', 'quarantine'];
+
+const SECRET_MODES: readonly GuardConfig['secrets'][] = ['off', 'flag', 'redact', 'block'];
+const INJECTION_MODES: readonly GuardConfig['injection'][] = ['off', 'flag', 'block'];
+
+function ofGuard(was: GuardConfig, is: GuardConfig): string[] {
+  return [
+    ...(was.arguments === 'validate' && is.arguments === 'off' ? ['arguments'] : []),
+    ...(SECRET_MODES.indexOf(is.secrets) < SECRET_MODES.indexOf(was.secrets) ? ['secrets'] : []),
+    ...(INJECTION_MODES.indexOf(is.injection) < INJECTION_MODES.indexOf(was.injection) ? ['injection'] : []),
+    ...(was.injectionResults && !is.injectionResults ? ['injectionResults'] : []),
+    ...(is.resultMaxBytes > was.resultMaxBytes ? ['resultMax'] : []),
   ];
 }
 
@@ -24,7 +57,58 @@ function ofServer(was: ServerConfig, is: ServerConfig): string[] {
     ...(was.readOnly && !is.readOnly ? ['readOnly'] : []),
     ...(added(is.tools.deny, was.tools.deny) ? ['tools.deny'] : []),
     ...(was.tools.allow !== undefined && is.tools.allow === undefined ? ['tools.allow'] : []),
+    ...ofSandbox(was.sandbox, is.sandbox).map((key) => `sandbox.${key}`),
+    ...ofLogin(was.oauth, is.oauth).map((key) => `oauth.${key}`),
   ];
+}
+
+/** One login for all lets everybody act as whoever makes it. */
+function ofLogin(was: ServerConfig['oauth'], is: ServerConfig['oauth']): string[] {
+  return [
+    ...(was?.per === 'principal' && is?.per === 'gateway' ? ['per'] : []),
+    ...(was?.allowLoopbackHttp === false && is?.allowLoopbackHttp === true ? ['allowLoopbackHttp'] : []),
+  ];
+}
+
+/** Servers at which the tokens of callers are shown elsewhere from now on. */
+function exchanging(before: Config, after: Config): string[] {
+  return after.servers.flatMap(({ name, oauth }) => {
+    const was = before.servers.find((server) => server.name === name)?.oauth;
+    const isNew = oauth !== undefined && isExchange(oauth.grant) && !isDeepStrictEqual(shownAt(was), shownAt(oauth));
+    return isNew ? [`mcpServers.${name}.oauth.exchange`] : [];
+  });
+}
+
+function shownAt(oauth: ServerConfig['oauth']): readonly unknown[] {
+  return [oauth !== undefined && isExchange(oauth.grant), oauth?.exchange?.tokenEndpoint];
+}
+
+/** From the weakest; what is not written is as strong as the machine lets it be, up to standard. */
+const LEVELS: readonly (SandboxLevel | undefined)[] = ['none', 'limited', undefined, 'standard', 'strict'];
+
+function ofSandbox(was: SandboxConfig, is: SandboxConfig): string[] {
+  const limits = [
+    ['memory', was.memoryBytes, is.memoryBytes],
+    ['cpu', was.cpuPercent, is.cpuPercent],
+    ['processes', was.processes, is.processes],
+  ] as const;
+  return [
+    ...(LEVELS.indexOf(is.level) < LEVELS.indexOf(was.level) ? ['level'] : []),
+    ...(added(was.read, is.read) ? ['read'] : []),
+    ...(added(was.write, is.write) ? ['write'] : []),
+    ...(!isDeepStrictEqual(was.network, is.network) && opensNetwork(reached(was), reached(is)) ? ['network'] : []),
+    ...(was.user !== undefined && was.user !== is.user ? ['user'] : []),
+    ...limits.filter(([, before = Infinity, after = Infinity]) => after > before).map(([name]) => name),
+  ];
+}
+
+/** The hosts; undefined: all. */
+function reached({ level, network }: SandboxConfig): SandboxConfig['network'] {
+  return network ?? (level === 'strict' ? [] : undefined);
+}
+
+function opensNetwork(was: SandboxConfig['network'], is: SandboxConfig['network']): boolean {
+  return was !== undefined && (is === undefined || added(was, is));
 }
 
 /** Whether something is there that was not. */
@@ -56,6 +140,20 @@ function ofTls(was: TlsConfig | undefined, is: TlsConfig | undefined): string[] 
   if (was === undefined) return [];
   if (is === undefined) return ['listen.tls'];
   return was.minVersion === 'TLSv1.3' && is.minVersion === 'TLSv1.2' ? ['listen.tls.minVersion'] : [];
+}
+
+/** What leaves fewer traces, or leaves them for a shorter time or where more can read them. */
+function ofAudit(was: AuditConfig, is: AuditConfig): string[] {
+  if (!was.enabled) return [];
+  if (!is.enabled) return ['audit.enabled'];
+  return [
+    ...(added(is.events, was.events) ? ['audit.events'] : []),
+    ...(is.retentionMs < was.retentionMs ? ['audit.retention'] : []),
+    ...(was.durability === 'strict' && is.durability === 'batch' ? ['audit.durability'] : []),
+    ...(was.encrypt && !is.encrypt ? ['audit.encrypt'] : []),
+    ...(!was.values && is.values ? ['audit.values'] : []),
+    ...(added(is.sinks, was.sinks) ? ['audit.sinks'] : []),
+  ];
 }
 
 function ofPolicy(was: PolicyConfig | undefined, is: PolicyConfig | undefined): string[] {

@@ -1,13 +1,12 @@
-/** The paths of `listen` and `auth`, which are relative to the configuration file, made absolute. Those of servers: servers.ts. */
+/** The paths of `listen`, `auth` and `audit`, which are relative to the configuration file, made absolute. Those of servers: servers.ts. */
 import { resolve } from 'node:path';
-import type { AuthConfig, ListenConfig } from './types.ts';
+import type { AuditConfig, AuthConfig, ListenConfig } from './types.ts';
 
 /** The same with absolute paths; `directory` is the folder of the file. */
-export function withAbsolutePaths<T extends { readonly listen: ListenConfig; readonly auth: AuthConfig }>(
-  entry: T,
-  directory: string,
-): T {
-  const { listen, auth } = entry;
+export function withAbsolutePaths<
+  T extends { readonly listen: ListenConfig; readonly auth: AuthConfig; readonly audit: AuditConfig },
+>(entry: T, directory: string): T {
+  const { listen, auth, audit } = entry;
   const at = (path: string): string => resolve(directory, path);
   return {
     ...entry,
@@ -26,6 +25,11 @@ export function withAbsolutePaths<T extends { readonly listen: ListenConfig; rea
     auth: {
       ...auth,
       ...(auth.jwt !== undefined && { jwt: { ...auth.jwt, publicKeys: auth.jwt.publicKeys.map(at) } }),
+    },
+    audit: {
+      ...audit,
+      ...(audit.file !== undefined && { file: at(audit.file) }),
+      sinks: audit.sinks.map((sink) => (sink.type === 'file' ? { ...sink, path: at(sink.path) } : sink)),
     },
   };
 }

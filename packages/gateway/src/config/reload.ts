@@ -25,11 +25,13 @@ export type ReloadResult =
 export interface ReloadRequest {
   /** The change was seen and is wanted: the hash that `confirm` gave. */
   readonly confirm?: string;
+  /** Only what changed is wanted: commands for secrets that ran already do not run again. */
+  readonly isQuiet?: boolean;
 }
 
 export interface ReloadOptions {
-  /** Reads and checks the file that is in force. Rejects with `ConfigError`. */
-  readonly load: () => Promise<
+  /** Reads and checks the file that is in force, `anew` with the commands for its secrets. Rejects with `ConfigError`. */
+  readonly load: (anew: boolean) => Promise<
     Pick<LoadedConfig, 'config' | 'path' | 'hash'> & {
       /** Values that are shown as they were written, those in force and the ones to come. */
       readonly secrets?: readonly KnownSecret[];
@@ -119,7 +121,7 @@ export class Reloader {
   }
 
   async #changed(): Promise<void> {
-    do await this.reload();
+    do await this.reload({ isQuiet: true });
     while (!this.#closed && (await this.#watch.refresh()));
   }
 
@@ -134,13 +136,14 @@ export class Reloader {
     return result;
   }
 
-  async #attempt({ confirm }: ReloadRequest): Promise<ReloadResult> {
+  async #attempt({ confirm, isQuiet = false }: ReloadRequest): Promise<ReloadResult> {
     if (this.#config.reload === 'off') {
       return { status: 'refused', message: 'The configuration says `reload: off`: use `sallyport restart`.' };
     }
     let loaded;
     try {
-      loaded = await this.#options.load();
+      // What was shown is what is confirmed: its secrets are not had again in between.
+      loaded = await this.#options.load(!isQuiet && confirm === undefined);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       return { status: 'invalid', message: error.message, problems: error.problems };
@@ -196,7 +199,7 @@ function refusal(keys: readonly string[], opening: readonly string[]): string {
 /** What was shown is what is taken over. */
 function digest(config: Config): string {
   return createHash('sha256')
-    .update(JSON.stringify(effectiveView(config)))
+    .update(JSON.stringify([effectiveView(config), config.pins.lock]))
     .digest('hex')
     .slice(0, 32);
 }

@@ -3,7 +3,7 @@
  * them is not mistaken for an unknown key; `not-yet.ts` refuses every one of them, so nothing here reaches the gateway.
  */
 import * as v from 'valibot';
-import { flag, integer, oneOf, period, size, text, texts } from './scalars.ts';
+import { integer, oneOf, text, texts } from './scalars.ts';
 import { map, maybe, object } from './schema-parts.ts';
 
 const mode = oneOf('auto', 'full', 'groups', 'search', 'code');
@@ -34,54 +34,14 @@ export const laterTelemetry: Members<'traces'> = {
   traces: maybe(object({ endpoint: maybe(text()) }), 'OpenTelemetry.'),
 };
 
-const auditEvents = oneOf('authentication', 'authorization', 'configuration_change', 'server_access', 'admin_actions');
-
 /** Whole rooms of the root. */
-export const laterRooms: Members<
-  'guard' | 'audit' | 'privacy' | 'egress' | 'admin' | 'interceptors' | 'alerts' | 'security' | 'profile'
-> = {
-  guard: maybe(
-    object({
-      arguments: maybe(oneOf('validate', 'off')),
-      pins: maybe(object({ mode: maybe(oneOf('warn', 'off', 'quarantine')) })),
-      secrets: maybe(oneOf('flag', 'off', 'redact', 'block')),
-      injection: maybe(oneOf('flag', 'off', 'block')),
-      injectionResults: maybe(flag()),
-      resultMax: maybe(size()),
-    }),
-    'Checks of content.',
-  ),
-  audit: maybe(
-    object({
-      enabled: maybe(flag()),
-      file: maybe(text()),
-      retention: maybe(period()),
-      durability: maybe(oneOf('batch', 'strict')),
-      events: maybe(v.array(auditEvents)),
-      values: maybe(flag()),
-      encrypt: maybe(flag()),
-      sinks: maybe(v.array(anything)),
-    }),
-    'The audit trail.',
-  ),
+export const laterRooms: Members<'privacy' | 'interceptors' | 'alerts' | 'security' | 'profile'> = {
   privacy: maybe(
     object({
       identities: maybe(oneOf('plain', 'pseudonym')),
       addresses: maybe(oneOf('full', 'truncated', 'none')),
     }),
     'What records say of people.',
-  ),
-  egress: maybe(object({ allow: maybe(texts()), proxy: maybe(text()) }), 'What addresses from outside may reach.'),
-  admin: maybe(
-    object({
-      enabled: maybe(flag()),
-      path: maybe(text()),
-      dashboard: maybe(flag()),
-      hosts: maybe(texts()),
-      remoteWrite: maybe(flag()),
-      commands: maybe(flag()),
-    }),
-    'The admin API and dashboard.',
   ),
   interceptors: maybe(v.array(anything), 'Own steps in the route of a call.'),
   alerts: maybe(v.array(anything), 'Who is told when something happens.'),

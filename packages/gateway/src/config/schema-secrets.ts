@@ -3,7 +3,7 @@
  * (secrets.ts), so nothing of it reaches the gateway.
  */
 import * as v from 'valibot';
-import { oneOf } from './scalars.ts';
+import { oneOf, texts } from './scalars.ts';
 import { map, maybe, object } from './schema-parts.ts';
 
 const expectedCommand = 'a list: a program, then its arguments';
@@ -19,9 +19,13 @@ const commandName = v.pipe(
 );
 
 export const secretsSchema: v.GenericSchema = object({
-  backend: maybe(oneOf('auto', 'keychain', 'file'), 'Where `sallyport secret set` keeps values; auto = file here.'),
+  backend: maybe(
+    oneOf('auto', 'keychain', 'file'),
+    'Where secrets are kept; auto = the keychain of the system where one answers, else a file of the state.',
+  ),
   exec: maybe(
     map(commandName, command, 'names, each with a command'),
     'Commands whose output is the value of `${exec:NAME}`; run without a shell when the file is read.',
   ),
+  env: maybe(texts(), 'Names of variables that these commands get beyond those that tools for secrets know.'),
 });

@@ -4,8 +4,10 @@
  */
 import * as v from 'valibot';
 import { duration, flag, integer, oneOf, size, text, texts } from './scalars.ts';
+import { oauth } from './schema-oauth.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
-import type { RemoteTarget, ServerConfig } from './types.ts';
+import type { OAuthConfig } from './types-oauth.ts';
+import type { RemoteTarget, SandboxConfig, ServerConfig, UpstreamTlsConfig } from './types.ts';
 
 /** A server as written, its scalars parsed; paths still as in the file. */
 export type ServerEntry = Pick<
@@ -21,6 +23,9 @@ export type ServerEntry = Pick<
   readonly url?: string | undefined;
   readonly type?: RemoteTarget['kind'] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls?: UpstreamTlsConfig | undefined;
+  readonly oauth?: OAuthConfig | undefined;
+  readonly sandbox: SandboxConfig;
 };
 
 const glob = 'a list of globs over tool names, such as ["read_*"]';
@@ -107,23 +112,6 @@ const sandboxLevel = oneOf('strict', 'standard', 'limited', 'none');
 
 /** Keys that only later versions can do; `not-yet.ts` refuses them while they are not built. */
 const later = {
-  tls: maybe(
-    object({ ca: maybe(text()), cert: maybe(text()), key: maybe(text()), pin: maybe(text()) }),
-    'Certificates for this server: own CA, client certificate, pinned key.',
-  ),
-  oauth: maybe(
-    object({
-      clientId: maybe(text()),
-      clientSecret: maybe(text()),
-      privateKey: maybe(text()),
-      clientMetadataUrl: maybe(text()),
-      scopes: maybe(texts()),
-      grant: maybe(oneOf('authorization_code', 'client_credentials')),
-      per: maybe(oneOf('principal', 'gateway')),
-      allowLoopbackHttp: maybe(flag()),
-    }),
-    'How the gateway logs in to this server.',
-  ),
   instances: maybe(v.array(object({ url: text('a URL'), weight: maybe(integer(1)) })), 'Several equal endpoints.'),
   balance: maybe(text(), 'How a call picks an instance; round-robin unless told.'),
   cache: maybe(
@@ -132,20 +120,57 @@ const later = {
   ),
 };
 
-const sandbox = maybe(
-  v.union([
-    sandboxLevel,
+const tls = maybe(
+  v.pipe(
     object({
-      level: maybe(sandboxLevel),
-      read: maybe(texts('a list of paths')),
-      write: maybe(texts('a list of paths')),
-      network: maybe(texts('a list of hosts')),
-      memory: maybe(size()),
-      cpu: maybe(integer(1)),
-      processes: maybe(integer(1)),
-      user: maybe(text()),
+      ca: maybe(text('the path of a PEM file'), "Authorities trusted for this server instead of the system's."),
+      cert: maybe(text('the path of a PEM file'), 'Client certificate.'),
+      key: maybe(text('the path of a PEM file'), 'Its private key.'),
+      pin: maybe(
+        v.pipe(text(), v.regex(/^sha256\/[A-Za-z0-9+/]{43}=$|\$\{/, 'expected sha256/ and 32 bytes in base64')),
+        'SHA-256 of the public key of the server.',
+      ),
     }),
-  ]),
+    v.check(({ cert, key }) => (cert === undefined) === (key === undefined), '`cert` and `key` belong together'),
+    v.transform((files) => present(files)),
+  ),
+  'Certificates for this server: own authorities, client certificate, pinned key.',
+);
+
+/** Names, names below one, addresses. Which of them is none after all is said when the server is started. */
+const hosts = v.array(
+  v.pipe(
+    v.string('expected text'),
+    v.regex(
+      /^(?:(?:\*\.[\w-]+(?=\.))?[\w.-]+|\[?[\dA-Fa-f:.]+\]?)(?::\d{1,5})?$|\$\{/,
+      'expected a host such as api.example.com, *.example.com, api.example.com:8443 or an address',
+    ),
+  ),
+  'expected a list of hosts',
+);
+
+const sandbox = preset(
+  v.pipe(
+    v.union([
+      sandboxLevel,
+      object({
+        level: maybe(sandboxLevel, 'Required when it is written.'),
+        read: preset(texts('a list of paths'), [], 'Readable besides what the level gives.'),
+        write: preset(texts('a list of paths'), [], 'Writable besides what the level gives.'),
+        network: maybe(hosts, 'The hosts it may reach; none of them: no network.'),
+        memory: maybe(size(), 'Bytes; 2 GiB unless told.'),
+        cpu: maybe(integer(1), 'Percent of one core.'),
+        processes: maybe(integer(1), '256 unless told.'),
+        user: maybe(text('the name or number of a user'), 'Whom it runs as; only root may choose.'),
+      }),
+    ]),
+    v.transform((written): SandboxConfig => {
+      if (typeof written === 'string') return { level: written, read: [], write: [] };
+      const { cpu, memory, ...rest } = written;
+      return present({ ...rest, cpuPercent: cpu, memoryBytes: memory });
+    }),
+  ),
+  {},
   'How far the child is caged: strict, standard, limited or none.',
 );
 
@@ -180,6 +205,8 @@ const entry = v.pipe(
       readOnly: preset(flag(), false, 'Only tools whose pinned definition says readOnlyHint.'),
       tags: preset(texts(), [], 'Free labels to select servers by.'),
       sandbox,
+      tls,
+      oauth: maybe(oauth, 'How the gateway logs in to this server.'),
       ...later,
     },
     'an object with command or url, …',

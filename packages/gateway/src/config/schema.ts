@@ -3,12 +3,16 @@
  * by json-schema.ts, `schema/sallyport.schema.json`. It does not read files, expand variables or know foreign keys.
  */
 import * as v from 'valibot';
-import { duration, flag, integer, oneOf, texts } from './scalars.ts';
+import { duration, flag, integer, oneOf, text, texts } from './scalars.ts';
+import { adminSchema } from './schema-admin.ts';
+import { auditSchema } from './schema-audit.ts';
 import { authSchema } from './schema-auth.ts';
 import { discoverySchema, laterRooms, laterTelemetry } from './schema-later.ts';
 import { limitsSchema } from './schema-limits.ts';
 import { listenSchema } from './schema-listen.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
+import { guardOf, guardSchema } from './schema-guard.ts';
+import { pinsOf } from './schema-pins.ts';
 import { policySchema } from './schema-policy.ts';
 import { secretsSchema } from './schema-secrets.ts';
 import { serverSchema, type ServerEntry } from './schema-server.ts';
@@ -16,7 +20,7 @@ import { secret } from './schema-values.ts';
 import type { Config, ViewConfig } from './types.ts';
 
 /** The file after the check: like `Config`, the servers still as written and by name. */
-export type ConfigEntry = Omit<Config, 'servers' | 'discovery'> & {
+export type ConfigEntry = Omit<Config, 'servers' | 'discovery' | 'secretFiles'> & {
   readonly mcpServers: Readonly<Record<string, ServerEntry>>;
 };
 
@@ -102,6 +106,18 @@ const telemetry = preset(
   'Log, metrics, traces.',
 );
 
+const egress = preset(
+  v.pipe(
+    object({
+      allow: preset(texts('a list of hosts, addresses or CIDR blocks'), [], 'Reachable though they are not public.'),
+      proxy: maybe(text('a URL'), 'Proxy for what is reached outside; else HTTPS_PROXY and NO_PROXY.'),
+    }),
+    v.transform((value) => present(value)),
+  ),
+  {},
+  'What addresses that arrive from outside may reach.',
+);
+
 const servers = v.pipe(
   preset(map(v.string(), serverSchema, 'server names, each with an object'), {}),
   v.metadata({
@@ -128,6 +144,10 @@ const root = v.pipe(
     ),
     store,
     telemetry,
+    egress,
+    admin: adminSchema,
+    audit: auditSchema,
+    guard: guardSchema,
     strict: preset(flag(), false, 'Warnings that would leave something out become errors.'),
     reload: preset(oneOf('auto', 'confirm', 'off'), 'auto', 'What a change of this file does to a running gateway.'),
     secrets: maybe(secretsSchema, 'Where `${secret:NAME}` and `${exec:NAME}` come from.'),
@@ -144,6 +164,11 @@ const root = v.pipe(
     store: value.store,
     views: value.views,
     telemetry: value.telemetry,
+    egress: value.egress,
+    admin: value.admin,
+    audit: value.audit,
+    guard: guardOf(value.guard),
+    pins: pinsOf(value.guard),
     strict: value.strict,
     reload: value.reload,
   })),

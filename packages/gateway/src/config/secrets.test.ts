@@ -135,7 +135,6 @@ describe('${secret:NAME} and ${exec:NAME}', () => {
   });
 
   it.each([
-    [{ backend: 'keychain' }, /`secrets\.backend: keychain` is not available in this version/],
     [{ backend: 'vault' }, /expected `auto`, `keychain` or `file`/],
     [{ exec: { V: [] } }, /expected a list: a program, then its arguments/],
     [{ exec: { V: [''] } }, /expected a list: a program, then its arguments/],

@@ -4,12 +4,15 @@
  */
 import { expand, secretsIn, type Lookup, type SecretUse } from './expand.ts';
 
+/** `secrets.backend`. */
+type SecretBackend = 'auto' | 'file' | 'keychain';
+
 /** Where values come from. */
 export type SecretSource = {
-  /** Values of the secret store; a name that is not there is left out. An Error stands for one that cannot be opened. */
-  readonly stored: (names: readonly string[]) => Promise<ReadonlyMap<string, string | Error>>;
-  /** What a command prints. Rejects when it does not work. */
-  readonly run: (name: string, argv: readonly string[]) => Promise<string>;
+  /** Values of the secret store; a name that is not there is left out. An Error stands for one that cannot be had. */
+  readonly stored: (names: readonly string[], backend: SecretBackend) => Promise<ReadonlyMap<string, string | Error>>;
+  /** What a command prints, which gets these variables too. Rejects when it does not work. */
+  readonly run: (name: string, argv: readonly string[], variables: readonly string[]) => Promise<string>;
 };
 
 /** Values by `${secret:NAME}` or `${exec:NAME}`, as written. */
@@ -37,7 +40,7 @@ export type SecretsOptions = {
 export async function secretValues({ value, source, lookup, checkOnlyOurs }: SecretsOptions): Promise<SecretValues> {
   const { secrets, ...rest } = isObject(value) ? value : {};
   const uses = secretsIn(rest);
-  const stored = await storedValues(uses, source);
+  const stored = await storedValues(uses, source, backendOf(secrets, lookup));
   const commands = uses.filter(({ kind }) => kind === 'exec');
   if (commands.length === 0) return stored;
   const refusal = await checkOnlyOurs().then(() => undefined, asError);
@@ -45,15 +48,24 @@ export async function secretValues({ value, source, lookup, checkOnlyOurs }: Sec
     if (refusal !== undefined) return [raw, new Error(`no command of this file is run: ${refusal.message}`)];
     const argv = commandOf(name, secrets, lookup);
     if (argv instanceof Error) return [raw, argv];
-    return [raw, await source.run(name, argv).catch(asError)];
+    return [raw, await source.run(name, argv, variablesOf(secrets)).catch(asError)];
   });
   return new Map([...stored, ...(await Promise.all(ran))]);
 }
 
-async function storedValues(uses: readonly SecretUse[], source: SecretSource): Promise<Map<string, string | Error>> {
+async function storedValues(
+  uses: readonly SecretUse[],
+  source: SecretSource,
+  backend: SecretBackend,
+): Promise<Map<string, string | Error>> {
   const wanted = uses.filter(({ kind }) => kind === 'secret');
   if (wanted.length === 0) return new Map();
-  const found = await source.stored(wanted.map(({ name }) => name)).catch(asError);
+  const found = await source
+    .stored(
+      wanted.map(({ name }) => name),
+      backend,
+    )
+    .catch(asError);
   return new Map(
     wanted.map(({ raw, name }) => [raw, found instanceof Error ? found : (found.get(name) ?? missing(name))]),
   );
@@ -61,6 +73,25 @@ async function storedValues(uses: readonly SecretUse[], source: SecretSource): P
 
 function missing(name: string): Error {
   return new Error(`there is no secret ${name}. Set it with \`sallyport secret set ${name}\``);
+}
+
+/** `secrets.backend` of a file's `secrets`. What is none of its values is refused elsewhere, before anything is used. */
+export function backendOf(secrets: unknown, lookup: Pick<Lookup, 'env' | 'files'>): SecretBackend {
+  const { value } = expand(isObject(secrets) ? secrets['backend'] : undefined, lookup);
+  return value === 'file' || value === 'keychain' ? value : 'auto';
+}
+
+function variablesOf(secrets: unknown): string[] {
+  const written = isObject(secrets) ? secrets['env'] : undefined;
+  return Array.isArray(written) ? written.filter((name) => typeof name === 'string') : [];
+}
+
+/** The names of the commands whose output a server's part of the file uses. */
+export function commandsOf(value: unknown, server: string): string[] {
+  const uses = secretsIn(value).filter(
+    ({ kind, paths }) => kind === 'exec' && paths.some(([root, name]) => root === 'mcpServers' && name === server),
+  );
+  return uses.map(({ name }) => name);
 }
 
 /** The command with its variables put in; one that is not whole is not run. */

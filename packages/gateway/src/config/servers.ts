@@ -3,12 +3,14 @@
  * paths and one target. It starts nothing and looks nothing up on PATH.
  */
 import { isAbsolute, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { suggestName, type Finding } from './check.ts';
 import { didYouMean, shorten } from './problems.ts';
 import { serverNamePattern } from './schema.ts';
 import type { ServerEntry } from './schema-server.ts';
 import type { Path } from './source.ts';
-import type { RemoteTarget, ServerConfig, StdioTarget } from './types.ts';
+import type { OAuthConfig } from './types-oauth.ts';
+import type { RemoteTarget, SandboxConfig, ServerConfig, StdioTarget } from './types.ts';
 
 /** In `args` and `cwd`: the project of whoever calls. */
 const ROOT = '{root}';
@@ -27,7 +29,7 @@ function kindOf(type: unknown, url: string): RemoteTarget['kind'] {
   return /\/sse\/?$/.test(pathname) ? 'sse' : 'http';
 }
 
-const stdioKeys = ['args', 'env', 'envFile', 'cwd'];
+const stdioKeys = ['args', 'env', 'envFile', 'cwd', 'sandbox'];
 const remoteKeys = ['type', 'headers', 'tls', 'oauth', 'instances', 'balance'];
 
 /** Findings that no single key shows: names, and `command` against `url`. Looks at the value after expansion. */
@@ -144,10 +146,11 @@ export type ResolveOptions = {
 
 /** One server, ready for the gateway. Expects an entry that `checkServers` had nothing against. */
 export function resolveServer(name: string, entry: ServerEntry, options: ResolveOptions): ServerConfig {
+  const oauth = entry.url === undefined ? undefined : oauthOf(entry, options.unresolved);
   return {
     name,
     ...(entry.description !== undefined && { description: entry.description }),
-    target: entry.url === undefined ? stdioTarget(entry, options) : remoteTarget(entry.url, entry, options.unresolved),
+    target: entry.url === undefined ? stdioTarget(entry, options) : remoteTarget(entry.url, entry, options),
     enabled: entry.enabled,
     era: entry.era,
     start: entry.start,
@@ -158,7 +161,8 @@ export function resolveServer(name: string, entry: ServerEntry, options: Resolve
     features: entry.features,
     readOnly: entry.readOnly,
     tags: entry.tags,
-    sandbox: 'none',
+    sandbox: placed(entry.sandbox, options.directory),
+    ...(oauth !== undefined && { oauth }),
     unresolved: options.unresolved.map((path) => path.join('.')),
   };
 }
@@ -167,20 +171,60 @@ function stdioTarget(entry: ServerEntry, { directory, fileEnv }: ResolveOptions)
   const command = entry.command ?? '';
   // A bare name is for PATH; with a separator it is a file, and the file is named from the configuration's folder.
   const isFile = !isAbsolute(command) && /[/\\]/.test(command);
+  const fromEnvFile = Object.keys(fileEnv).filter((name) => !Object.hasOwn(entry.env, name));
   return {
     kind: 'stdio',
     command: isFile ? resolve(directory, command) : command,
     args: entry.args,
     env: { ...fileEnv, ...entry.env },
+    ...(fromEnvFile.length > 0 && { fromEnvFile }),
     cwd: entry.cwd?.startsWith(ROOT) === true ? entry.cwd : resolve(directory, entry.cwd ?? '.'),
   };
 }
 
 /** A header with an undefined variable is left out: the placeholder itself must never go out as a credential. */
-function remoteTarget(url: string, entry: ServerEntry, unresolved: readonly Path[]): RemoteTarget {
-  const withheld = new Set(unresolved.filter(([group]) => group === 'headers').map(([, header]) => header));
+function remoteTarget(url: string, entry: ServerEntry, { directory, unresolved }: ResolveOptions): RemoteTarget {
+  const withheld = withheldIn('headers', unresolved);
   const headers = Object.fromEntries(Object.entries(entry.headers).filter(([header]) => !withheld.has(header)));
-  return { kind: kindOf(entry.type, url), guessed: entry.type === undefined, url, headers };
+  const { pin, ...files } = entry.tls ?? {};
+  const paths = Object.fromEntries(Object.entries(files).map(([name, path]) => [name, resolve(directory, path)]));
+  const tls = entry.tls && { ...paths, ...(pin !== undefined && { pin }) };
+  return {
+    kind: kindOf(entry.type, url),
+    guessed: entry.type === undefined,
+    url,
+    headers,
+    ...(tls !== undefined && { tls }),
+  };
+}
+
+/** Names in a group of keys whose value still holds an undefined variable. */
+function withheldIn(key: string, unresolved: readonly Path[]): ReadonlySet<unknown> {
+  return new Set(unresolved.filter(([group]) => group === key).map(([, name]) => name));
+}
+
+/** Of the servers that send a credential of their own, only those log in that say so. */
+function oauthOf({ headers, oauth }: ServerEntry, unresolved: readonly Path[]): OAuthConfig | undefined {
+  const hasCredential = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  if (oauth === undefined) return hasCredential ? undefined : OAUTH;
+  const isThere = (...path: string[]): boolean =>
+    !unresolved.some((each) => isDeepStrictEqual(each, ['oauth', ...path]));
+  const { exchange, ...rest } = oauth;
+  const kept = Object.entries(rest).filter(([name]) => isThere(name));
+  const ofExchange = exchange && Object.entries(exchange).filter(([name]) => isThere('exchange', name));
+  return Object.fromEntries([
+    ...kept,
+    ...(ofExchange ? [['exchange', Object.fromEntries(ofExchange)]] : []),
+  ]) as OAuthConfig;
+}
+
+/** What a server that asks for a token finds when nothing was written. */
+const OAUTH: OAuthConfig = { scopes: [], grant: 'authorization_code', per: 'principal', allowLoopbackHttp: false };
+
+/** Relative paths are relative to the file; those of a project stay open until there is one. */
+function placed({ read, write, ...rest }: SandboxConfig, directory: string): SandboxConfig {
+  const place = (path: string): string => (path.startsWith(ROOT) ? path : resolve(directory, path));
+  return { ...rest, read: read.map(place), write: write.map(place) };
 }
 
 function isEmpty(value: unknown): boolean {

@@ -5,6 +5,8 @@
  * Only what this version can do has a field: a key whose room is not built is refused while loading and never arrives here.
  */
 
+import type { OAuthConfig } from './types-oauth.ts';
+
 /** How long the gateway waits for one server. All in milliseconds. */
 export type ServerTimeouts = {
   /** From the start of a connection (or child) until its handshake is done. */
@@ -48,6 +50,8 @@ export type StdioTarget = {
   readonly args: readonly string[];
   /** `envFile` with `env` over it. The allow-listed variables of the gateway are not in here. */
   readonly env: Readonly<Record<string, string>>;
+  /** Those of them that only `envFile` names. */
+  readonly fromEnvFile?: readonly string[];
   /** Absolute, or beginning with `{root}`: the caller's project (`isolation: project`, also in `args`). */
   readonly cwd: string;
 };
@@ -61,6 +65,37 @@ export type RemoteTarget = {
   readonly url: string;
   /** Only headers whose value is fully resolved; the others are named in `ServerConfig.unresolved`. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls?: UpstreamTlsConfig;
+};
+
+/** Certificates for one remote server. Files are PEM, their paths absolute. */
+export type UpstreamTlsConfig = {
+  /** Authorities that are trusted for this server instead of the system's. */
+  readonly ca?: string;
+  /** What this gateway shows of itself. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** SHA-256 of the server's public key (SPKI), base64, as in `sha256/AAAA…=`. */
+  readonly pin?: string;
+};
+
+export type SandboxLevel = 'strict' | 'standard' | 'limited' | 'none';
+
+/** How far a child is caged. */
+export type SandboxConfig = {
+  /** As written, and then required; absent: the strongest of standard and limited that the machine has. */
+  readonly level?: SandboxLevel;
+  /** Absolute paths, or beginning with `{root}`. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Hosts; absent: what the level gives. */
+  readonly network?: readonly string[];
+  readonly memoryBytes?: number;
+  /** Percent of one core. */
+  readonly cpuPercent?: number;
+  readonly processes?: number;
+  /** Name or number of the user that the child runs as; only root may choose. */
+  readonly user?: string;
 };
 
 export type ServerConfig = {
@@ -80,7 +115,10 @@ export type ServerConfig = {
   /** Only tools whose pinned definition says that they change nothing. */
   readonly readOnly: boolean;
   readonly tags: readonly string[];
-  readonly sandbox: 'none';
+  /** Of a child; a remote server has none. */
+  readonly sandbox: SandboxConfig;
+  /** Absent: the server is no remote one, or its `headers` hold the credential. */
+  readonly oauth?: OAuthConfig;
   /** Dotted paths inside this server whose text still holds an undefined `${VAR}`: `headers.Authorization`, `args.2`, … */
   readonly unresolved: readonly string[];
 };
@@ -307,9 +345,60 @@ export type LimitsConfig = {
   readonly subscriptions: number;
 };
 
+export type AuditEventType =
+  | 'authentication'
+  | 'authorization'
+  | 'configuration_change'
+  | 'server_access'
+  | 'admin_actions';
+
+/** Where copies of the audit's records go. */
+export type AuditSink =
+  | { readonly type: 'file'; readonly path: string }
+  /** `address`: udp://, tcp:// or unix:. `facility`: RFC 5424 §6.2.1. */
+  | { readonly type: 'syslog'; readonly address: string; readonly facility: number }
+  | { readonly type: 'otlp' | 'webhook'; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+
+export type AuditConfig = {
+  readonly enabled: boolean;
+  /** Absolute path of a copy. */
+  readonly file?: string;
+  /** How long records are kept. */
+  readonly retentionMs: number;
+  /** strict: no answer leaves before its record is on the disk. */
+  readonly durability: 'batch' | 'strict';
+  readonly events: readonly AuditEventType[];
+  /** Arguments and results stand in the records. */
+  readonly values: boolean;
+  readonly encrypt: boolean;
+  readonly sinks: readonly AuditSink[];
+};
+
+/** What is done about the content of calls. */
+export type GuardConfig = {
+  readonly arguments: 'validate' | 'off';
+  /** Those of the gateway itself are blocked, unless it is off. */
+  readonly secrets: 'off' | 'flag' | 'redact' | 'block';
+  readonly injection: 'off' | 'flag' | 'block';
+  /** Hidden instructions are looked for in results too. */
+  readonly injectionResults: boolean;
+  /** Of a result. */
+  readonly resultMaxBytes: number;
+};
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /** One configuration file, whole. */
+/** `admin`. */
+export type AdminConfig = {
+  readonly enabled: boolean;
+  readonly path: string;
+  /** Addresses and CIDR blocks. */
+  readonly hosts: readonly string[];
+  readonly remoteWrite: boolean;
+  readonly commands: boolean;
+};
+
 export type Config = {
   /** In the order of the file. Names are unique, also without regard to case. Disabled servers are in here too. */
   readonly servers: readonly ServerConfig[];
@@ -322,6 +411,18 @@ export type Config = {
   readonly limits: LimitsConfig;
   readonly sessions: { readonly idleMs: number; readonly absoluteMs: number };
   readonly store: 'sqlite' | 'memory';
+  /** What addresses that arrive from outside may reach beyond the public net. */
+  readonly egress: { readonly allow: readonly string[]; readonly proxy?: string };
+  readonly admin: AdminConfig;
+  readonly audit: AuditConfig;
+  /** `guard` but for its pins. */
+  readonly guard: GuardConfig;
+  /** `guard.pins`: what is done about tools whose definition is not the one that was pinned. */
+  readonly pins: {
+    readonly mode: 'off' | 'warn' | 'quarantine';
+    /** Text of the `sallyport.lock` beside the file; absent: there is none. */
+    readonly lock?: string;
+  };
   /** By name. */
   readonly views: Readonly<Record<string, ViewConfig>>;
   readonly telemetry: {
@@ -331,6 +432,8 @@ export type Config = {
   };
   /** Warnings that would leave something out become errors. */
   readonly strict: boolean;
+  /** Absolute paths of files that secrets were read from: no child sees them. */
+  readonly secretFiles: readonly string[];
   /** What a change of the file does to a running gateway. */
   readonly reload: 'auto' | 'confirm' | 'off';
 };

@@ -15,7 +15,12 @@ export type KeyPurpose =
   | 'browser'
   | 'authorization-server'
   | 'secrets'
-  | 'daemon-challenge';
+  | 'upstream-oauth'
+  | 'audit'
+  | 'audit-seal'
+  | 'daemon-challenge'
+  | 'backup'
+  | 'guard';
 
 /** The 256-bit key for `purpose`; always the same for the same master key. */
 export function deriveKey(master: KeyObject, purpose: KeyPurpose): KeyObject {

@@ -3,8 +3,8 @@
  * its session, or of the project that its client works on. What an instance is, and that it is started, is not known here.
  */
 
-import { principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
-import type { Call, Instance, Isolation, Next, Step, Target } from '../call.ts';
+import { principalKey, type Answer, type Exchange, type Principal, type Session } from '@sallyport/server';
+import type { Call, Instance, Isolation, Next, Owner, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { Found } from './project.ts';
 
@@ -24,9 +24,18 @@ export function sessionKey(session: Session): string {
 }
 
 /** A principal's, also for whoever has no session: the stateless era has none. */
-function principalInstance({ principal }: Exchange): Instance {
-  const owner = principalKey(principal);
-  return { key: ['principal', owner].join(SEPARATOR), owner };
+export function principalInstance({ key, principal }: Owner): Instance {
+  return { key: ['principal', key].join(SEPARATOR), owner: key, principal };
+}
+
+/** Of somebody who is known by name alone. */
+export function instanceFor(principal: Instance['principal']): Instance {
+  return principalInstance({ key: principalKey({ ...principal, roles: [] }), principal });
+}
+
+/** Nothing else of a principal lasts as long as what is kept for it. */
+function named({ issuer, subject }: Principal): Instance['principal'] {
+  return { issuer, subject };
 }
 
 export function createIsolate(options: IsolationOptions): Step {
@@ -36,8 +45,8 @@ export function createIsolate(options: IsolationOptions): Step {
       const { session } = exchange;
       const ofSession = isolation === 'session' && session !== undefined;
       call.instance = ofSession
-        ? { key: sessionKey(session), owner: principalKey(session.principal) }
-        : principalInstance(exchange);
+        ? { key: sessionKey(session), owner: principalKey(session.principal), principal: named(session.principal) }
+        : principalInstance({ key: principalKey(exchange.principal), principal: named(exchange.principal) });
       return undefined;
     }
     const found = await options.project(exchange);
@@ -46,7 +55,8 @@ export function createIsolate(options: IsolationOptions): Step {
     call.exchange = found.exchange;
     // Two principals do not share a child even where they work on the same folder.
     const owner = principalKey(exchange.principal);
-    call.instance = { key: ['project', owner, found.root].join(SEPARATOR), owner, root: found.root };
+    const key = ['project', owner, found.root].join(SEPARATOR);
+    call.instance = { key, owner, principal: named(exchange.principal), root: found.root };
     return undefined;
   };
   const apart = async (call: Call, isolation: Exclude<Isolation, 'shared'>, next: Next): Promise<Answer> =>

@@ -28,7 +28,12 @@ export function decideByRules(audience: RuledAudience, facts: Facts, principal: 
     steps = input.steps;
     return outcome;
   });
-  return outcomes.reduce((one, other) => (ORDER.indexOf(other.effect) > ORDER.indexOf(one.effect) ? other : one));
+  return outcomes.reduce((one, other) => (weight(other) > weight(one) ? other : one));
+}
+
+/** A refusal that scopes would end is none where another reading is refused in any case. */
+function weight({ effect, missingScopes }: Decision): number {
+  return ORDER.indexOf(effect) - (missingScopes === undefined ? 0 : 0.5);
 }
 
 function conclude({ denies, grants, otherwise, lacking }: Verdict, input: ConditionInput): Decision {

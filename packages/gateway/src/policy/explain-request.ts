@@ -1,6 +1,6 @@
 /**
  * `explain` as the gateway answers it to its own user: for a principal that need not exist, a call that is not made. It looks
- * at all that there is at the root or in a view, whoever is meant; it decides nothing and asks no server.
+ * at all that there is for that principal at the root or in a view, visible or not; it decides nothing and asks no server.
  */
 
 import type { Principal } from '@sallyport/server';
@@ -29,8 +29,11 @@ export interface WholeCatalog {
 
 export interface ExplainOptions {
   readonly policy: () => Policy;
-  /** At the root or in a view: all of it, or what an audience sees. Undefined when there is no such view. */
-  readonly whole: (view: string | undefined, audience?: Audience) => WholeCatalog | undefined;
+  /**
+   * What there is for a principal at the root or in a view: all of it, or what an audience sees. Undefined when there is no such
+   * view.
+   */
+  readonly whole: (view: string | undefined, principal: Principal, audience?: Audience) => WholeCatalog | undefined;
   /** Roles of a client key by its name; undefined when there is none. */
   readonly rolesOfKey: (name: string) => readonly string[] | undefined | Promise<readonly string[] | undefined>;
   /** Milliseconds since 1970. */
@@ -67,13 +70,15 @@ export function createExplain({ now, policy, rolesOfKey, whole }: ExplainOptions
     const { address, as, kind, name, view } = request;
     const principal = typeof as === 'string' ? await keyPrincipal(as, rolesOfKey) : as;
     if (principal === undefined) return { unknown: 'key', names: [] };
-    const all = whole(view);
-    if (all === undefined) return { problem: 'view: the configuration has no view of this name' };
-    await all.ready();
+    const before = whole(view, principal);
+    if (before === undefined) return { problem: 'view: the configuration has no view of this name' };
+    await before.ready();
+    // A server may have turned out to have something else for each principal.
+    const all = whole(view, principal) ?? before;
     const inForce = policy();
     const ownerOf = (uri: string): string | undefined =>
       // What a call would find; what nobody shows the principal is explained for its first owner.
-      whole(view, inForce.audienceOf(principal, view))?.ownerOf(uri) ?? all.ownerOf(uri);
+      whole(view, principal, inForce.audienceOf(principal, view))?.ownerOf(uri) ?? all.ownerOf(uri);
     const target = find(kind, name, all.catalog, ownerOf);
     if (target === undefined) return { unknown: 'target', names: namesOf(kind, all) };
     const facts = { principal, target, arguments: request.arguments, nowMs: now(), view, address };

@@ -122,7 +122,7 @@ describe('a request to explain', () => {
     const inView = new Whole({ prompts: new Map() });
     const explain = createExplain({
       policy: () => policy,
-      whole: (view, audience) => {
+      whole: (view, _principal, audience) => {
         const found = view === undefined ? whole : view === 'v' ? inView : undefined;
         return audience === undefined ? found : found?.seenBy(audience);
       },

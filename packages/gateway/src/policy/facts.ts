@@ -23,6 +23,8 @@ export interface Facts {
 }
 
 export interface Policy {
+  /** Those that its credential states, and those that the policy gives it. */
+  rolesOf(principal: Principal): ReadonlySet<string>;
   /** Changes with the policy: 12 hexadecimal digits. */
   readonly version: string;
   /** What a principal may see, at the root or through a view. The same object for all who see the same. */

@@ -61,6 +61,7 @@ const OPEN: Policy = {
   version: versionOf(undefined),
   audienceOf: () => ALL,
   decide: () => ALLOWED,
+  rolesOf: ({ roles }) => new Set(roles),
   explain: ({ principal: { issuer, roles, subject }, target: { canonicalId: id, kind, server } }) => ({
     policyVersion: OPEN.version,
     principal: { issuer, subject, roles },
@@ -136,6 +137,10 @@ class RuledPolicy implements Policy {
     this.#rolesOf = createRolesOf(settings.roles);
     this.#fallbackOf = createFallbackOf(settings);
     this.#namesViews = settings.rules.some(({ views }) => views !== undefined);
+  }
+
+  rolesOf(principal: Principal): ReadonlySet<string> {
+    return this.#rolesOf(principal);
   }
 
   audienceOf(principal: Principal, view?: string): RuledAudience {

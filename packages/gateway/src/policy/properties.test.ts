@@ -237,6 +237,21 @@ describe('for any rules and calls', () => {
     );
   });
 
+  it('AUT-12 no scopes are named where another reading of the URI is refused in any case', async () => {
+    const policy = await policyOf([
+      { effect: 'deny', resources: ['x://a/*'] },
+      { effect: 'allow', roles: ['viewer'], scopes: ['s'] },
+    ]);
+    const decision = decide(policy, {
+      principal: { issuer: 'local', subject: 'eve', roles: ['viewer'], scopes: [] },
+      target: { kind: 'resource', server: 'a', canonicalId: 'x://%61/1' },
+      arguments: {},
+      nowMs: 0,
+      view: undefined,
+    });
+    expect([decision.effect, decision.missingScopes]).toEqual(['deny', undefined]);
+  });
+
   it('AUT-12 the scopes that are named are enough, and none of them is there already', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(rule, { maxLength: 6 }), facts, async (rules, call) => {

@@ -17,11 +17,20 @@ afterEach(async () => await rm(directory, { recursive: true }));
 /** Runs a program of Node. */
 async function run(
   code: string,
-  more: { readonly timeoutMs?: number; readonly args?: readonly string[] } = {},
+  more: { readonly timeoutMs?: number; readonly args?: readonly string[]; readonly names?: readonly string[] } = {},
 ): Promise<string> {
-  const env = { ...process.env, SALLYPORT_MASTER_KEY: CANARY, SALLYPORT_KEY: CANARY, OF_THE_USER: 'mine' };
-  const { args = [], ...options } = more;
-  return await runSecretCommand([process.execPath, '-e', code, '--', ...args], { env, cwd: directory, ...options });
+  const ours = { SALLYPORT_MASTER_KEY: CANARY, SALLYPORT_MASTER_KEY_FILE: CANARY, SALLYPORT_KEY: CANARY };
+  const env = {
+    ...process.env,
+    ...ours,
+    NODE_DEBUG: CANARY,
+    OTHER_TOKEN: CANARY,
+    VAULT_TOKEN: 'its own',
+    MINE: 'named',
+  };
+  const { args = [], names = [], ...options } = more;
+  const argv = [process.execPath, '-e', code, '--', ...args];
+  return await runSecretCommand(argv, { env, names, cwd: directory, ...options });
 }
 
 const print = (text: string): string => `process.stdout.write(${JSON.stringify(text)})`;
@@ -48,11 +57,14 @@ describe('a command for a secret', () => {
     expect(JSON.parse(await run('console.log(JSON.stringify(process.argv.slice(1)))', { args: words }))).toEqual(words);
   });
 
-  it('TOK-07 gets the environment of the user without what opens our own state, and nothing on stdin', async () => {
-    const seen = await run('console.log(JSON.stringify(process.env), require("fs").readFileSync(0).length)');
-    expect(seen).toContain('"OF_THE_USER":"mine"');
+  it('TOK-07 gets what tools for secrets need and what is named, nothing else, and nothing on stdin', async () => {
+    const dump = 'console.log(JSON.stringify(process.env), require("fs").readFileSync(0).length)';
+    const seen = await run(dump, { names: ['MINE', 'SALLYPORT_MASTER_KEY', 'NOT_THERE'] });
+    expect(seen).toContain('"VAULT_TOKEN":"its own"');
+    expect(seen).toContain('"MINE":"named"');
     expect(seen).not.toContain(CANARY);
     expect(seen).toMatch(/ 0$/);
+    expect(await run(dump)).not.toContain('named');
   });
 
   it('is looked for in PATH only, and refused when others may replace it', async () => {
@@ -60,7 +72,7 @@ describe('a command for a secret', () => {
     await mkdir(tools);
     await writeFile(join(tools, 'tool'), '#!/bin/sh\necho found\n', { mode: 0o755 });
     const given = async (command: string, path: string): Promise<string> =>
-      await runSecretCommand([command], { env: { PATH: path }, cwd: directory });
+      await runSecretCommand([command], { env: { PATH: path }, names: [], cwd: directory });
     expect(await refusal(given('tool', '/bin'))).toMatch(/"tool" was not found/);
     expect(await given('./tools/tool', '/bin')).toBe('found');
     expect(await given('tool', [tools, '/bin'].join(delimiter))).toBe('found');

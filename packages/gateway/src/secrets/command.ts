@@ -4,16 +4,28 @@
  * since nobody knows what a tool for secrets writes there.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { resolveCommand } from '@sallyport/host';
+import { childEnvironment, resolveCommand } from '@sallyport/host';
 
 const TIMEOUT_MS = 10_000;
 const MAX_OUTPUT_BYTES = 65_536;
-/** What opens our own state is no business of another program. */
-const OURS = ['SALLYPORT_MASTER_KEY', 'SALLYPORT_MASTER_KEY_FILE', 'SALLYPORT_KEY'];
+/** What tools for secrets look for: their own login, the way to an agent or a keychain, and how the network is reached. */
+const TOOLS = /^(?:AWS|AZURE|BWS?|CLOUDSDK|DOPPLER|GOOGLE|INFISICAL|OP|PASSWORD_STORE|SOPS|VAULT)_/;
+const SURROUNDINGS: ReadonlySet<string> = new Set(
+  [
+    'USER LOGNAME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR XDG_STATE_HOME DBUS_SESSION_BUS_ADDRESS',
+    'SSH_AUTH_SOCK GNUPGHOME GPG_TTY KUBECONFIG KRB5CCNAME SSL_CERT_DIR SSL_CERT_FILE',
+    'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy',
+  ].flatMap((names) => names.split(' ')),
+);
+
+/** What opens our own state is no business of another program, whatever is written. */
+const OURS: ReadonlySet<string> = new Set(['SALLYPORT_MASTER_KEY', 'SALLYPORT_MASTER_KEY_FILE', 'SALLYPORT_KEY']);
 
 export interface SecretCommandOptions {
-  /** The environment of the user, who wrote the command: its tools need their own variables. */
+  /** The environment of the user, of which the command gets what is on the list above. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** More names that it gets. */
+  readonly names: readonly string[];
   /** Where it runs, and what a command with a slash is relative to. Absolute. */
   readonly cwd: string;
   /** 10 s unless told. */
@@ -33,16 +45,27 @@ export async function runSecretCommand(argv: readonly string[], options: SecretC
   });
   // For a server this is a warning; what hands out secrets must not be another's to replace.
   if (warning !== undefined) throw new Error(warning);
-  const env = Object.fromEntries(Object.entries(options.env).filter(([name]) => !OURS.includes(name)));
   const child = spawn(path, args, {
     cwd: options.cwd,
-    env,
+    env: environmentOf(options, platform),
     shell: false,
     detached: platform !== 'win32',
     windowsHide: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return textOf(path, await outputOf(child, path, options.timeoutMs ?? TIMEOUT_MS));
+}
+
+function environmentOf(
+  { env, names }: SecretCommandOptions,
+  platform: NodeJS.Platform,
+): Readonly<Record<string, string>> {
+  const isMeant = (name: string): boolean =>
+    !OURS.has(name) && (TOOLS.test(name) || SURROUNDINGS.has(name) || names.includes(name));
+  const meant = Object.entries(env).flatMap(([name, value]): Array<[string, string]> =>
+    value !== undefined && isMeant(name) ? [[name, value]] : [],
+  );
+  return childEnvironment(env, Object.fromEntries(meant), platform).env;
 }
 
 function outputOf(child: ChildProcess, path: string, timeoutMs: number): Promise<Buffer> {

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFileSecrets, type FileSecrets } from './file.ts';
+import { program } from './testing/program.ts';
 import { sealingOf } from './testing/sealing.ts';
 
 const NOW = 1_800_000_000_000;
@@ -15,16 +15,23 @@ const CANARY = 'CANARY-4f1c9b-value';
 
 let directory: string;
 let file: string;
+let said: string[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sallyport-secrets-'));
   file = join(directory, 'secrets');
+  said = [];
 });
 
 afterEach(async () => await rm(directory, { recursive: true }));
 
 function open(byte = 7, place = directory): FileSecrets {
-  return createFileSecrets({ directory: place, openSealing: async () => sealingOf(byte), now: () => NOW });
+  return createFileSecrets({
+    directory: place,
+    openSealing: async () => sealingOf(byte),
+    now: () => NOW,
+    say: (line) => said.push(line),
+  });
 }
 
 const one = async (secrets: FileSecrets, name: string): Promise<unknown> => (await secrets.read([name])).get(name);
@@ -57,6 +64,7 @@ describe('the file of secrets', () => {
       directory: join(directory, 'none'),
       openSealing: () => Promise.reject(new Error('no key is wanted')),
       now: () => NOW,
+      say: () => undefined,
     });
     expect(await secrets.list()).toEqual([]);
     expect(await secrets.remove('A')).toBe(false);
@@ -127,6 +135,17 @@ describe('the file of secrets', () => {
     expect(await text()).toContain(damaged.split('\n')[2]);
     await set(secrets, { B: 'again' });
     expect(await one(secrets, 'B')).toBe('again');
+    // The damaged one is aside, for whoever can mend it, and it was said.
+    const aside = join(directory, 'secrets.damaged');
+    expect(await readFile(aside, 'utf8')).toBe(`${damaged.split('\n')[2]}\n`);
+    expect((await stat(aside)).mode & 0o777).toBe(0o600);
+    expect(said).toEqual([expect.stringMatching(/a damaged secret \(B\) was moved aside, to \S+secrets\.damaged$/)]);
+    await writeFile(
+      file,
+      (await text()).replace(/^(C \d+ .{20})./m, (_whole, head: string) => `${head}!`),
+    );
+    await secrets.remove('C');
+    expect((await readFile(aside, 'utf8')).split('\n').map((line) => line.split(' ')[0])).toEqual(['B', 'C', '']);
   });
 
   it('opens the records of a damaged header, and repairs it', async () => {
@@ -213,22 +232,6 @@ describe('rekey', () => {
     expect(await open(8).rekey(sealingOf(7))).toBe('already');
   });
 });
-
-/** A program that uses the sources; `body` has `open(byte)` and `directory`. */
-function program(body: string): string[] {
-  const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
-  const code = `
-    import { registerHooks } from 'node:module';
-    const packages = ${JSON.stringify(fileURLToPath(new URL('../../../', import.meta.url)))};
-    registerHooks({ resolve: (specifier, context, next) =>
-      next(specifier.replace(/^@sallyport\\/(\\w+)$/, (_, name) => 'file://' + packages + name + '/src/index.ts'), context) });
-    const { createFileSecrets } = await import(${module('file.ts')});
-    const { sealingOf } = await import(${module('testing/sealing.ts')});
-    const directory = process.argv[1];
-    const open = (byte) => createFileSecrets({ directory, openSealing: async () => sealingOf(byte), now: Date.now });
-    ${body}`;
-  return ['--input-type=module', '-e', code];
-}
 
 describe('several processes', () => {
   it('lose no write of each other', async () => {

@@ -17,7 +17,7 @@ import {
   tightenOrRefuse,
   writeFileAtomic,
 } from '@sallyport/host';
-import { isSecretName, MAX_VALUE_BYTES, SecretsError, type SecretRecord, type SecretStore } from './store.ts';
+import { isSecretName, requireFit, SecretsError, type SecretRecord, type SecretStore } from './store.ts';
 
 /** Seals text for whoever names the same `bound`; opens as undefined what was not sealed so. */
 export interface SecretSealing {
@@ -32,6 +32,8 @@ export interface FileSecretsOptions {
   readonly openSealing: () => Promise<SecretSealing>;
   /** ms since 1970. */
   readonly now: () => number;
+  /** What was moved aside. */
+  readonly say: (text: string) => void;
 }
 
 export interface FileSecrets extends SecretStore {
@@ -59,13 +61,14 @@ interface Line {
 
 const recordBound = (name: string, setMs: number): string => JSON.stringify(['secrets', name, setMs]);
 
-export function createFileSecrets({ directory, openSealing, now }: FileSecretsOptions): FileSecrets {
-  const file = secretsFile(directory);
+export function createFileSecrets({ directory, openSealing, now, say }: FileSecretsOptions): FileSecrets {
+  const file = secretsFile(directory, 'secrets');
+  const moveAside = asideTo(secretsFile(directory, 'secrets.damaged'), say);
   const { path } = file;
 
-  const readLines = async (): Promise<readonly Line[]> => {
+  const readLines = async (opened = openSealing): Promise<readonly Line[]> => {
     const text = await file.read();
-    return text === undefined ? [] : parse(path, text, await openSealing());
+    return text === undefined ? [] : parse(path, text, await opened());
   };
   /** Writes what `change` makes of the records there are; it gives undefined to leave the file alone. */
   const change = (
@@ -73,12 +76,13 @@ export function createFileSecrets({ directory, openSealing, now }: FileSecretsOp
   ): Promise<boolean> =>
     file.locked(async () => {
       const sealing = await openSealing();
-      const text = await file.read();
-      const records = to(text === undefined ? [] : parse(path, text, sealing), sealing);
-      if (records !== undefined) await file.write([headerText(sealing), ...records]);
-      return records !== undefined;
+      const lines = await readLines(async () => sealing);
+      const records = to(lines, sealing);
+      if (records === undefined) return false;
+      await moveAside(lines.filter((line) => line.value === undefined && !records.includes(line.text)));
+      await file.write([headerText(sealing), ...records]);
+      return true;
     });
-
   return {
     place: path,
     async read(names) {
@@ -120,14 +124,27 @@ export function createFileSecrets({ directory, openSealing, now }: FileSecretsOp
   };
 }
 
-/** The file as lines of text, and its lock. */
-function secretsFile(directory: string): {
+/** Keeps damaged records: somebody may know a way to mend them. */
+function asideTo(file: LinesFile, say: (text: string) => void): (lines: readonly Line[]) => Promise<void> {
+  return async (lines) => {
+    if (lines.length === 0) return;
+    const before = ((await file.read()) ?? '').split('\n').filter((line) => line !== '');
+    await file.write([...before, ...lines.map(({ text }) => text)]);
+    const names = lines.map(({ name }) => name ?? 'without a name').join(', ');
+    say(`warning: a damaged secret (${names}) was moved aside, to ${file.path}`);
+  };
+}
+
+/** A file of the state as lines of text, and its lock. */
+interface LinesFile {
   readonly path: string;
   readonly read: () => Promise<string | undefined>;
   readonly write: (lines: readonly string[]) => Promise<void>;
   readonly locked: <T>(work: () => Promise<T>) => Promise<T>;
-} {
-  const path = join(directory, 'secrets');
+}
+
+function secretsFile(directory: string, name: string): LinesFile {
+  const path = join(directory, name);
   return {
     path,
     async read() {
@@ -167,21 +184,6 @@ function resealed({ text, name, setMs, value }: Line, sealing: SecretSealing): s
   return name === undefined || setMs === undefined || value === undefined
     ? text
     : recordText(sealing, name, setMs, value);
-}
-
-function requireFit(name: string, value: string): void {
-  if (!isSecretName(name)) {
-    throw new SecretsError(
-      'bad_name',
-      `${JSON.stringify(name.slice(0, 64))} is no name of a secret: a letter or _ first, then letters, digits, _ . -, at most 128 in all.`,
-    );
-  }
-  if (value === '' || value.includes('\0') || Buffer.byteLength(value) > MAX_VALUE_BYTES) {
-    throw new SecretsError(
-      'bad_value',
-      `The value for ${name} is not stored: it must have 1 to ${MAX_VALUE_BYTES} bytes and no NUL character.`,
-    );
-  }
 }
 
 function headerText({ seal }: SecretSealing): string {

@@ -1,7 +1,7 @@
 /**
  * Who wants to hear of what, by endpoint: resource subscriptions of session-era clients, `subscriptions/listen` of
- * stateless ones. Each server is told once which URIs somebody wants; an update goes to everyone who asked for it at an
- * endpoint where that server owns it. A server that reports without end is told of once a moment. What may be seen is
+ * stateless ones. Each server is told once which URIs somebody wants, and the instance of a principal what that one wants
+ * where each has its own; an update goes to everyone who asked for it at an endpoint where that server owns it. A server that reports without end is told of once a moment. What may be seen is
  * asked at each moment; whether a principal may read a URI was decided before it comes here.
  */
 
@@ -14,18 +14,11 @@ import {
   type JsonObject,
   type JsonRpcNotification,
 } from '@sallyport/wire';
-import type { Audience, Vantage } from '../call.ts';
+import type { Audience, Instance, Owner, Vantage } from '../call.ts';
 import { charactersOf, checkUri, MAX_CHARACTERS, tooLong, tooMany } from './bounds.ts';
-import { covers, Wants, type Want, type Wishes } from './wants.ts';
+import { askedOf, LIST_CHANGES, type ListChange } from './list-changes.ts';
+import { covers, supplierOf, Wants, type Supplier, type Want, type Wishes } from './wants.ts';
 import { Windows, type SetTimer } from './windows.ts';
-
-type ListChange = 'tools' | 'prompts' | 'resources';
-
-const LIST_CHANGES: readonly { readonly kind: ListChange; readonly filter: string; readonly method: string }[] = [
-  { kind: 'tools', filter: 'toolsListChanged', method: 'notifications/tools/list_changed' },
-  { kind: 'prompts', filter: 'promptsListChanged', method: 'notifications/prompts/list_changed' },
-  { kind: 'resources', filter: 'resourcesListChanged', method: 'notifications/resources/list_changed' },
-];
 
 /** Parts of resources that a server may name in one window; of more it is told which resources they are parts of. */
 const MAX_PARTS = 100;
@@ -65,7 +58,9 @@ export interface SubscriptionsOptions {
   /** What is another for somebody who sees another part of the catalogue. */
   readonly changeBetween: (before: Vantage, after: Vantage) => Change;
   /** False when a server has said that it reports no updates. */
-  readonly supports: (server: string) => boolean;
+  readonly supports: (server: string, vantage: Vantage) => boolean;
+  /** The instance that is asked for somebody; undefined where one server serves all. */
+  readonly instanceOf: (server: string, owner: Owner) => Instance | undefined;
   readonly want: Want;
   readonly info: JsonObject;
   /** Of each principal: resources it is subscribed to, and listens that are open. */
@@ -125,21 +120,22 @@ export class SubscriptionsRoom {
   subscribe(session: Session, uri: string): 'subscribed' | 'unknown' | 'unsupported' {
     checkUri(uri);
     const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
-    const owner = this.#options.ownerOf(uri, this.#vantageOf(session));
-    if (wishes === undefined || owner === undefined) return 'unknown';
-    if (!this.#options.supports(owner)) return 'unsupported';
+    const vantage = this.#vantageOf(session);
+    const supplier = this.#supplierOf(uri, vantage);
+    if (wishes === undefined || supplier === undefined) return 'unknown';
+    if (!this.#options.supports(supplier.server, vantage)) return 'unsupported';
     if (!wishes.has(uri)) this.#mayHave(session.principal, [uri]);
     const before = wishes.get(uri);
-    wishes.set(uri, owner);
-    this.#wants.change([[uri, before, owner]]);
+    wishes.set(uri, supplier);
+    this.#wants.change([[uri, before, supplier]]);
     return 'subscribed';
   }
 
   unsubscribe(session: Session, uri: string): void {
     const wishes = this.#crowds.get(session.endpoint)?.sessions.get(session);
-    const owner = wishes?.get(uri);
+    const supplier = wishes?.get(uri);
     wishes?.delete(uri);
-    this.#wants.change([[uri, owner, undefined]]);
+    this.#wants.change([[uri, supplier, undefined]]);
   }
 
   /**
@@ -169,8 +165,8 @@ export class SubscriptionsRoom {
     const vantage = this.#vantageOf(exchange);
     const named = this.named(exchange);
     for (const uri of named) {
-      const owner = readable.has(uri) ? this.#options.ownerOf(uri, vantage) : undefined;
-      if (owner !== undefined && this.#options.supports(owner)) wishes.set(uri, owner);
+      const supplier = readable.has(uri) ? this.#supplierOf(uri, vantage) : undefined;
+      if (supplier !== undefined && this.#options.supports(supplier.server, vantage)) wishes.set(uri, supplier);
     }
     this.#mayHave(principal, [...wishes.keys()]);
     const listener: Listener = {
@@ -180,7 +176,7 @@ export class SubscriptionsRoom {
       finish: resolve,
     };
     this.#crowd(endpoint).listeners.add(listener);
-    this.#wants.change([...wishes].map(([uri, owner]) => [uri, undefined, owner]));
+    this.#wants.change([...wishes].map(([uri, supplier]) => [uri, undefined, supplier]));
     exchange.onCancel(() => this.#drop(listener, {}));
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
       notifications: {
@@ -224,27 +220,29 @@ export class SubscriptionsRoom {
   }
 
   /**
-   * A server reports that one of its resources has changed, or a part of one. With a hearer (`principalKey`) it is the instance
-   * of that principal that reports, and nobody else hears of it.
+   * A server reports that one of its resources has changed, or a part of one. With a hearer it is the instance of that principal
+   * that reports, and nobody else hears of it.
    */
-  updated(server: string, message: JsonRpcNotification, hearer?: string): void {
+  updated(server: string, message: JsonRpcNotification, hearer?: Owner): void {
     const uri = message.params?.['uri'];
     if (typeof uri !== 'string') return;
-    const wanted = this.#wants.covering(server, uri);
+    const supplier = this.#supplier(server, hearer);
+    const wanted = this.#wants.covering(supplier, uri);
     if (wanted.length === 0) return;
     const windows = this.#updates.get(server) ?? new Windows(this.#options.setTimer);
     this.#updates.set(server, windows);
     const say = (changed: string, update: JsonRpcNotification): void =>
-      windows.say(`${changed} ${hearer ?? ''}`, () => this.#tellUpdate(server, changed, update, hearer));
-    const isKnown = wanted.includes(uri) || windows.has(`${uri} ${hearer ?? ''}`);
+      windows.say(`${changed} ${hearer?.key ?? ''}`, () => this.#tellUpdate(supplier, changed, update, hearer));
+    const isKnown = wanted.includes(uri) || windows.has(`${uri} ${hearer?.key ?? ''}`);
     if (isKnown || windows.size < MAX_PARTS) return say(uri, message);
     for (const whole of wanted) say(whole, { ...message, params: { uri: whole } });
   }
 
-  #tellUpdate(server: string, uri: string, message: JsonRpcNotification, hearer: string | undefined): void {
+  #tellUpdate(supplier: Supplier, uri: string, message: JsonRpcNotification, hearer: Owner | undefined): void {
+    const { server } = supplier;
     const concerns = (wishes: Wishes): boolean =>
-      [...wishes].some(([wanted, owner]) => owner === server && covers(wanted, uri));
-    const mayHear = (principal: Principal): boolean => hearer === undefined || principalKey(principal) === hearer;
+      [...wishes].some(([wanted, from]) => from?.key === supplier.key && covers(wanted, uri));
+    const mayHear = (principal: Principal): boolean => hearer === undefined || principalKey(principal) === hearer.key;
     const { _meta: given, ...others } = message.params ?? {};
     const meta = withoutEnvelope(isObject(given) ? given : {});
     const shown: JsonObject = { ...others, ...(Object.keys(meta).length > 0 && { _meta: meta }) };
@@ -268,7 +266,7 @@ export class SubscriptionsRoom {
     this.#wants.forget(servers);
     for (const server of servers) this.#updates.delete(server);
     for (const { vantage, wishes } of this.standing()) {
-      const orphans = [...wishes].filter(([, owner]) => owner !== undefined && servers.has(owner));
+      const orphans = [...wishes].filter(([, supplier]) => supplier !== undefined && servers.has(supplier.server));
       this.#wants.change(this.#movesOf(wishes, vantage));
       for (const [uri] of orphans) if (wishes.get(uri) === undefined) wishes.delete(uri);
     }
@@ -279,10 +277,11 @@ export class SubscriptionsRoom {
     for (const listener of this.#crowds.get(endpoint)?.listeners ?? []) this.#end(listener);
   }
 
-  /** A server has come up again: it is told what is wanted of it. */
-  renew(server: string): void {
-    const uris = this.#wants.of(server);
-    if (uris.length > 0) this.#options.want(server, uris);
+  /** A server has come up again, or the instance of an owner: it is told what is wanted of it. */
+  renew(server: string, owner?: Owner): void {
+    const supplier = this.#supplier(server, owner);
+    const uris = this.#wants.of(supplier);
+    if (uris.length > 0) this.#options.want(server, uris, supplier.instance);
   }
 
   /** Ends every listen in order, also those that still come. */
@@ -299,6 +298,16 @@ export class SubscriptionsRoom {
 
   #vantageOf(visitor: Session | Exchange): Vantage {
     return { endpoint: visitor.endpoint, audience: this.#options.audienceOf(visitor) };
+  }
+
+  /** Whom a URI is wanted of; undefined when nobody owns it that can be seen. */
+  #supplierOf(uri: string, vantage: Vantage): Supplier | undefined {
+    const server = this.#options.ownerOf(uri, vantage);
+    return server === undefined ? undefined : this.#supplier(server, vantage.audience?.owner);
+  }
+
+  #supplier(server: string, owner: Owner | undefined): Supplier {
+    return supplierOf(server, owner && this.#options.instanceOf(server, owner));
   }
 
   #listenersOf(principal: Principal): Listener[] {
@@ -337,11 +346,11 @@ export class SubscriptionsRoom {
   }
 
   /** Sets the owners of today, and says what has moved. */
-  #movesOf(wishes: Wishes, vantage: Vantage): [string, string | undefined, string | undefined][] {
+  #movesOf(wishes: Wishes, vantage: Vantage): [string, Supplier | undefined, Supplier | undefined][] {
     return [...wishes].map(([uri, before]) => {
-      const owner = this.#options.ownerOf(uri, vantage);
-      wishes.set(uri, owner);
-      return [uri, before, owner];
+      const supplier = this.#supplierOf(uri, vantage);
+      wishes.set(uri, supplier);
+      return [uri, before, supplier];
     });
   }
 
@@ -349,7 +358,7 @@ export class SubscriptionsRoom {
   #forget(wishes: Wishes, endpoint: string): void {
     const crowd = this.#crowds.get(endpoint);
     if (crowd?.sessions.size === 0 && crowd.listeners.size === 0) this.#crowds.delete(endpoint);
-    this.#wants.change([...wishes].map(([uri, owner]) => [uri, owner, undefined]));
+    this.#wants.change([...wishes].map(([uri, supplier]) => [uri, supplier, undefined]));
   }
 
   #drop(listener: Listener, result: JsonObject): void {
@@ -380,9 +389,4 @@ export class SubscriptionsRoom {
 
 function isSame(one: Principal, other: Principal): boolean {
   return one.subject === other.subject && one.issuer === other.issuer;
-}
-
-function askedOf({ message }: Exchange): JsonObject {
-  const filter = message.params?.['notifications'];
-  return isObject(filter) ? filter : {};
 }

@@ -2,7 +2,7 @@ import type { Answer, Exchange, Principal, Session } from '@sallyport/server';
 import { principalKey } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
-import type { Audience, Step, Vantage } from '../call.ts';
+import type { Audience, Owner, Step, Vantage } from '../call.ts';
 import { SubscriptionsRoom } from './index.ts';
 import { createSessionStep } from './session-step.ts';
 
@@ -13,6 +13,17 @@ interface Client {
 }
 
 type FakeSession = Session & Client;
+
+const EVERYTHING: Omit<Audience, 'key'> = {
+  maySee: () => true,
+  mayUse: () => true,
+  mayKnow: () => true,
+  mayEnter: () => true,
+};
+
+function ownerOf(principal: Principal): Owner {
+  return { key: principalKey(principal), principal };
+}
 
 const ME = { issuer: 'local', subject: 'me', roles: [] };
 
@@ -67,7 +78,12 @@ function setting(limits = { subscriptions: 1000, streams: 100 }): Setting {
     audienceOf: ({ principal }) => audiences[principal.subject],
     changeBetween: () => ({ kinds: new Set(['resources'] as const), owners: true }),
     supports: (server) => server !== 'mute',
-    want: (server, uris) => wants.push([`${server}:`, ...uris].join(' ')),
+    instanceOf: (server, owner) =>
+      server.startsWith('personal')
+        ? { key: `of ${owner.key}`, owner: owner.key, principal: owner.principal }
+        : undefined,
+    want: (server, uris, instance) =>
+      wants.push([`${server}${instance === undefined ? '' : ` of ${instance.principal.subject}`}:`, ...uris].join(' ')),
     info: { name: 'gateway' },
     limits: () => limits,
     setTimer: (fire, ms) => {
@@ -292,9 +308,39 @@ describe('a server that reports without end', () => {
       room.sessionOpened(session);
       room.subscribe(session, 'x:1');
     }
-    room.updated('a', updated('x:1'), principalKey(ME));
-    room.updated('a', updated('x:1'), principalKey(you));
+    room.updated('a', updated('x:1'), ownerOf(ME));
+    room.updated('a', updated('x:1'), ownerOf(you));
     expect([mine, yours].map(uris)).toEqual([['x:1'], ['x:1']]);
+  });
+
+  it("AUT-05 asks the instance of a principal for that one's resources alone, and hears of no other's", () => {
+    const { audiences, owners, room, wants } = setting();
+    const you = { ...ME, subject: 'you' };
+    Object.assign(owners['/mcp'] ?? {}, { 'p:1': 'personal', 'p:2': 'personal' });
+    for (const who of [ME, you]) audiences[who.subject] = { ...EVERYTHING, key: who.subject, owner: ownerOf(who) };
+    const [mine, yours] = [sessionAt('/mcp'), sessionAt('/mcp', you)];
+    for (const session of [mine, yours]) room.sessionOpened(session);
+    room.subscribe(mine, 'p:1');
+    room.subscribe(yours, 'p:1');
+    room.subscribe(yours, 'p:2');
+    room.subscribe(yours, 'x:1');
+    expect(wants.splice(0)).toEqual([
+      'personal of me: p:1',
+      'personal of you: p:1',
+      'personal of you: p:1 p:2',
+      'a: x:1',
+    ]);
+    room.updated('personal', updated('p:1'), ownerOf(ME));
+    room.updated('personal', updated('p:2'), ownerOf(ME));
+    room.updated('personal', updated('p:1'));
+    expect([mine, yours].map(uris)).toEqual([['p:1'], []]);
+    room.renew('personal', ownerOf(you));
+    room.renew('personal');
+    room.unsubscribe(mine, 'p:1');
+    expect(wants.splice(0)).toEqual(['personal of you: p:1 p:2', 'personal of me:']);
+    room.serversRemoved(new Set(['personal']));
+    room.renew('personal', ownerOf(you));
+    expect(wants).toEqual([]);
   });
 
   it('may name parts without end: from some number on it is the whole that has changed', () => {

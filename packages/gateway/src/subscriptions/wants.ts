@@ -1,55 +1,75 @@
 /**
- * Which URIs are wanted of which server, counted over everybody who wants them. A server is told when one is
+ * Which URIs are wanted of which server, counted over everybody who wants them of the same instance. It is told when one is
  * wanted for the first time or by nobody any more.
  */
 
-/** What one client wants: by URI, the server that it is wanted of; undefined while nobody owns it. */
-export type Wishes = Map<string, string | undefined>;
+import type { Instance } from '../call.ts';
+
+/** Of whom something is wanted: a server, or of one that each principal has for itself that principal's instance. */
+export interface Supplier {
+  /** The same text: the same supplier. */
+  readonly key: string;
+  readonly server: string;
+  readonly instance: Instance | undefined;
+}
+
+/** What one client wants: by URI, whom it is wanted of; undefined while nobody owns it. */
+export type Wishes = Map<string, Supplier | undefined>;
 
 /** Tells a server which of its resources are wanted now. */
-export type Want = (server: string, uris: readonly string[]) => void;
+export type Want = (server: string, uris: readonly string[], instance: Instance | undefined) => void;
+
+export function supplierOf(server: string, instance: Instance | undefined): Supplier {
+  return { key: instance === undefined ? server : `${server}\n${instance.key}`, server, instance };
+}
+
+interface Wanted {
+  readonly supplier: Supplier;
+  /** By URI, how often. */
+  readonly counts: Map<string, number>;
+}
 
 export class Wants {
   readonly #want: Want;
-  /** By server, then by URI. */
-  readonly #counts: Map<string, Map<string, number>> = new Map();
+  /** By `Supplier.key`. */
+  readonly #wanted: Map<string, Wanted> = new Map();
 
   constructor(want: Want) {
     this.#want = want;
   }
 
-  of(server: string): string[] {
-    return [...(this.#counts.get(server)?.keys() ?? [])];
+  of({ key }: Supplier): string[] {
+    return [...(this.#wanted.get(key)?.counts.keys() ?? [])];
   }
 
-  /** What somebody wants of a server and an update of `uri` is one of. */
-  covering(server: string, uri: string): string[] {
-    return this.of(server).filter((wanted) => covers(wanted, uri));
+  /** What somebody wants of a supplier and an update of `uri` is one of. */
+  covering(supplier: Supplier, uri: string): string[] {
+    return this.of(supplier).filter((wanted) => covers(wanted, uri));
   }
 
   /** Servers that are gone need not be told of anything. */
   forget(servers: ReadonlySet<string>): void {
-    for (const server of servers) this.#counts.delete(server);
+    for (const [key, { supplier }] of this.#wanted) if (servers.has(supplier.server)) this.#wanted.delete(key);
   }
 
   /** Moves what one client wants of a URI from a server to another: from nobody when it is new, to nobody when it ends. */
-  change(moves: Iterable<readonly [uri: string, from: string | undefined, to: string | undefined]>): void {
-    const concerned = new Set<string>();
+  change(moves: Iterable<readonly [uri: string, from: Supplier | undefined, to: Supplier | undefined]>): void {
+    const concerned = new Map<string, Supplier>();
     for (const [uri, from, to] of moves) {
-      if (from === to) continue;
-      if (from !== undefined && this.#count(from, uri, -1) === 0) concerned.add(from);
-      if (to !== undefined && this.#count(to, uri, 1) === 1) concerned.add(to);
+      if (from?.key === to?.key) continue;
+      if (from !== undefined && this.#count(from, uri, -1) === 0) concerned.set(from.key, from);
+      if (to !== undefined && this.#count(to, uri, 1) === 1) concerned.set(to.key, to);
     }
-    for (const server of concerned) this.#want(server, this.of(server));
+    for (const supplier of concerned.values()) this.#want(supplier.server, this.of(supplier), supplier.instance);
   }
 
-  #count(server: string, uri: string, by: 1 | -1): number {
-    const counts = this.#counts.get(server) ?? new Map<string, number>();
+  #count(supplier: Supplier, uri: string, by: 1 | -1): number {
+    const { counts } = this.#wanted.get(supplier.key) ?? { counts: new Map<string, number>() };
     const count = (counts.get(uri) ?? 0) + by;
     if (count > 0) counts.set(uri, count);
     else counts.delete(uri);
-    if (counts.size > 0) this.#counts.set(server, counts);
-    else this.#counts.delete(server);
+    if (counts.size > 0) this.#wanted.set(supplier.key, { supplier, counts });
+    else this.#wanted.delete(supplier.key);
     return count;
   }
 }

@@ -49,10 +49,10 @@ export interface TasksOptions {
   readonly servers: (visitor: Visitor) => readonly string[];
   /** What somebody may see at this moment; undefined without a policy. */
   readonly audienceOf: (visitor: Visitor) => Audience | undefined;
-  /** The pinned annotations of a tool, by canonical id. */
-  readonly annotationsOf: (tool: string) => JsonObject | undefined;
-  /** All tasks of a server, whoever's they are. Rejects when it cannot be asked. */
-  readonly list: (server: string) => Promise<readonly unknown[]>;
+  /** The pinned annotations of a tool, by canonical id, as somebody has it. */
+  readonly annotationsOf: (tool: string, visitor: Visitor) => JsonObject | undefined;
+  /** All tasks of a server that it lists for somebody, whoever's they are. Rejects when it cannot be asked. */
+  readonly list: (server: string, visitor: Visitor) => Promise<readonly unknown[]>;
   readonly log: (level: 'debug', text: string, detail: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -83,7 +83,7 @@ export class TaskRoom {
     const task = this.#named(taskId, boundTo(exchange));
     if (task === undefined) return undefined;
     const { made, original, server } = task;
-    return { server, original, ...(made && { madeBy: this.#madeBy(made) }) };
+    return { server, original, ...(made && { madeBy: this.#madeBy(made, exchange) }) };
   }
 
   /** Seals the ids of tasks in answers. */
@@ -115,12 +115,13 @@ export class TaskRoom {
     return { ...params, _meta: { ...meta, [RELATED_TASK]: { ...related, ...own } } };
   }
 
-  /** News of a task go to the session that it belongs to. */
-  status(server: string, message: JsonRpcNotification): void {
+  /** News of a task go to the session that it belongs to. From the instance of a principal they are about that one's tasks alone. */
+  status(server: string, message: JsonRpcNotification, teller?: string): void {
     const id = message.params?.['taskId'];
     const owner = typeof id === 'string' ? this.#owners.get(keyOf(server, id)) : undefined;
     if (typeof id !== 'string' || owner?.session === undefined) return;
     const { bound, made, session } = owner;
+    if (teller !== undefined && principalKey(session.principal) !== teller) return;
     if (!this.#maySee(session, server, made)) return;
     const taskId = this.#options.seal(idText({ server, original: id, made }), bound);
     session.notify({ ...message, params: { ...message.params, taskId } });
@@ -178,9 +179,9 @@ export class TaskRoom {
     return owner?.bound === bound ? owner.made : undefined;
   }
 
-  #madeBy(made: Made): MadeBy {
+  #madeBy(made: Made, visitor: Visitor): MadeBy {
     const { approved, arguments: given, tool } = made;
-    const annotations = this.#options.annotationsOf(tool);
+    const annotations = this.#options.annotationsOf(tool, visitor);
     return {
       canonicalId: tool,
       ...(annotations && { annotations }),
@@ -193,7 +194,9 @@ export class TaskRoom {
     const audience = this.#options.audienceOf(visitor);
     if (audience === undefined) return true;
     if (!audience.mayUse(server)) return false;
-    return made === undefined || audience.maySee('tool', server, made.tool, this.#options.annotationsOf(made.tool));
+    return (
+      made === undefined || audience.maySee('tool', server, made.tool, this.#options.annotationsOf(made.tool, visitor))
+    );
   }
 
   #remember(key: string, owner: Owner): void {
@@ -206,7 +209,7 @@ export class TaskRoom {
   }
 
   async #listOf(server: string, exchange: Exchange): Promise<JsonObject[]> {
-    const tasks = await this.#options.list(server).catch((error: unknown) => {
+    const tasks = await this.#options.list(server, exchange).catch((error: unknown) => {
       this.#options.log('debug', 'the tasks of a server could not be listed', { server, error: String(error) });
       return [];
     });

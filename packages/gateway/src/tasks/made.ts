@@ -41,12 +41,12 @@ export function readId(text: string): TaskName {
 }
 
 /** What is believed of tools, by canonical id. Of one that is not there any more the worst: its tasks go on. */
-export function createAnnotationsOf(
-  tools: () => ReadonlyMap<string, { readonly id: string; readonly annotations: JsonObject | undefined }>,
-): (tool: string) => JsonObject | undefined {
+export function createAnnotationsOf<Who>(
+  tools: (who: Who) => ReadonlyMap<string, { readonly id: string; readonly annotations: JsonObject | undefined }>,
+): (tool: string, who: Who) => JsonObject | undefined {
   const known = new WeakMap<object, ReadonlyMap<string, JsonObject | undefined>>();
-  return (tool) => {
-    const all = tools();
+  return (tool, who) => {
+    const all = tools(who);
     let byId = known.get(all);
     if (byId === undefined) {
       byId = new Map([...all.values()].map(({ annotations, id }) => [id, annotations]));

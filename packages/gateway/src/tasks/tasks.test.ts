@@ -1,4 +1,4 @@
-import { preparedResult, type Answer, type Exchange, type Session } from '@sallyport/server';
+import { preparedResult, principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
 import type { Audience, Call, Decision, Target } from '../call.ts';
@@ -191,6 +191,11 @@ describe('a right that was taken away', () => {
     expect(mine.got).toHaveLength(1);
     const taskId = mine.got[0]?.params?.['taskId'] as string;
     expect(room.open(taskId, anyone)?.madeBy?.canonicalId).toBe('a__write');
+    // Another's instance knows nothing of it, whatever it says.
+    room.status('a', news, JSON.stringify(['local', 'somebody else']));
+    expect(mine.got).toHaveLength(1);
+    room.status('a', news, principalKey(BOB));
+    expect(mine.got.splice(1)).toHaveLength(1);
     denied.add(what);
     room.status('a', news);
     expect(mine.got).toHaveLength(1);

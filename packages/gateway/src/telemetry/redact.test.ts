@@ -98,6 +98,13 @@ describe('configured secrets', () => {
     expect(redact('secret-a secret-c secret-d short', secrets)).toBe(`${MASK} ${MASK} ${MASK} short`);
   });
 
+  it('are those of a client at a server, and of one where tokens are exchanged', () => {
+    const oauth = { clientSecret: 'secret-1', exchange: { clientSecret: 'secret-2', privateKey: 'secret-3' } };
+    expect(redact('secret-1 secret-2 secret-3', configuredSecrets([{ target: {}, oauth }]))).toBe(
+      `${MASK} ${MASK} ${MASK}`,
+    );
+  });
+
   it('stay secret when others are learnt', () => {
     const redactor = createRedactor();
     redactor.learn(['old-secret']);

@@ -42,16 +42,25 @@ export interface ConfiguredTarget {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The values of the configuration that must not be logged: of environment variables and headers, and `more`. */
+interface ConfiguredClient {
+  readonly clientSecret?: string;
+  readonly privateKey?: string;
+}
+
+/** The values of the configuration that must not be logged: of environment variables, headers and clients, and `more`. */
 export function configuredSecrets(
-  servers: Iterable<{ readonly target: ConfiguredTarget }>,
+  servers: Iterable<{
+    readonly target: ConfiguredTarget;
+    readonly oauth?: ConfiguredClient & { readonly exchange?: ConfiguredClient };
+  }>,
   more: readonly (string | undefined)[] = [],
 ): string[] {
-  const secrets = more.filter((value) => value !== undefined);
-  for (const { target } of servers) {
-    secrets.push(...Object.values(target.env ?? {}), ...Object.values(target.headers ?? {}));
-  }
-  return secrets;
+  const ofServers = [...servers].flatMap(({ oauth, target }) => [
+    ...Object.values(target.env ?? {}),
+    ...Object.values(target.headers ?? {}),
+    ...[oauth, oauth?.exchange].flatMap((client) => [client?.clientSecret, client?.privateKey]),
+  ]);
+  return [...more, ...ofServers].filter((value) => value !== undefined);
 }
 
 class KnownSecrets implements Redactor {

@@ -4,7 +4,16 @@
  * can be replaced while calls are under way: who did not change goes on as if nothing had happened.
  */
 
-import { ask, UpstreamError, createUpstream, type Leg, type Upstream, type VerdictStore } from '@sallyport/client';
+import {
+  ask,
+  UpstreamError,
+  createUpstream,
+  type Launch,
+  type Leg,
+  type Upstream,
+  type UpstreamOptions,
+  type VerdictStore,
+} from '@sallyport/client';
 import type { Reaper } from '@sallyport/host';
 import { LOG_LEVELS, type Era, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
 import type { Instance, Isolation } from '../call.ts';
@@ -25,10 +34,18 @@ export interface UpstreamRoomOptions {
   readonly verdicts: VerdictStore;
   /** Ends the children when the gateway is killed. */
   readonly reaper: Reaper;
+  /** What starts the children of an instance. */
+  readonly launch: (server: UpstreamServer, instance: Instance | undefined) => Launch;
   /** A server answers: its lists may be read. */
   readonly onUp: (server: string, leg: Leg, instance: Instance | undefined) => void;
-  /** What is counted. */
-  readonly onEvent: (server: string, event: 'start' | 'restart' | 'failed_start' | 'end') => void;
+  /** Whether each principal speaks to a server with a token of its own. */
+  readonly personal: (server: string) => boolean;
+  /** How a remote server gets its tokens; undefined: it gets none. */
+  readonly authorization: (server: string, instance: Instance | undefined) => UpstreamOptions['authorization'];
+  /** After an error: true when it is worth one more try, with another credential. */
+  readonly renewed: (error: unknown, server: string) => Promise<boolean>;
+  /** What is counted and recorded. `error`: why a start failed. */
+  readonly onEvent: (server: string, event: 'start' | 'restart' | 'failed_start' | 'end', error?: Error) => void;
   /** Anything that a server says without having been asked, but log messages. `instance` is the one that says it. */
   readonly onNotification: (server: string, message: JsonRpcNotification, instance: Instance | undefined) => void;
   readonly log: (
@@ -91,9 +108,21 @@ export class UpstreamRoom {
     for (const [name, old] of before) {
       if (after.get(name) === old) continue;
       this.#divided.delete(name);
-      const retired = old.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
-      this.#retiring.add(retired);
+      this.#retire(old, graceMs);
     }
+  }
+
+  /** Ends what is up of a server when nothing is under way on it, or after `graceMs`; what comes starts it anew. False: it is not used. */
+  restart(server: string, graceMs: number): boolean {
+    const old = this.#servers.get(server);
+    if (old === undefined) return false;
+    this.#servers = new Map(
+      [...this.#servers].map(([name, each]) => [name, each === old ? this.#create(old.server) : each]),
+    );
+    this.#divided.delete(server);
+    const retired = old.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+    return true;
   }
 
   ready(server: string, era: Era, instance?: Instance): Leg | undefined {
@@ -101,18 +130,39 @@ export class UpstreamRoom {
   }
 
   async leg(server: string, era: Era, instance?: Instance): Promise<Leg> {
-    return await this.#of(server).open(instance).leg(era);
+    const open = async (): Promise<Leg> => await this.#of(server).open(instance).leg(era);
+    try {
+      return await open();
+    } catch (error) {
+      if (!(await this.#options.renewed(error, server))) throw error;
+      return await open();
+    }
   }
 
   /** How a server's clients are kept apart. */
   isolation(server: string): Isolation {
     const written = this.#of(server).server.isolation;
-    return written === 'shared' && this.#divided.has(server) ? 'principal' : written;
+    const isApart = this.#divided.has(server) || this.personal(server);
+    return written === 'shared' && isApart ? 'principal' : written;
+  }
+
+  /** True when each principal speaks to a server with a token of its own: what it lists is then one principal's. */
+  personal(server: string): boolean {
+    return this.#options.personal(server);
   }
 
   /** Ends what was kept for an owner who has gone. */
   release(keyPrefix: string): void {
     for (const instances of this.#servers.values()) instances.release(keyPrefix);
+  }
+
+  /** Ends what a principal (`principalKey`) has of one server, or without one all that is open there: its token is gone. */
+  end(server: string, owner: string | undefined): void {
+    const instances = this.#servers.get(server);
+    if (instances === undefined) return;
+    if (owner !== undefined) return instances.releaseOwner(owner);
+    this.#servers = new Map(this.#servers).set(server, this.#create(instances.server));
+    this.#retire(instances, 0);
   }
 
   status(server: string): InstancesStatus {
@@ -141,12 +191,22 @@ export class UpstreamRoom {
     return { timeoutMs: groupTimeout(timeout, method) ?? timeout.callMs, maxMs: timeout.maxMs };
   }
 
-  /** Tells a server, when it is up, which of its resources somebody watches; starts it when somebody does. */
-  want(server: string, uris: readonly string[]): void {
-    const instances = this.#servers.get(server);
-    const legs = instances?.all.flatMap((upstream) => upstream.legs.slice(0, 1)) ?? [];
+  /**
+   * Tells a server, when it is up, which of its resources somebody watches; starts it when somebody does. Of a personal one each
+   * instance is told what its own principal watches.
+   */
+  want(server: string, uris: readonly string[], instance?: Instance): void {
+    const legs = this.#watching(server, instance).flatMap((upstream) => upstream.legs.slice(0, 1));
     for (const leg of legs) leg.setSubscriptions(uris);
-    if (legs.length === 0 && uris.length > 0) instances?.own.leg('stateless').catch(() => undefined);
+    if (legs.length === 0 && uris.length > 0) this.leg(server, 'stateless', instance).catch(() => undefined);
+  }
+
+  #watching(server: string, instance: Instance | undefined): readonly Upstream[] {
+    const instances = this.#servers.get(server);
+    if (instances === undefined) return [];
+    if (instance === undefined && !this.personal(server)) return instances.all;
+    const found = instances.find(instance);
+    return found === undefined ? [] : [found];
   }
 
   /** What each session asked for; undefined: nothing. Servers are told the most verbose. */
@@ -170,9 +230,9 @@ export class UpstreamRoom {
     return mostVerbose([this.#level, this.#floor]);
   }
 
-  /** The gateway's own with a server: those that the catalogue is read from. */
-  legs(server: string): readonly Leg[] {
-    return this.#servers.get(server)?.own.legs ?? [];
+  /** Those that the catalogue is read from: the gateway's own with a server, or those of an instance. */
+  legs(server: string, instance?: Instance): readonly Leg[] {
+    return this.#servers.get(server)?.find(instance)?.legs ?? [];
   }
 
   /** Says something to a server that is up. */
@@ -188,6 +248,11 @@ export class UpstreamRoom {
 
   destroy(): void {
     for (const server of this.#servers.values()) server.destroy();
+  }
+
+  #retire(instances: Instances, graceMs: number): void {
+    const retired = instances.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
   }
 
   /** A call may have been on its way while its server left the configuration. */
@@ -212,6 +277,7 @@ export class UpstreamRoom {
   #createUpstream(server: UpstreamServer, instance: Instance | undefined): Upstream {
     const { name } = server;
     const { log } = this.#options;
+    const authorization = this.#options.authorization(name, instance);
     return createUpstream({
       name,
       target: server.target,
@@ -223,15 +289,17 @@ export class UpstreamRoom {
       maxMessageBytes: this.#options.maxMessageBytes,
       verdicts: this.#options.verdicts,
       reaper: this.#options.reaper,
+      launch: this.#options.launch(server, instance),
       env: this.#options.env,
       now: this.#options.now,
+      ...(authorization && { authorization }),
       events: {
         onUp: (leg) => {
           if (this.#asked !== undefined) void this.#tellLevel(leg);
           this.#options.onUp(name, leg, instance);
         },
         onStart: (isAgain) => this.#options.onEvent(name, isAgain ? 'restart' : 'start'),
-        onFailedStart: () => this.#options.onEvent(name, 'failed_start'),
+        onFailedStart: (error) => this.#options.onEvent(name, 'failed_start', error),
         onDown: (error) => {
           this.#options.onEvent(name, 'end');
           log('warn', 'a server went away', { server: name, error: error.message });

@@ -14,13 +14,17 @@ import type {
   UpstreamStatus,
 } from '@sallyport/client';
 import type { Era, JsonRpcRequest } from '@sallyport/wire';
-import type { Instance, Isolation } from '../call.ts';
+import type { Instance, Isolation, SandboxSettings } from '../call.ts';
 import { Refused } from '../errors.ts';
 
 export interface UpstreamServer {
   readonly name: string;
   readonly target: UpstreamOptions['target'];
   readonly isolation: Isolation;
+  /** Of a child. */
+  readonly sandbox?: SandboxSettings;
+  /** Whose tokens a remote server gets, where it may ask for some. */
+  readonly tokens?: 'principal' | 'gateway';
   readonly era: 'auto' | Era;
   readonly idleMs: number;
   readonly timeout: {
@@ -39,7 +43,7 @@ const MAX_INSTANCES = 64;
 /** How often a server that was replaced is looked at for calls that are still under way. */
 const RETIRE_POLL_MS = 50;
 
-/** In `args` and `cwd`: the project of whoever calls. */
+/** In `args`, `cwd` and the paths of the sandbox: the project of whoever calls. */
 const ROOT = '{root}';
 
 export interface InstancesOptions {
@@ -55,11 +59,18 @@ export interface InstancesStatus extends UpstreamStatus {
   readonly instances: number;
 }
 
+interface Other {
+  readonly upstream: Upstream;
+  /** `principalKey`. */
+  readonly owner: string;
+}
+
 export class Instances {
   readonly server: UpstreamServer;
   readonly #options: InstancesOptions;
   readonly #own: Upstream;
-  readonly #others: Map<string, Upstream> = new Map();
+  /** By key. */
+  readonly #others: Map<string, Other> = new Map();
   #retired = false;
 
   constructor(options: InstancesOptions) {
@@ -74,12 +85,12 @@ export class Instances {
   }
 
   get all(): readonly Upstream[] {
-    return [this.#own, ...this.#others.values()];
+    return [this.#own, ...[...this.#others.values()].map(({ upstream }) => upstream)];
   }
 
   /** The upstream of an instance, when there is one. */
   find(instance: Instance | undefined): Upstream | undefined {
-    return instance === undefined ? this.#own : this.#others.get(instance.key);
+    return instance === undefined ? this.#own : this.#others.get(instance.key)?.upstream;
   }
 
   /** The upstream of an instance, made when it is first asked for. Refuses when there are too many that are in use. */
@@ -95,16 +106,25 @@ export class Instances {
     }
     const { server, create } = this.#options;
     const opened = create(rooted(server, instance.root), instance);
-    this.#others.set(instance.key, opened);
+    this.#others.set(instance.key, { upstream: opened, owner: instance.owner });
     return opened;
   }
 
   /** Ends the instances whose key begins so: their owner has gone. */
   release(prefix: string): void {
-    for (const [key, upstream] of this.#others) {
-      if (!key.startsWith(prefix)) continue;
+    this.#releaseThose((key) => key.startsWith(prefix));
+  }
+
+  /** Ends the instances of a principal (`principalKey`), whatever else they are kept apart by. */
+  releaseOwner(owner: string): void {
+    this.#releaseThose((_key, other) => other.owner === owner);
+  }
+
+  #releaseThose(isMeant: (key: string, other: Other) => boolean): void {
+    for (const [key, other] of this.#others) {
+      if (!isMeant(key, other)) continue;
       this.#others.delete(key);
-      void upstream.close();
+      void other.upstream.close();
     }
   }
 
@@ -141,7 +161,7 @@ export class Instances {
 
   /** The one that was asked for longest ago and is not running gives way. */
   #makeRoom(): boolean {
-    for (const [key, upstream] of this.#others) {
+    for (const [key, { upstream }] of this.#others) {
       const { state } = upstream.status();
       if (state === 'up' || state === 'starting') continue;
       this.#others.delete(key);
@@ -157,10 +177,14 @@ const STATES: readonly UpstreamState[] = ['up', 'starting', 'failed', 'idle', 'c
 
 /** The server with the caller's project in the places that were left open for it. */
 function rooted(server: UpstreamServer, root: string | undefined): UpstreamServer {
-  const { target } = server;
+  const { sandbox, target } = server;
   if (root === undefined || target.kind !== 'stdio') return server;
   const fill = (text: string): string => text.replaceAll(ROOT, () => root);
-  return { ...server, target: { ...target, args: target.args.map(fill), cwd: fill(target.cwd) } };
+  return {
+    ...server,
+    target: { ...target, args: target.args.map(fill), cwd: fill(target.cwd) },
+    ...(sandbox && { sandbox: { ...sandbox, read: sandbox.read.map(fill), write: sandbox.write.map(fill) } }),
+  };
 }
 
 /** The answer to `roots/list` where it is not a client that is asked. */

@@ -41,6 +41,8 @@ export interface SendOptions {
   /** A leg, started if need be. */
   readonly leg: (server: string, era: Era, instance: Instance | undefined) => Promise<Leg>;
   readonly timeouts: (server: string, method: string) => Timeouts;
+  /** After an error: true when it is worth one more try, with another credential. */
+  readonly renewed: (error: unknown, server: string) => Promise<boolean>;
   /** Who hears what the server says meanwhile. */
   readonly cause: (call: Call, leg: Leg) => Cause;
   /** Milliseconds, monotonic. */
@@ -110,7 +112,7 @@ function paramHeadersOf(target: Target, args: JsonValue | undefined, headers: He
 }
 
 export function createSend(options: SendOptions): Step {
-  return async (call) => {
+  const send = async (call: Call, isLast: boolean): Promise<Answer> => {
     const { exchange, instance } = call;
     const target = call.target as Target;
     checkHeaders(call, target);
@@ -128,10 +130,14 @@ export function createSend(options: SendOptions): Step {
       const pending = leg.request(outgoingOf(call, target, context));
       exchange.onCancel(() => pending.cancel());
       return clientAnswer(await pending.answer, era);
+    } catch (error) {
+      if (isLast || !(await options.renewed(error, target.server))) throw error;
+      return await send(call, true);
     } finally {
       call.upstreamMs = options.monotonic() - beganMs;
     }
   };
+  return (call) => send(call, false);
 }
 
 /** `Mcp-Param-*` headers of a stateless call over HTTP must say what the body says, as far as the client can know them. */

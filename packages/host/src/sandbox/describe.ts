@@ -12,7 +12,9 @@ export interface SandboxDescription {
 export function describeSandbox(plan: SandboxPlan): SandboxDescription {
   const limits = Object.entries(plan.limits).map(([limit, means]) => `${limit} by ${means}`);
   const parts = [
+    ...(plan.engine === undefined ? [] : [`made by ${plan.engine}`]),
     ...(plan.filter === undefined ? [] : ['bubblewrap', 'seccomp']),
+    ...(plan.network === undefined ? [] : [`network to ${plan.network.join(' ')} alone`]),
     ...(plan.user === undefined ? [] : [`as user ${plan.user.uid}`]),
     ...limits,
     ...(plan.container === undefined ? [] : [`inside a container (${plan.container})`]),

@@ -24,8 +24,8 @@ describe.skipIf(!linux)('createDetect', () => {
       bwrapFailure: undefined,
       pastaFailure: undefined,
     });
-    expect(runs.length).toBe(4);
-    const tried = runs.filter((run) => run.endsWith('/usr/bin/true'));
+    expect(runs.length).toBe(5);
+    const tried = runs.filter((run) => run.endsWith('/usr/bin/true') && run.includes('bwrap'));
     expect(tried.every((run) => run.startsWith('/usr/bin/setpriv --reuid=65534') === isRoot)).toBe(true);
     expect(tried[1]).toContain('/usr/bin/pasta --quiet --config-net --no-map-gw');
   });
@@ -44,7 +44,16 @@ describe.skipIf(!linux)('createDetect', () => {
     })();
     expect(facts).toMatchObject({ bwrapFailure: 'No permissions to create new namespace', pastaFailure: undefined });
     expect(facts.bwrap?.version).toEqual([0, 0]);
-    expect(runs.length).toBe(3);
+    expect(runs.length).toBe(4);
+  });
+
+  it('SBX-14 takes no setpriv that cannot do all that is asked of it', async () => {
+    const run = (command: string): Promise<string> =>
+      command.endsWith('/setpriv') ? Promise.reject(new Error('unrecognized option: reuid')) : Promise.resolve('');
+    expect(await createDetect({ find, run })()).toMatchObject({
+      setpriv: undefined,
+      setprivFailure: 'unrecognized option: reuid',
+    });
   });
 
   it('SBX-14 says that nothing is there where nothing is', async () => {

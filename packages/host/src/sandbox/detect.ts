@@ -2,13 +2,14 @@
  * What this machine has to cage a child with: finds the programs in the folders of the system, never by PATH, and tries them
  * once. Needs no network and leaves nothing.
  */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { detectCgroup } from './cgroup.ts';
-import { NAMESPACES, NOBODY, PASTA_ARGS } from './plan.ts';
-import type { SandboxFacts, Tool } from './spec.ts';
+import { NOBODY } from './level.ts';
+import { NAMESPACES, PASTA_ARGS, setprivArgs } from './plan.ts';
+import type { SandboxFacts, SandboxUser, Tool } from './spec.ts';
 
 const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/run/current-system/sw/bin'];
 const PROBE_TIMEOUT_MS = 10_000;
@@ -32,11 +33,13 @@ type Run = NonNullable<DetectOptions['run']>;
 type Find = NonNullable<DetectOptions['find']>;
 
 async function detect({ run = runProgram, find = findProgram }: DetectOptions): Promise<SandboxFacts> {
-  const user = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
-  const arch = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined;
-  const common = { platform: process.platform, arch, user };
+  const common = await commonFacts(find);
+  const { user } = common;
   if (process.platform !== 'linux') return { ...common, ...NOTHING };
-  const [setpriv, prlimit, env, bash, sh] = await Promise.all(['setpriv', 'prlimit', 'env', 'bash', 'sh'].map(find));
+  const programs = ['setpriv', 'prlimit', 'env', 'perl', 'bash', 'sh'];
+  const [found, prlimit, env, perl, bash, sh] = await Promise.all(programs.map(find));
+  const setprivFailure = found === undefined ? undefined : await failureOfSetpriv(found, user, run, find);
+  const setpriv = setprivFailure === undefined ? found : undefined;
   const [layers, systemdRun, cgroup, ceilings, container] = await Promise.all([
     triedLayers(user.uid === 0 ? setpriv : undefined, run, find),
     scopeOf(user.uid, find),
@@ -45,24 +48,63 @@ async function detect({ run = runProgram, find = findProgram }: DetectOptions): 
     containerOf(),
   ]);
   const shell = { shell: bash ?? sh, shellCloses: bash !== undefined };
-  return { ...common, ...layers, ...shell, setpriv, prlimit, env, systemdRun, cgroup, ceilings, container };
+  return {
+    ...common,
+    ...layers,
+    ...shell,
+    setpriv,
+    setprivFailure,
+    prlimit,
+    env,
+    perl,
+    systemdRun,
+    cgroup,
+    ceilings,
+    container,
+  };
 }
 
-const NOTHING: Omit<SandboxFacts, 'platform' | 'arch' | 'user'> = {
+type CommonFacts = Pick<SandboxFacts, 'platform' | 'arch' | 'user' | 'node' | 'engine'>;
+
+async function commonFacts(find: Find): Promise<CommonFacts> {
+  const [docker, podman] = await Promise.all([find('docker'), find('podman')]);
+  return {
+    platform: process.platform,
+    arch: process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined,
+    user: { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 },
+    engine: podman !== undefined ? 'podman' : docker !== undefined ? 'docker' : undefined,
+    node: await realpath(process.execPath).catch(() => process.execPath),
+  };
+}
+
+const NOTHING: Omit<SandboxFacts, keyof CommonFacts> = {
   bwrap: undefined,
   bwrapFailure: undefined,
   pasta: undefined,
   pastaFailure: undefined,
   setpriv: undefined,
+  setprivFailure: undefined,
   prlimit: undefined,
   env: undefined,
   shell: undefined,
+  perl: undefined,
   shellCloses: false,
   systemdRun: undefined,
   cgroup: undefined,
   ceilings: {},
   container: undefined,
 };
+
+/** With all options that a plan may ask for. */
+async function failureOfSetpriv(
+  setpriv: string,
+  user: SandboxUser,
+  run: Run,
+  find: Find,
+): Promise<SandboxFacts['setprivFailure']> {
+  const become = user.uid === 0 ? NOBODY : undefined;
+  return failureOf([...setprivArgs({ setpriv, user }, 'limited', become), (await find('true')) ?? ''], run);
+}
 
 type Layers = Pick<SandboxFacts, 'bwrap' | 'bwrapFailure' | 'pasta' | 'pastaFailure'>;
 
@@ -98,15 +140,35 @@ function permits(path: string, mode = constants.X_OK): Promise<boolean> {
   );
 }
 
+/** What it leaves running is ended with it: pasta, where it fails, forgets what it has started, and that holds the output open. */
 function runProgram(command: string, args: readonly string[]): Promise<string> {
+  const env = Object.assign(Object.create(null), { NODE_V8_COVERAGE: undefined, PATH: '/usr/bin:/bin' });
   return new Promise((resolve, reject) => {
-    const env = Object.assign(Object.create(null), { NODE_V8_COVERAGE: undefined, PATH: '/usr/bin:/bin' });
-    const options = { env, cwd: '/', timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' as const };
-    execFile(command, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(stderr.trim().split('\n').at(-1) || `it ended with ${error.code ?? error.signal}`));
+    const child = spawn(command, args, { env, cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => (output[name] += chunk));
+    const { pid } = child;
+    const end = (): void => {
+      clearTimeout(timer);
+      if (pid !== undefined) endGroup(pid);
+    };
+    const timer = setTimeout(end, PROBE_TIMEOUT_MS);
+    child.once('error', reject);
+    child.once('exit', end);
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(output.stdout);
+      else reject(new Error(output.stderr.trim().split('\n').at(-1) || `it ended with ${signal ?? code}`));
     });
   });
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of it is left.
+  }
 }
 
 /** A program that tells no version is taken for the oldest. */

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { detectCgroup } from './cgroup.ts';
-import { NOBODY } from './plan.ts';
+import { NOBODY } from './level.ts';
 import { REFUSED, UNIMPLEMENTED } from './syscalls.ts';
 import {
   type CagedSpec,

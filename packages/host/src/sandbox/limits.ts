@@ -5,8 +5,8 @@
 import type { CgroupController, CgroupLimits } from './cgroup.ts';
 import type { MissingLayer, SandboxFacts, SandboxLevel, SandboxPlan, SandboxSpec, SandboxUser } from './spec.ts';
 
-const DEFAULT_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
-const DEFAULT_PROCESSES = 256;
+export const DEFAULT_MEMORY_BYTES: number = 2 * 1024 * 1024 * 1024;
+export const DEFAULT_PROCESSES: number = 256;
 const OPEN_FILES = 4096;
 
 type Limit = 'memory' | 'cpu' | 'processes';

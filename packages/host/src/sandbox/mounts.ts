@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { GuardedPath, SandboxPlan, SeenPath, Survey } from './spec.ts';
-import { isInside } from './survey.ts';
+import { isInside } from './inside.ts';
 
 /** Where the child's home is, in its own sight. */
 export const HOME_INSIDE = '/home/server';
@@ -27,6 +27,8 @@ export interface MountOptions {
   readonly cwd: string;
   /** A folder of the host that is the child's home; absent: an empty one that is gone with it. */
   readonly home: string | undefined;
+  /** Of the host, and where each is in the child's sight; read-only. */
+  readonly relay: readonly (readonly [path: string, inside: string])[];
   /** bubblewrap 0.7 can bound a tmpfs. */
   readonly bounded: boolean;
 }
@@ -36,7 +38,7 @@ export interface Mounts {
   readonly guarded: SandboxPlan['guarded'];
 }
 
-export function mountArgs({ survey, cwd, home, bounded }: MountOptions): Mounts {
+export function mountArgs({ survey, cwd, home, relay, bounded }: MountOptions): Mounts {
   const scratch = (path: string): readonly string[] => [
     ...(bounded ? ['--size', String(SCRATCH_BYTES)] : []),
     '--tmpfs',
@@ -44,7 +46,7 @@ export function mountArgs({ survey, cwd, home, bounded }: MountOptions): Mounts 
   ];
   const bound = boundPaths(survey);
   const visible = (path: string): boolean =>
-    [...SYSTEM, '/tmp', ...bound.map(({ real }) => real)].some((root) => isInside(root, path));
+    [...SYSTEM, ...bound.map(({ real }) => real)].some((root) => isInside(root, path));
   const links = [...survey.read, ...survey.write].filter(({ path, real }) => path !== real && !visible(path));
   const inWritable = survey.laterRun.filter(({ path }) => rootOf(path, bound)?.writable === true);
   return {
@@ -55,10 +57,11 @@ export function mountArgs({ survey, cwd, home, bounded }: MountOptions): Mounts 
       ...scratch('/dev/shm'),
       ...scratch('/tmp'),
       ...(home === undefined ? scratch(HOME_INSIDE) : ['--bind', home, HOME_INSIDE]),
+      ...relay.flatMap(([path, inside]) => ['--ro-bind', path, inside]),
       ...bound.flatMap(({ real, writable }) => [writable ? '--bind' : '--ro-bind', real, real]),
       ...[...new Map(links.map(({ path, real }) => [path, real]))].flatMap(([path, real]) => ['--symlink', real, path]),
       ...(visible(cwd) ? [] : ['--dir', cwd]),
-      ...guardArgs(inWritable, survey.hidden, bound),
+      ...guardArgs(inWritable, survey, bound),
       // Both are file systems in memory that the child could otherwise fill.
       ...'--remount-ro /dev --remount-ro / --chdir'.split(' '),
       cwd,
@@ -83,7 +86,7 @@ function boundPaths({ read, write }: Survey): readonly Bound[] {
     .toSorted((one, other) => (one.real < other.real ? -1 : 1));
 }
 
-const inSystem = (path: SeenPath['real']): boolean => SYSTEM.some((root) => isInside(root, path));
+export const inSystem = (path: SeenPath['real']): boolean => SYSTEM.some((root) => isInside(root, path));
 
 /** The nearest bound folder around it is read-only too: binding it again would do nothing. */
 function coveredAlike(real: string, paths: ReadonlyMap<string, boolean>): boolean {
@@ -100,7 +103,7 @@ function coveredAlike(real: string, paths: ReadonlyMap<string, boolean>): boolea
  */
 function guardArgs(
   inWritable: readonly GuardedPath[],
-  hidden: readonly GuardedPath[],
+  { hidden, revealed }: Survey,
   bound: readonly Bound[],
 ): readonly string[] {
   const inSight = hidden.filter(({ path }) => rootOf(path, bound) !== undefined);
@@ -114,12 +117,21 @@ function guardArgs(
     ...inWritable
       .toSorted((one, other) => (one.path < other.path ? -1 : 1))
       .flatMap((entry) => (entry.exists ? ['--ro-bind', entry.path, entry.path] : empty(entry))),
-    ...inSight.flatMap(empty),
+    ...inSight.flatMap((entry) => empty(entry, revealedIn(entry, revealed, bound))),
   ];
 }
 
-const empty = ({ path, kind }: GuardedPath): readonly string[] =>
-  kind === 'folder' ? ['--tmpfs', path, '--remount-ro', path] : ['--ro-bind', '/dev/null', path];
+/** `but` is mounted in it. */
+const empty = ({ path, kind }: GuardedPath, but: readonly string[] = []): readonly string[] =>
+  kind === 'folder' ? ['--tmpfs', path, ...but, '--remount-ro', path] : ['--ro-bind', '/dev/null', path];
+
+/** Bound once more, for what hides the rest covers it. */
+function revealedIn({ path }: GuardedPath, revealed: readonly string[], bound: readonly Bound[]): readonly string[] {
+  const writable = (folder: string): boolean => bound.some((one) => one.writable && one.real === folder);
+  return revealed
+    .filter((folder) => isInside(path, folder))
+    .flatMap((folder) => [writable(folder) ? '--bind' : '--ro-bind', folder, folder]);
+}
 
 /** The innermost bound path that `path` is in. */
 function rootOf(path: string, bound: readonly Bound[]): Bound | undefined {

@@ -12,11 +12,15 @@ const FACTS: SandboxFacts = {
   pasta: { path: '/usr/bin/pasta', version: [0, 0] },
   pastaFailure: undefined,
   setpriv: '/usr/bin/setpriv',
+  setprivFailure: undefined,
   prlimit: '/usr/bin/prlimit',
   env: '/usr/bin/env',
   shell: '/usr/bin/bash',
   shellCloses: true,
+  perl: '/usr/bin/perl',
+  node: '/opt/node/bin/node',
   systemdRun: undefined,
+  engine: undefined,
   cgroup: { version: 2, parents: { memory: '/sys/fs/cgroup/s', pids: '/sys/fs/cgroup/s', cpu: '/sys/fs/cgroup/s' } },
   ceilings: {},
   container: undefined,
@@ -28,7 +32,7 @@ const SPEC: SandboxSpec = {
   env: { PATH: '/usr/bin' },
   hidden: [],
 };
-const SURVEY: Survey = { read: [], write: [], hidden: [], laterRun: [], problems: [] };
+const SURVEY: Survey = { read: [], write: [], hidden: [], revealed: [], laterRun: [], problems: [] };
 const ROOT = { uid: 0, gid: 0 };
 
 const plan = (spec: Partial<SandboxSpec> = {}, facts: Partial<SandboxFacts> = {}, survey: Partial<Survey> = {}) =>
@@ -64,16 +68,66 @@ describe('the level in force', () => {
     expect(layers({ level: 'strict' }, { user: ROOT, setpriv: undefined })).toEqual(['user']);
     expect(layers({ level: 'standard' }, { pasta: undefined })).toEqual(['network']);
     expect(layers({ level: 'limited' }, { setpriv: undefined })).toEqual(['user']);
+    expect(layers({ level: 'limited' }, { prlimit: undefined })).toEqual(['memory']);
     expect(layers({ level: 'strict' }, { platform: 'win32' })).toEqual(['platform']);
     expect(layers({ level: 'strict' }, {}, { problems: ['"/x" does not exist.'] })).toEqual(['paths']);
   });
 
-  it('refuses what no level can give yet, or not to this user', () => {
-    expect(layers({ level: 'strict', network: ['api.example.com'] })).toEqual(['network']);
+  it('does not fall for a path, which a server could have spoilt', () => {
+    const problems = ['"/srv/.claude" is a symbolic link.'];
+    expect(plan({}, {}, { problems })).toMatchObject({ level: 'standard', missing: [{ layer: 'paths' }] });
+    expect(plan({}, { bwrap: undefined }, { problems })).toMatchObject({ level: 'limited', missing: [] });
+    expect(plan({}, {}, { notes: ['Less.'] }).gaps).toContain('Less.');
+  });
+
+  it('refuses what the level cannot give, or not to this user', () => {
+    const network = ['api.example.com'];
+    expect(layers({ level: 'strict', network })).toEqual(['network']);
+    expect(layers({ level: 'strict', network, proxy: '/p' }, { env: undefined })).toEqual(['network']);
+    expect(layers({ level: 'limited', network, proxy: '/p' })).toEqual(['network']);
+    expect(layers({ level: 'none', network: [] })).toEqual(['network']);
+    expect(plan({ network, proxy: '/p' }, { bwrap: undefined })).toMatchObject({
+      level: 'standard',
+      missing: [{ layer: 'files' }],
+    });
     expect(layers({ level: 'strict', user: { uid: 7, gid: 7 } })).toEqual(['user']);
     expect(layers({ level: 'none', user: { uid: 7, gid: 7 } }, { user: ROOT })).toEqual(['user']);
     expect(layers({ level: 'standard', user: ROOT }, { user: ROOT })).toEqual(['network']);
     expect(plan({ user: { uid: 7, gid: 7 } })).toMatchObject({ level: 'standard', missing: [{ layer: 'user' }] });
+  });
+
+  it('says which container would do where bubblewrap is not there and an engine is', () => {
+    const remedy = (spec: Partial<SandboxSpec>, engine: 'docker' | 'podman'): string | undefined =>
+      plan(spec, { bwrap: undefined, engine }).missing.find(({ layer }) => layer === 'files')?.remedy;
+    const spec = {
+      command: '/usr/bin/npx',
+      args: ['-y', 's3cret'],
+      env: { TOKEN: 's3cret' },
+      read: ['/in'],
+      write: ['/out'],
+    };
+    expect(remedy({ ...spec, level: 'strict' }, 'docker')).toContain(
+      'Or run the server in a container: docker run --rm -i --init --read-only --cap-drop ALL --security-opt no-new-privileges ' +
+        '--user 1000:1000 --memory 2147483648 --pids-limit 256 --network none --tmpfs /tmp -v /in:/in:ro -v /out:/out ' +
+        'node:24-slim npx.',
+    );
+    const standard = remedy({ ...spec, command: '/opt/tool', level: 'standard', cpuPercent: 50 }, 'podman');
+    expect(standard).toContain('podman run');
+    expect(standard).toContain('--cpus 0.5 --tmpfs /tmp -v /in:/in:ro -v /out:/out -v /srv:/srv -w /srv IMAGE tool');
+    expect(standard).not.toMatch(/s3cret|--network/);
+    expect(remedy({ ...spec, level: 'strict', network: ['a.test'], proxy: '/p' }, 'docker')).not.toContain(
+      'docker run',
+    );
+  });
+
+  it('says what to write on macOS', () => {
+    const spec = { level: 'strict', network: ['a.test'], write: ['/out'], hidden: ['/state'] } as const;
+    const remedy = plan(spec, { platform: 'darwin' }).missing[0]?.remedy ?? '';
+    const [, settings = ''] = /srt --settings FILE, with (\{.*\}) in FILE/.exec(remedy) ?? [];
+    expect(JSON.parse(settings)).toEqual({
+      network: { allowedDomains: ['a.test'], deniedDomains: [] },
+      filesystem: { denyRead: ['~', '/state'], allowRead: [], allowWrite: ['/out'], denyWrite: [] },
+    });
   });
 
   it('tells it in words, with what enforces what', () => {
@@ -115,6 +169,33 @@ describe('the command line', () => {
     expect(args).toContain('--no-map-gw');
     expect(args).not.toContain('--unshare-net');
     expect(plan({ level: 'standard', network: [] }).args).toContain('--unshare-net');
+  });
+
+  it('has no network but the way to the proxy where hosts are named', () => {
+    const spec = {
+      network: ['api.example.com'],
+      proxy: '/proxies/one',
+      env: { PATH: '/usr/bin', HTTP_PROXY: 'http://x' },
+    };
+    for (const level of ['strict', 'standard'] as const) {
+      const { args, env, network } = plan({ ...spec, level });
+      expect(args).toContain('--unshare-net');
+      expect(args).not.toContain('/usr/bin/pasta');
+      expect(args.join(' ')).toContain('--ro-bind /proxies/one /run/sallyport/proxy');
+      expect(args).not.toContain('/opt/node/bin/node');
+      expect(args.slice(-6).join(' ')).toMatch(/socket\([^]*\/usr\/bin\/env -u SHLVL \/usr\/bin\/tool --flag$/);
+      expect(env).toMatchObject({ HTTP_PROXY: 'http://127.0.0.1:3128', NODE_USE_ENV_PROXY: '1' });
+      expect(network).toEqual(['api.example.com']);
+    }
+    const exempt = (...hosts: string[]): string | undefined =>
+      plan({ ...spec, network: hosts, level: 'strict' }).env['NO_PROXY'];
+    expect(exempt('api.example.com')).toBe('localhost,127.0.0.1,::1');
+    expect(exempt('127.0.0.1:11434', '::1')).toBe('localhost');
+    expect(exempt('localhost', '[::1]:80')).toBe('127.0.0.1');
+    const { args } = plan({ ...spec, level: 'strict' }, { perl: undefined });
+    expect(args.join(' ')).toContain('--ro-bind /opt/node/bin/node /opt/node/bin/node');
+    expect(describeSandbox(plan({ ...spec, level: 'strict' })).summary).toContain('network to api.example.com alone');
+    expect(plan({ level: 'strict', network: [], proxy: '/proxies/one' }).args).not.toContain('/proxies/one');
   });
 
   it('keeps variables of loaders from the programs that build the sandbox', () => {
@@ -184,6 +265,41 @@ describe('the sight of a child', () => {
   it('has an own home under standard only', () => {
     expect(plan({ level: 'standard', home: '/cache/one' }).args.join(' ')).toContain('--bind /cache/one /home/server');
     expect(plan({ level: 'strict', home: '/cache/one' }).args.join(' ')).toContain('--tmpfs /home/server');
+  });
+});
+
+describe('a server that is a container', () => {
+  const run = (...args: string[]): Partial<SandboxSpec> => ({
+    command: '/usr/bin/docker',
+    args: ['run', ...args, 'image'],
+  });
+
+  it('is left to its engine, and says so', () => {
+    const found = plan(run('-i', '--rm'), { user: ROOT });
+    expect(found).toMatchObject({ level: 'container', missing: [], gaps: [], user: undefined, filter: undefined });
+    expect([found.command, ...found.args]).toEqual(['/usr/bin/docker', 'run', '-i', '--rm', 'image']);
+    expect(describeSandbox(found).summary).toBe('container: made by docker');
+  });
+
+  it('names what opens it, and refuses that where a level is written', () => {
+    expect(plan(run('--privileged'))).toMatchObject({
+      level: 'container',
+      missing: [],
+      gaps: ['"--privileged" opens the container to this machine.'],
+    });
+    for (const level of ['strict', 'standard', 'limited'] as const) {
+      expect(layers({ ...run('--privileged', '--net=host'), level })).toEqual(['files', 'files']);
+      expect(layers({ ...run('-i'), level })).toEqual([]);
+    }
+    expect(plan({ ...run('--privileged'), level: 'none' })).toMatchObject({ level: 'none', missing: [] });
+  });
+
+  it('requires what is written in its own flags', () => {
+    const written = { memoryBytes: 1, cpuPercent: 1, processes: 1, network: ['a.test'], read: ['/data'] };
+    expect(layers({ ...run('-i'), ...written })).toEqual(['memory', 'cpu', 'processes', 'network', 'paths']);
+    const flags = ['--memory=1g', '--cpus', '1', '--pids-limit=9', '-v', 'data:/data'];
+    expect(layers({ ...run(...flags, '--network', 'mine'), ...written })).toEqual(['network']);
+    expect(layers({ ...run(...flags, '--network', 'none'), ...written, network: [] })).toEqual([]);
   });
 });
 

@@ -26,6 +26,7 @@ function planned(more: Partial<SandboxPlan>): SandboxPlan {
     env: { PATH: '/usr/bin:/bin' },
     cwd: '/',
     filter: undefined,
+    network: undefined,
     cgroup: undefined,
     limits: {},
     user: undefined,

@@ -3,12 +3,13 @@
  * What comes out is started like any other child. Does not start it, and does not look after it.
  */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensurePrivateDirectory, writeFileOnce } from '../files.ts';
 import { type Cgroup, makeCgroup } from './cgroup.ts';
 import { describeSandbox } from './describe.ts';
-import type { GuardedPath, SandboxPlan } from './spec.ts';
+import { createPlaceholders } from './placeholders.ts';
+import { shellArgs } from './shell.ts';
+import type { SandboxPlan } from './spec.ts';
 
 /**
  * `$1` is the filter or `-`, then come files of control groups up to `--`, then the command. All of it becomes one process, so
@@ -60,23 +61,8 @@ export class SandboxError extends Error {
   override readonly name = 'SandboxError';
 }
 
-/** Knows what its running children guard, so that one's end does not take a mount point from under another. */
 export function createSandboxes({ folder, groupName }: SandboxesOptions): Sandboxes {
-  const guarded = new Map<string, number>();
-  const placeholders = new Set<string>();
-  const guard = async (entry: GuardedPath): Promise<void> => {
-    guarded.set(entry.path, (guarded.get(entry.path) ?? 0) + 1);
-    if (!entry.exists && (await makeEmpty(entry))) placeholders.add(entry.path);
-  };
-  const unguard = async (entry: GuardedPath): Promise<void> => {
-    const left = (guarded.get(entry.path) ?? 0) - 1;
-    if (left > 0) {
-      guarded.set(entry.path, left);
-      return;
-    }
-    guarded.delete(entry.path);
-    if (placeholders.delete(entry.path)) await removeEmpty(entry);
-  };
+  const placeholders = createPlaceholders({ folder: join(folder, 'placeholders'), pid: process.pid, isAlive });
   return {
     async prepare(plan) {
       if (plan.missing.length > 0) {
@@ -86,12 +72,12 @@ export function createSandboxes({ folder, groupName }: SandboxesOptions): Sandbo
       }
       const filter = plan.filter === undefined ? '-' : await filterFile(folder, plan.filter);
       const group = plan.cgroup === undefined ? undefined : await joined(plan.cgroup, groupName());
-      await Promise.all(plan.guarded.map(guard));
+      await Promise.all(plan.guarded.map((entry) => placeholders.hold(entry)));
       let released: Promise<unknown> | undefined;
       return {
         ...launchOf(plan, filter, group),
         async release() {
-          released ??= Promise.all([group?.release(), ...plan.guarded.map(unguard)]);
+          released ??= Promise.all([group?.release(), ...plan.guarded.map((entry) => placeholders.release(entry))]);
           await released;
         },
       };
@@ -103,7 +89,12 @@ function launchOf(plan: SandboxPlan, filter: string, group: Cgroup | undefined):
   const { command, args, env, cwd, shell } = plan;
   if (shell === undefined || plan.level === 'none') return { command, args, env, cwd };
   const joins = group?.join ?? [];
-  return { command: shell, args: ['-c', LAUNCHER, 'sallyport', filter, ...joins, '--', command, ...args], env, cwd };
+  return {
+    command: shell,
+    args: [...shellArgs(shell), LAUNCHER, 'sallyport', filter, ...joins, '--', command, ...args],
+    env,
+    cwd,
+  };
 }
 
 async function filterFile(folder: string, filter: Uint8Array): Promise<string> {
@@ -122,17 +113,11 @@ async function joined({ facts, limits }: NonNullable<SandboxPlan['cgroup']>, nam
   }
 }
 
-/** False when it is there by now, or may not be made: without it the start fails. */
-function makeEmpty({ path, kind }: GuardedPath): Promise<boolean> {
-  return (kind === 'folder' ? mkdir(path) : writeFile(path, '', { flag: 'wx' })).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Somebody else may have filled it by now: then it stays. */
-async function removeEmpty({ path, kind }: GuardedPath): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (kind === 'folder') await rmdir(path).catch(() => undefined);
-  else if (found?.isFile() === true && found.size === 0) await unlink(path).catch(() => undefined);
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

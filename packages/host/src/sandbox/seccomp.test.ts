@@ -1,7 +1,7 @@
 import { assert, integer, oneof, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seccompFilter } from './seccomp.ts';
-import { FILTERED_BY_ARGUMENT, REFUSED, type SeccompArch, UNIMPLEMENTED } from './syscalls.ts';
+import { FILTERED_BY_ARGUMENT, MODE_CALLS, REFUSED, type SeccompArch, UNIMPLEMENTED } from './syscalls.ts';
 import { runFilter } from './testing/bpf.ts';
 
 const ARCHES: readonly (readonly [SeccompArch, number])[] = [
@@ -74,9 +74,29 @@ describe.each(ARCHES)('the filter for %s', (name, arch) => {
     expect(run(numberOf('ioctl'), 0, 0x5401)).toBe(ALLOW);
   });
 
+  it('lets no file have the bits by which a program runs as its owner or group', () => {
+    const calls = MODE_CALLS.filter((row) => row[name] !== undefined);
+    expect(calls.map((row) => row.name)).toEqual(expect.arrayContaining(['fchmod', 'fchmodat', 'mknodat', 'openat']));
+    for (const row of calls) {
+      const outcome = (mode: number, flags = 0): number => {
+        const args = [0, 0, 0, 0];
+        args[row.mode] = mode;
+        if (row.flags !== undefined) args[row.flags] = flags;
+        return run(row[name] ?? -1, ...args);
+      };
+      for (const mode of [0o4755, 0o2755, 0o6000, 0o104755]) {
+        const creating = row.flags === undefined ? [0] : [0o100, 0o1101, 0o20200000];
+        for (const flags of creating) expect([row.name, mode, outcome(mode, flags)]).toEqual([row.name, mode, EPERM]);
+      }
+      for (const mode of [0, 0o644, 0o1777, 0o100644]) expect(outcome(mode, 0o100)).toBe(ALLOW);
+      // What is in the place of a mode that is not asked for is nothing.
+      expect(outcome(0o6777)).toBe(row.flags === undefined ? EPERM : ALLOW);
+    }
+  });
+
   it('allows every call that no table names', () => {
     const named = new Set(
-      [...REFUSED, ...UNIMPLEMENTED, ...Object.values(FILTERED_BY_ARGUMENT)].map((row) => row[name]),
+      [...REFUSED, ...UNIMPLEMENTED, ...MODE_CALLS, ...Object.values(FILTERED_BY_ARGUMENT)].map((row) => row[name]),
     );
     const unnamed = oneof(integer({ min: 0, max: 600 }), integer({ min: 0, max: 0x3fff_ffff })).filter(
       (number) => !named.has(number),

@@ -4,9 +4,12 @@
  */
 import {
   CLONE_NAMESPACES,
+  CREATING,
   FILTERED_BY_ARGUMENT,
+  MODE_CALLS,
   REFUSED,
   type SeccompArch,
+  SET_ID_BITS,
   SOCKET_FAMILIES,
   TERMINAL_REQUESTS,
   UNIMPLEMENTED,
@@ -24,11 +27,12 @@ const ALLOW = 0x7fff_0000;
 const KILL_PROCESS = 0x8000_0000;
 const errno = (number: number): number => 0x0005_0000 | number;
 
-/** Offsets in struct seccomp_data; of an argument the low half, which is all that the kernel reads of these three calls. */
+/** Offsets in struct seccomp_data; of an argument the low half, which is all that the kernel reads of these calls. */
 const NUMBER = 0;
 const ARCH = 4;
 const FIRST_ARGUMENT = 16;
 const SECOND_ARGUMENT = 24;
+const argument = (number: number): number => FIRST_ARGUMENT + 8 * number;
 
 const BPF_LD_W_ABS = 0x20;
 const BPF_JEQ_K = 0x15;
@@ -76,6 +80,11 @@ export function seccompFilter(arch: SeccompArch): Uint8Array {
       ...TERMINAL_REQUESTS.flatMap((request) => when(BPF_JEQ_K, request, [give(errno(EPERM))])),
       give(ALLOW),
     ]),
+    ...MODE_CALLS.flatMap((row) => {
+      const setId = [load(argument(row.mode)), ...when(BPF_JSET_K, SET_ID_BITS, [give(errno(EPERM))])];
+      const body = row.flags === undefined ? setId : [load(argument(row.flags)), ...when(BPF_JSET_K, CREATING, setId)];
+      return call(row, [...body, give(ALLOW)]);
+    }),
     ...REFUSED.flatMap((row) => call(row, [give(errno(EPERM))])),
     ...UNIMPLEMENTED.flatMap((row) => call(row, [give(errno(ENOSYS))])),
     give(ALLOW),

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NOBODY } from './plan.ts';
+import { NOBODY } from './level.ts';
 import { GATEWAY_USERS, type GatewayUser, isRoot, NODE, levelsHere, startCaged } from './testing/caged.ts';
 import type { SandboxSpec } from './spec.ts';
 

@@ -4,6 +4,9 @@ import type { SeccompArch } from './syscalls.ts';
 
 export type SandboxLevel = 'strict' | 'standard' | 'limited' | 'none';
 
+/** `container`: the command is one of a container engine, which cages the server itself. */
+export type LevelInForce = SandboxLevel | 'container';
+
 export interface SandboxUser {
   readonly uid: number;
   readonly gid: number;
@@ -22,8 +25,10 @@ export interface SandboxSpec {
   readonly read?: readonly string[];
   /** Absolute paths. */
   readonly write?: readonly string[];
-  /** Host names as written; absent: none under `strict`, all under `standard`. */
+  /** Host names as written; absent: none under `strict`, all under `standard`. Which they are is the proxy's matter. */
   readonly network?: readonly string[];
+  /** The unix socket of the proxy through which the hosts of `network` are reached: this child's own, open to its user. */
+  readonly proxy?: string;
   /** These three are required when they are there; without them 2 GiB, none and 256 are asked for. */
   readonly memoryBytes?: number;
   /** Percent of one core. */
@@ -38,6 +43,8 @@ export interface SandboxSpec {
   readonly home?: string;
   /** Absolute paths of state, configuration and secrets: never visible. */
   readonly hidden: readonly string[];
+  /** Folders within those that this child gets all the same: the program itself, where Sallyport has installed it. */
+  readonly revealed?: readonly string[];
 }
 
 export type PathKind = 'file' | 'folder';
@@ -62,10 +69,16 @@ export interface Survey {
   readonly write: readonly SeenPath[];
   /** Real paths; only what exists. */
   readonly hidden: readonly GuardedPath[];
+  /** Real paths of folders within `hidden` that are seen all the same. */
+  readonly revealed: readonly string[];
   /** What others run later, in or below the folders of `write`: hooks, profiles, configurations of MCP clients. */
   readonly laterRun: readonly GuardedPath[];
   /** Sentences: why the sandbox cannot be as it was asked for. */
   readonly problems: readonly string[];
+  /** Sentences: what the working folder and the arguments name, and is not given as they ask. */
+  readonly notes?: readonly string[];
+  /** Of all interfaces of this machine. */
+  readonly addresses?: readonly string[];
 }
 
 /** What this machine has; see `createDetect`. Paths are absolute. */
@@ -78,14 +91,22 @@ export interface SandboxFacts {
   readonly bwrapFailure: string | undefined;
   readonly pasta: Tool | undefined;
   readonly pastaFailure: string | undefined;
+  /** One that can do all that is asked of it; that of BusyBox cannot. */
   readonly setpriv: string | undefined;
+  /** Why a setpriv that is there is not used, in its own words. */
+  readonly setprivFailure: string | undefined;
   readonly prlimit: string | undefined;
   readonly env: string | undefined;
   readonly shell: string | undefined;
+  readonly perl: string | undefined;
+  /** Where Node, which this process runs on, really is. */
+  readonly node: string;
   /** The shell can close descriptors of any number. */
   readonly shellCloses: boolean;
   /** Of a system that systemd runs, for root. */
   readonly systemdRun: { readonly path: string } | undefined;
+  /** A container engine whose command is there; whether it runs is not known. */
+  readonly engine: 'docker' | 'podman' | undefined;
   readonly cgroup: CgroupFacts | undefined;
   /** Hard limits of this process, which a child cannot go above: bytes, open files, processes. Absent: none. */
   readonly ceilings: Readonly<Partial<Record<'data' | 'nofile' | 'nproc', number>>>;
@@ -109,7 +130,9 @@ export interface MissingLayer {
 
 export interface SandboxPlan {
   /** The level in force once the plan is carried out. */
-  readonly level: SandboxLevel;
+  readonly level: LevelInForce;
+  /** Of the level `container`: what makes it. */
+  readonly engine?: string;
   /** Not empty: the server must not be started. */
   readonly missing: readonly MissingLayer[];
   /** Sentences: what was not required and is not there. */
@@ -120,6 +143,8 @@ export interface SandboxPlan {
   readonly cwd: string;
   /** What bubblewrap reads from descriptor 3. */
   readonly filter: Uint8Array | undefined;
+  /** The hosts that are reached through the proxy; undefined: the network is open, or none. */
+  readonly network: readonly string[] | undefined;
   /** To be made before the start: a control group with these limits. */
   readonly cgroup: { readonly facts: CgroupFacts; readonly limits: CgroupLimits } | undefined;
   /** What enforces each limit; absent: nothing does. */

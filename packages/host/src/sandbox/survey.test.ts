@@ -87,6 +87,20 @@ describe('the program', () => {
     expect(read.map(({ path }) => path)).toEqual(['/bin/sh', entry, at('app/node_modules')]);
     expect(write).toEqual([]);
   });
+
+  it('is visible with its virtual environment and the Python of that, but not with a home that has packages', async () => {
+    const python = await file('home/python/bin/python3.13');
+    await file('home/python/lib/python3.13/os.py');
+    await file('home/tool/pyvenv.cfg');
+    await file('home/lib/python3.13/site-packages/tool.py');
+    const program = await file('home/tool/bin/tool');
+    await mkdir(at('home/bin'));
+    await symlink(python, at('home/tool/bin/python'));
+    await symlink(program, at('home/bin/tool'));
+    const { read } = await survey({ command: at('home/bin/tool') });
+    expect(read.map(({ real }) => real)).toEqual([program, at('home/tool'), at('home/python')]);
+    expect((await survey({ command: python })).read.map(({ real }) => real)).toEqual([python, at('home/python')]);
+  });
 });
 
 describe('standard', () => {
@@ -98,6 +112,40 @@ describe('standard', () => {
     expect(write.map(({ path }) => path)).toEqual([at('work'), database]);
     expect(problems).toEqual([]);
     expect((await survey({ level: 'standard', cwd: '/' })).write).toEqual([]);
+    expect((await survey({ level: 'standard', cwd: '/' })).notes).toEqual([expect.stringContaining('"/" would undo')]);
+  });
+
+  it('does not add a home that is only the working folder', async () => {
+    const working = await survey({ level: 'standard', cwd: at('home') });
+    expect([working.write, working.notes]).toEqual([[], [expect.stringContaining('is a home')]]);
+    expect((await survey({ level: 'standard', args: [at('home')] })).write).toHaveLength(2);
+  });
+});
+
+describe('a link that a server could have made', () => {
+  it('SBX-05 gives nothing of what it leads to', async () => {
+    await file('home/secret');
+    await file('home/own.js');
+    await mkdir(at('work/inner'));
+    await symlink(at('home'), at('work/inner/data'));
+    await symlink(at('home/own.js'), at('work/run.js'));
+    const asked = await survey({ write: [at('work'), at('work/inner/data')] });
+    expect(asked.problems).toEqual([expect.stringContaining(`leads to "${at('home')}" by the link`)]);
+    expect((await survey({ level: 'standard', args: ['./run.js'] })).problems).toEqual([
+      expect.stringContaining('run.js'),
+    ]);
+    const { notes, problems, write } = await survey({ level: 'standard', args: ['./inner/data/'] });
+    expect([write.map(({ real }) => real), problems]).toEqual([[at('work')], []]);
+    expect(notes).toEqual([expect.stringContaining('which a server could have made')]);
+  });
+
+  it('is followed as long as it stays within, or lies where no server may write', async () => {
+    await mkdir(at('work/inner'));
+    await symlink(at('work/inner'), at('work/link'));
+    await symlink(at('app'), at('home/app'));
+    const { notes, write } = await survey({ level: 'standard', args: ['./link', at('home/app')] });
+    expect(write.map(({ real }) => real)).toEqual([at('work'), at('work/inner'), at('app')]);
+    expect(notes).toEqual([]);
   });
 });
 
@@ -138,6 +186,12 @@ describe('what others run later', () => {
     ]);
   });
 
+  it('is guarded where it was before a server made more folders than are looked at', async () => {
+    await file('work/repository/.git/HEAD');
+    await Promise.all(Array.from({ length: 1100 }, (_none, index) => mkdir(at(`work/${index}`))));
+    expect((await guardedOf({ write: [at('work')] })).get('work/repository/.git/hooks')).toBe(false);
+  });
+
   it('includes the profiles of a home', async () => {
     await file('home/.config/fish/config.fish');
     const guarded = await guardedOf({ write: [at('home')] });
@@ -150,6 +204,28 @@ describe('what others run later', () => {
   it('must not be a link, which could be replaced', async () => {
     await symlink(at('app'), at('work/.claude'));
     expect((await survey({ write: [at('work')] })).problems).toEqual([expect.stringContaining('is a symbolic link')]);
+  });
+
+  it('makes the folder of such a link read-only where it was not asked for', async () => {
+    await mkdir(at('work/below'));
+    await symlink(at('app'), at('work/below/.claude'));
+    const { laterRun, notes, problems } = await survey({ level: 'standard' });
+    expect(laterRun).toContainEqual({ path: at('work/below'), kind: 'folder', exists: true });
+    expect([notes, problems]).toEqual([[expect.stringContaining('below/.claude" is a symbolic link')], []]);
+  });
+
+  it('is guarded in a repository without hooks, in those of submodules, and in one without a working tree', async () => {
+    for (const name of ['.git', '.git/modules/sub', 'bare.git']) {
+      await file(`work/${name}/HEAD`);
+      await mkdir(at(`work/${name}/objects`));
+    }
+    await file('work/.git/modules/sub/hooks/post-checkout');
+    await file('work/.git/worktrees/other/HEAD');
+    await file('work/.git/worktrees/other/commondir', '../..');
+    const guarded = await guardedOf({ write: [at('work')] });
+    expect([guarded.get('work/.git/hooks'), guarded.get('work/bare.git/hooks')]).toEqual([false, false]);
+    expect(guarded.get('work/.git/modules/sub/hooks')).toBe(true);
+    expect(guarded.get('work/.git/worktrees/other/commondir')).toBe(true);
   });
 
   it('is guarded by nothing in a folder where nobody can make it', async () => {

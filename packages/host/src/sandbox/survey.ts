@@ -3,9 +3,12 @@
  * the writable ones is run later by somebody else. Answers for the moment of the call; changes nothing.
  */
 import { constants } from 'node:fs';
-import { access, lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { access, lstat, readdir, realpath } from 'node:fs/promises';
+import { homedir, networkInterfaces } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+import { isInside } from './inside.ts';
+import { turnedBy } from './links.ts';
+import { existingPaths, lookAt, namedPaths } from './program.ts';
 import type { GuardedPath, PathKind, SandboxSpec, SeenPath, Survey } from './spec.ts';
 
 interface Name {
@@ -19,8 +22,14 @@ interface Name {
 const IN_FOLDER: readonly Name[] = [
   ...names('folder', true, '.git .vscode .cursor .claude'),
   ...names('file', true, '.mcp.json .envrc'),
-  ...names('folder', false, '.git/hooks .husky .devcontainer'),
-  ...names('file', false, '.git/config'),
+  ...names('folder', false, '.husky .devcontainer'),
+];
+
+/** In what git takes for a repository: its programs, and what says where they are. */
+const IN_REPOSITORY: readonly Name[] = [
+  ...names('folder', true, 'hooks'),
+  ...names('file', true, 'config'),
+  ...names('file', false, 'config.worktree commondir'),
 ];
 
 /** In a home, in addition. */
@@ -35,12 +44,12 @@ const IN_HOME: readonly Name[] = [
 /** How far below a writable folder repositories and configurations are looked for, and in how many folders at most. */
 const SEARCH_DEPTH = 5;
 const SEARCH_FOLDERS = 1000;
+/** At one depth; those beyond are not looked at. */
+const COMPARED_FOLDERS = 20_000;
 
 /** Binding one of these, or one of those with all that is below it, would undo the sandbox. */
 const NEVER_BOUND: readonly string[] = ['/proc', '/sys', '/dev'];
 const NEVER_WHOLE: ReadonlySet<string> = new Set(['/', '/run', '/var/run', '/etc', '/home', '/root', '/var', '/tmp']);
-
-const CODE = /\.(?:[cm]?[jt]s|py|rb|php|pl|sh|jar|wasm)$/;
 
 export interface SurveyContext {
   /** The home of this process's user. */
@@ -53,89 +62,99 @@ export async function surveyPaths(
   context: SurveyContext = { userHome: homedir() },
 ): Promise<Survey> {
   const problems: string[] = [];
-  const [read, written, hidden, program] = await Promise.all([
+  const [read, written, hidden, { program, belongings, others }] = await Promise.all([
     required(spec.read ?? [], problems),
     required(spec.write ?? [], problems),
     hiddenPaths(spec.hidden),
-    programPaths(spec),
+    namedPaths(spec),
   ]);
-  const allowed = (entry: SeenPath): boolean => refusals(entry, hidden).length === 0;
-  const implied = spec.level === 'strict' ? [] : (await impliedPaths(spec)).filter(allowed);
-  for (const entry of [...read, ...written, ...program]) problems.push(...refusals(entry, hidden));
-  for (const { path, real } of written) {
-    if (isLaterRun(real)) problems.push(`"${path}" is run later by other programs and must not be writable.`);
-  }
-  const write = [...written, ...implied];
+  const seen = await existingPaths(spec.revealed ?? []);
+  const revealed = seen.map(({ real }) => real);
   const userHome = await realpath(context.userHome).catch(() => context.userHome);
-  const laterRun = (await Promise.all(write.map((entry) => laterRunIn(entry, userHome)))).flat();
-  for (const { path } of laterRun.filter(({ kind }) => kind === 'link')) {
+  const why = (entry: SeenPath): readonly string[] => refusals(entry, hidden, revealed);
+  const wanted = spec.level === 'strict' ? [] : [...(await existingPaths([spec.cwd])), ...others];
+  const writable = [...written, ...wanted].filter((entry) => entry.kind === 'folder' && why(entry).length === 0);
+  // A command is a program wherever a link leads to, and virtual environments of Python are made of such links.
+  const turned = async (entry: SeenPath): Promise<readonly string[]> =>
+    entry.path === spec.command ? [] : turnedBy(entry, writable);
+  const implied = await givenOf(wanted, async (entry) => [
+    ...why(entry),
+    ...(await turned(entry)),
+    ...unasked(entry, spec, userHome),
+  ]);
+  for (const entry of [...read, ...written, ...program]) problems.push(...why(entry), ...(await turned(entry)));
+  for (const { path, real } of written) if (isLaterRun(real)) problems.push(laterRunText(path));
+  const asked = (await Promise.all(written.map((entry) => laterRunIn(entry, userHome)))).flat();
+  const more = (await Promise.all(implied.given.map((entry) => laterRunIn(entry, userHome)))).flat();
+  for (const { path } of asked.filter(isLink)) {
     problems.push(
       `"${path}" is a symbolic link, which a server that may write there could replace: make it a file or folder.`,
     );
   }
-  return { read: [...program, ...read], write, hidden, laterRun: laterRun.filter(isGuardable), problems };
+  return {
+    read: [...program, ...belongings.filter((entry) => why(entry).length === 0), ...read, ...seen],
+    write: [...written, ...implied.given],
+    hidden,
+    revealed,
+    laterRun: [...asked.filter(isGuardable), ...more.map(guardableOf)],
+    problems,
+    notes: [...implied.notes, ...more.filter(isLink).map(({ path }) => linkText(path))],
+    addresses: Object.values(networkInterfaces()).flatMap((known = []) => known.map(({ address }) => address)),
+  };
 }
 
-export function isInside(root: string, path: string): boolean {
-  const way = relative(root, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+interface Given {
+  readonly given: readonly SeenPath[];
+  readonly notes: readonly string[];
 }
 
-async function look(path: string): Promise<SeenPath | undefined> {
-  try {
-    const real = await realpath(path);
-    return { path, real, kind: (await stat(real)).isDirectory() ? 'folder' : 'file' };
-  } catch {
-    return undefined;
-  }
+/** What nobody wrote into `sandbox` is left out where it may not be given. */
+async function givenOf(
+  wanted: readonly SeenPath[],
+  why: (entry: SeenPath) => Promise<readonly string[]>,
+): Promise<Given> {
+  const reasons = await Promise.all(wanted.map(why));
+  const notes = new Set(reasons.flatMap(([first]) => first ?? []));
+  return { given: wanted.filter((_entry, index) => reasons[index]?.length === 0), notes: [...notes] };
 }
 
-async function existing(paths: readonly string[]): Promise<readonly SeenPath[]> {
-  return (await Promise.all(paths.map(look))).filter((entry) => entry !== undefined);
+/** A home that is the working folder only because the configuration lies there is full of other programs' secrets. */
+function unasked({ path, real }: SeenPath, { cwd }: SandboxSpec, userHome: string): readonly string[] {
+  if (isLaterRun(real)) return [laterRunText(path)];
+  const isHome = path === cwd && real === userHome;
+  return isHome ? [`The working folder "${path}" is a home, which the server does not see: name what it needs.`] : [];
 }
+
+const laterRunText = (path: string): string => `"${path}" is run later by other programs and must not be writable.`;
+const linkText = (path: string): string =>
+  `"${path}" is a symbolic link that the server could replace, so the folder it is in is read-only to it.`;
 
 async function required(paths: readonly string[], problems: string[]): Promise<readonly SeenPath[]> {
   for (const path of paths) {
     if (!isAbsolute(path)) problems.push(`"${path}" is no absolute path.`);
-    else if ((await look(path)) === undefined) {
+    else if ((await lookAt(path)) === undefined) {
       problems.push(`"${path}" does not exist or may not be looked at: create it or correct the path.`);
     }
   }
-  return existing(paths.filter((path) => isAbsolute(path)));
+  return existingPaths(paths.filter((path) => isAbsolute(path)));
 }
 
 /** What does not exist needs no hiding, and nothing of the child's can be put in its place. */
 async function hiddenPaths(paths: readonly string[]): Promise<readonly GuardedPath[]> {
-  return (await existing(paths)).map(({ real, kind }) => ({ path: real, kind, exists: true }));
+  return (await existingPaths(paths)).map(({ real, kind }) => ({ path: real, kind, exists: true }));
 }
 
-/**
- * The program itself, which has to be there whatever else is: the command, and files of code among the arguments, with the
- * modules that they are part of.
- */
-async function programPaths({ command, args }: SandboxSpec): Promise<readonly SeenPath[]> {
-  const files = await existing([command, ...args.filter((arg) => isAbsolute(arg) && CODE.test(arg))]);
-  return files.flatMap((file) => {
-    const at = file.real.indexOf('/node_modules/');
-    if (at < 0) return [file];
-    const modules = file.real.slice(0, at + '/node_modules'.length);
-    return [file, { path: modules, real: modules, kind: 'folder' as const }];
-  });
-}
-
-/** What `standard` adds: the working folder, and what the arguments name. */
-function impliedPaths({ cwd, args }: SandboxSpec): Promise<readonly SeenPath[]> {
-  return existing([cwd, ...args.filter((arg) => isAbsolute(arg) && !CODE.test(arg))]).then((entries) =>
-    entries.filter((entry) => !isLaterRun(entry.real)),
-  );
-}
-
-function refusals({ path, real, kind }: SeenPath, hidden: readonly GuardedPath[]): readonly string[] {
+function refusals(
+  { path, real, kind }: SeenPath,
+  hidden: readonly GuardedPath[],
+  revealed: readonly string[],
+): readonly string[] {
   const whole = kind === 'folder' && NEVER_WHOLE.has(real);
   if (whole || NEVER_BOUND.some((folder) => isInside(folder, real))) {
     return [`"${path}" would undo the sandbox: name the folders below it that the server needs.`];
   }
-  const secret = hidden.find((entry) => isInside(entry.path, real));
+  const isRevealed = revealed.some((folder) => isInside(folder, real));
+  const secret = isRevealed ? undefined : hidden.find((entry) => isInside(entry.path, real));
   return secret === undefined ? [] : [`"${path}" is part of Sallyport's own files ("${secret.path}"): choose another.`];
 }
 
@@ -146,6 +165,9 @@ function isLaterRun(real: string): boolean {
 /** A link cannot be mounted upon. */
 type Found = Omit<GuardedPath, 'kind'> & { readonly kind: PathKind | 'link' };
 const isGuardable = (entry: Found): entry is GuardedPath => entry.kind !== 'link';
+const isLink = ({ kind }: Found): boolean => kind === 'link';
+const guardableOf = (entry: Found): GuardedPath =>
+  isGuardable(entry) ? entry : { path: dirname(entry.path), kind: 'folder', exists: true };
 
 async function laterRunIn({ real, kind }: SeenPath, userHome: string): Promise<readonly Found[]> {
   if (kind === 'file') return [];
@@ -155,14 +177,16 @@ async function laterRunIn({ real, kind }: SeenPath, userHome: string): Promise<r
     () => true,
     () => false,
   );
-  const guarded = await Promise.all(
-    here.map((name) => guard(real, { ...name, placeholder: name.placeholder && makes })),
-  );
   const below = await foldersBelow(real);
-  const nested = await Promise.all(
-    below.flatMap((folder) => IN_FOLDER.map((name) => guard(folder, { ...name, placeholder: false }))),
-  );
-  return [...guarded, ...nested].filter((entry) => entry !== undefined);
+  const repositories = (await Promise.all([real, ...below].map(repositoriesIn))).flat();
+  const found = await Promise.all([
+    ...here.map((name) => guard(real, { ...name, placeholder: name.placeholder && makes })),
+    ...below.flatMap((folder) => IN_FOLDER.map((name) => guard(folder, { ...name, placeholder: false }))),
+    ...repositories.flatMap((folder) =>
+      IN_REPOSITORY.map((name) => guard(folder, { ...name, placeholder: name.placeholder && makes })),
+    ),
+  ]);
+  return found.filter((entry) => entry !== undefined);
 }
 
 async function guard(root: string, { name, kind, placeholder }: Name): Promise<Found | undefined> {
@@ -171,19 +195,53 @@ async function guard(root: string, { name, kind, placeholder }: Name): Promise<F
   if (found === undefined) return placeholder ? { path, kind, exists: false } : undefined;
   if (found.isSymbolicLink()) return { path, kind: 'link', exists: true };
   // A repository is written to; what is run is inside it. Anything else could be made one, or says where one is.
-  if (name === '.git' && (await lstat(join(path, 'HEAD')).catch(() => undefined)) !== undefined) return undefined;
+  if (name === '.git' && (await isRepository(path))) return undefined;
   return { path, kind: found.isDirectory() ? 'folder' : 'file', exists: true };
+}
+
+/** That of a working tree with those of its submodules and of other working trees, or a folder that is one itself. */
+async function repositoriesIn(folder: string): Promise<readonly string[]> {
+  const own = join(folder, '.git');
+  if (!(await isRepository(own))) {
+    return (await isRepository(folder)) && (await lookAt(join(folder, 'objects'))) !== undefined ? [folder] : [];
+  }
+  const inside = await Promise.all(['modules', 'worktrees'].map((name) => foldersBelow(join(own, name))));
+  const which = await Promise.all(inside.flat().map(async (one) => ((await isRepository(one)) ? [one] : [])));
+  return [own, ...which.flat()];
+}
+
+async function isRepository(folder: string): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined);
+  return found?.isDirectory() === true && (await lstat(join(folder, 'HEAD')).catch(() => undefined)) !== undefined;
 }
 
 async function foldersBelow(root: string): Promise<readonly string[]> {
   const found: string[] = [];
-  let level = [root];
+  let level: readonly string[] = [root];
   for (let depth = 0; depth < SEARCH_DEPTH && level.length > 0; depth += 1) {
-    const below = await Promise.all(level.slice(0, SEARCH_FOLDERS - found.length).map(foldersIn));
-    level = below.flat();
+    const below = await Promise.all(level.map(foldersIn));
+    level = await oldest(below.flat(), SEARCH_FOLDERS - found.length);
     found.push(...level);
   }
-  return found.slice(0, SEARCH_FOLDERS);
+  return found;
+}
+
+/** Of too many those that were there first: the others a server may have made so that these are not looked at. */
+async function oldest(folders: readonly string[], count: number): Promise<readonly string[]> {
+  if (folders.length <= count) return folders;
+  const dated = await Promise.all(
+    folders.slice(0, COMPARED_FOLDERS).map(async (path) => {
+      const madeMs = await lstat(path).then(
+        ({ birthtimeMs }) => birthtimeMs,
+        () => Infinity,
+      );
+      return { path, madeMs };
+    }),
+  );
+  return dated
+    .toSorted((one, other) => one.madeMs - other.madeMs)
+    .slice(0, count)
+    .map(({ path }) => path);
 }
 
 async function foldersIn(folder: string): Promise<readonly string[]> {

@@ -20,6 +20,26 @@ export const FILTERED_BY_ARGUMENT: Readonly<Record<'clone' | 'socket' | 'ioctl',
   ioctl: { name: 'ioctl', x64: 16, arm64: 29 },
 };
 
+/**
+ * Calls that give a file its mode, by the number of the argument that holds it; those that open, also by that of their flags,
+ * for without O_CREAT or O_TMPFILE the mode is nothing.
+ */
+export const MODE_CALLS: readonly (SyscallRow & { readonly mode: number; readonly flags?: number })[] = [
+  { name: 'chmod', x64: 90, arm64: undefined, mode: 1 },
+  { name: 'fchmod', x64: 91, arm64: 52, mode: 1 },
+  { name: 'fchmodat', x64: 268, arm64: 53, mode: 2 },
+  { name: 'fchmodat2', x64: 452, arm64: 452, mode: 2 },
+  { name: 'creat', x64: 85, arm64: undefined, mode: 1 },
+  { name: 'mknod', x64: 133, arm64: undefined, mode: 1 },
+  { name: 'mknodat', x64: 259, arm64: 33, mode: 2 },
+  { name: 'open', x64: 2, arm64: undefined, mode: 2, flags: 1 },
+  { name: 'openat', x64: 257, arm64: 56, mode: 3, flags: 2 },
+];
+/** S_ISUID and S_ISGID: what a child makes may be owned by others in the eyes of others. */
+export const SET_ID_BITS = 0o6000;
+/** O_CREAT, and the bit of O_TMPFILE that is not O_DIRECTORY. */
+export const CREATING = 0x40_0040;
+
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 export const CLONE_NAMESPACES = 0x7e02_0000;
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: what a server needs; not AF_PACKET, AF_ALG, AF_VSOCK and 40 others. */
@@ -92,10 +112,11 @@ export const REFUSED: readonly SyscallRow[] = rows(`
 
 /**
  * Refused with ENOSYS, upon which programs fall back: `clone3` passes its flags in memory, where no filter sees them, so that
- * the C library has to use `clone`; io_uring makes calls that no filter sees.
+ * the C library has to use `clone`, and `openat2` its mode; io_uring makes calls that no filter sees.
  */
 export const UNIMPLEMENTED: readonly SyscallRow[] = rows(`
   clone3 435 435
+  openat2 437 437
   io_uring_setup 425 425
   io_uring_enter 426 426
   io_uring_register 427 427

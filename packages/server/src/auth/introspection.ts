@@ -14,6 +14,7 @@ import { readClaims, type ClaimNames } from './claims.ts';
 import { FETCH_TIMEOUT_MS, fetchJson, type Fetch } from './fetch-json.ts';
 import { hasKeyForm } from './key-form.ts';
 import type { Prove, Proved } from './proof.ts';
+import { keepSubjectToken } from './subject-tokens.ts';
 import { createTokenCache, tokenId } from './token-cache.ts';
 import { createTurns } from './turns.ts';
 
@@ -58,7 +59,7 @@ export function createIntrospectionVerify(options: IntrospectionOptions): Prove 
   const turns = createTurns(AT_ONCE, WAITING);
   let restUntilMs = 0;
 
-  const remember = (id: string, answer: JsonObject, askedMs: number): AccessToken | Rejected => {
+  const remember = (shown: string, id: string, answer: JsonObject, askedMs: number): AccessToken | Rejected => {
     const claims = answer['active'] === true ? readClaims(answer, rules, now()) : INACTIVE;
     if ('problem' in claims) {
       known.delete(id);
@@ -69,6 +70,7 @@ export function createIntrospectionVerify(options: IntrospectionOptions): Prove 
     // What may be different in the next answer would make somebody else of its holder.
     const { active: _active, exp: _exp, ...all } = answer;
     const token = createAccessToken({ ...claims, all }, options, () => now() < untilMs);
+    keepSubjectToken(token.principal, { token: shown, kind: 'access_token', expiresAtMs: claims.expiresAtMs });
     known.set(id, token);
     return token;
   };
@@ -83,7 +85,7 @@ export function createIntrospectionVerify(options: IntrospectionOptions): Prove 
       restUntilMs = now() + REST_MS;
       return { problem: 'unavailable', detail: error instanceof Error ? error.message : 'introspection failed' };
     }
-    return remember(id, answer, askedMs);
+    return remember(token, id, answer, askedMs);
   };
 
   const askInTurn = async (token: string, id: string, isUnwanted: () => boolean): Promise<Answered> => {

@@ -1,7 +1,8 @@
 /**
  * JWTs as access tokens (RFC 9068, RFC 7519, RFC 8725), verified by jose. Which algorithm, key and issuer are right is
  * written here and never in the token: its headers `jku`, `x5u`, `jwk` and `x5c` are not read, one with `crit` is refused.
- * A token that was verified is remembered by its hash, as long as it and the keys that verified it are good.
+ * A token that was verified is remembered by its hash, as long as it and the keys that verified it are good; the token itself
+ * hangs at its principal alone.
  *
  * A token of another issuer is left to other ways.
  */
@@ -14,6 +15,7 @@ import { bearerOf } from './bearer.ts';
 import { readClaims, type ClaimNames } from './claims.ts';
 import type { Keys, KeySet } from './jwks.ts';
 import type { Proof, Proved, Prove } from './proof.ts';
+import { keepSubjectToken } from './subject-tokens.ts';
 import { createTokenCache, tokenId } from './token-cache.ts';
 
 export interface JwtVerifyOptions extends AccessTokenRules {
@@ -56,6 +58,7 @@ export function createJwtVerify(options: JwtVerifyOptions): Prove {
     const goodUntilMs = claims.expiresAtMs + options.clockToleranceMs;
     const isCurrent = (): boolean => now() < goodUntilMs && keySet.current() === verified.keys;
     const token = createAccessToken(claims, options, isCurrent);
+    keepSubjectToken(token.principal, { token: written.token, kind: 'access_token', expiresAtMs: claims.expiresAtMs });
     known.set(id, token);
     return token.refusalAt(path) ?? token;
   };

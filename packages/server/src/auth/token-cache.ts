@@ -1,5 +1,5 @@
 /**
- * What is known of tokens that were seen, under the hash of each: never their bytes. Bounded; what was not used for longest
+ * What is known of tokens that were seen, under the hash of each: their bytes are no part of it. Bounded; what was not used for longest
  * goes first. Whether an entry still holds is for its user to say.
  */
 

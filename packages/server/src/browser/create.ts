@@ -41,7 +41,7 @@ export interface BrowserOptions extends OnceOptions {
   readonly key: KeyObject;
   /** Wrong codes and callbacks, per address. */
   readonly failures: FailureLimit;
-  /** How a person comes by a one-time code: a sentence. */
+  /** How a person comes by a one-time code: a sentence, what is to be typed in backticks. */
   readonly codeHint: string;
   /** What login links may be for, by name. */
   readonly purposes: Readonly<Record<string, LinkPurpose>>;

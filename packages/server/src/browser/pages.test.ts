@@ -85,6 +85,11 @@ describe('pages', () => {
     expect(answers).toHaveLength(refused.length);
   });
 
+  it('show what is to be typed as such', async () => {
+    const page = await new WebBrowser().open(`${site().origin}/login`);
+    expect(page.text).toContain('Run <code>make &lt;a&gt; code</code> in a terminal on this machine.');
+  });
+
   it('send a browser to web addresses only', async () => {
     const response = { headersSent: true } as never;
     for (const url of ['javascript:alert(1)', 'file:///etc/passwd', 'cursor://x']) {

@@ -10,6 +10,7 @@ import * as oauth from 'oauth4webapi';
 import type { Principal } from '../exchange.ts';
 import { isLoopbackHost } from '../http/shield.ts';
 import type { ClaimNames } from '../auth/claims.ts';
+import { keepSubjectToken } from '../auth/subject-tokens.ts';
 import { principalOf } from './claims.ts';
 import { isSame } from './tokens.ts';
 
@@ -156,6 +157,8 @@ class OpenIdProvider implements Provider {
     checkAccessTokenHash(claims['at_hash'], tokens);
     const principal = principalOf(claims, this.#options.claims);
     if (principal === undefined) throw new ProviderError('refused', 'its ID token has no subject, or too much in it');
+    const { id_token: token = '' } = tokens;
+    keepSubjectToken(principal, { token, kind: 'id_token', expiresAtMs: Number(claims['exp']) * 1000 });
     return principal;
   }
 

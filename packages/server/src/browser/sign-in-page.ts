@@ -1,6 +1,6 @@
 /** What stands on the pages around signing in. Text and forms only; the frame is in pages.ts. */
 
-import { html, type Html } from './html.ts';
+import { html, type Html, type HtmlPart } from './html.ts';
 import type { BrowserSession } from './types.ts';
 
 export interface SignInForms {
@@ -19,7 +19,7 @@ export function signInForms({ to, providerName, codeHint, problem }: SignInForms
     <label for="code">One-time code</label>
     <input id="code" name="code" type="text" required autocomplete="off" autocapitalize="off" spellcheck="false" />
     <button class="${providerName === undefined ? '' : 'quiet'}">Continue with the code</button>
-    <p class="note">${codeHint}</p>
+    <p class="note">${withCommands(codeHint)}</p>
   </form>`;
   const alert = problem !== undefined && html`<p class="problem" role="alert">${problem}</p>`;
   if (providerName === undefined)
@@ -33,6 +33,11 @@ export function signInForms({ to, providerName, codeHint, problem }: SignInForms
       <summary>Use a one-time code instead</summary>
       ${codeForm}
     </details>`;
+}
+
+/** What stands between backticks is to be typed. */
+function withCommands(sentence: string): readonly HtmlPart[] {
+  return sentence.split('`').map((part, index) => (index % 2 === 0 ? part : html`<code>${part}</code>`));
 }
 
 /** For whoever opened a code: a look does not use it up. */

@@ -12,6 +12,7 @@ import {
   SESSION_REVISIONS,
   wireError,
   type Envelope,
+  type Era,
   type Incoming,
   type JsonRpcNotification,
   type JsonRpcRequest,
@@ -21,7 +22,7 @@ import {
 } from '@sallyport/wire';
 import { gather, releaseAnswer, responseText, singleLine } from '../answer-bytes.ts';
 import { Asks } from '../asks.ts';
-import { errorAnswer, type Answer, type Served } from '../exchange.ts';
+import { errorAnswer, refusedAnswer, type Answer, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import { ConnectionCall, ConnectionSession, type CallHost, type Peer } from './call.ts';
 
@@ -56,6 +57,12 @@ export interface ConnectionOptions {
 const PAUSE_BYTES = 1024 * 1024;
 /** A client so far behind is given up. */
 export const MAX_WAITING_BYTES: number = 64 * 1024 * 1024;
+
+/** What is answered here, and by nobody who would count it. */
+const OWN: Readonly<Record<Era, readonly string[]>> = {
+  session: ['initialize', 'ping'],
+  stateless: ['server/discover'],
+};
 
 export class Connection implements CallHost {
   readonly peer: Peer;
@@ -202,6 +209,10 @@ export class Connection implements CallHost {
   async #dispatch(call: ConnectionCall): Promise<Answer> {
     const { era, message } = call;
     const { served } = this.#options;
+    if (OWN[era].includes(message.method)) {
+      const refused = served.admit?.(call);
+      if (refused !== undefined) return refusedAnswer(refused, era);
+    }
     if (era === 'stateless' && message.method === 'server/discover') {
       return { kind: 'value', result: discoverResult(await served.describe(call, 'stateless')) };
     }

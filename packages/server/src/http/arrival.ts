@@ -15,7 +15,7 @@ export interface Arrival extends RemoteClient {
   /** CORS and the like, for every answer. */
   readonly headers: Readonly<Record<string, string>>;
   /** It ends without having become a call. */
-  readonly onRefused: ((reason: ErrorKey) => void) | undefined;
+  readonly onRefused: ((reason: ErrorKey, address: string | undefined) => void) | undefined;
 }
 
 /** One that asks to become a WebSocket. `response` stands for its refusal until the socket is taken. */

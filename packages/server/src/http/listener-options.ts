@@ -43,8 +43,8 @@ export interface ListenerOptions {
   /** Speaks TLS. A plain request is sent to the same place by https, and nothing of it is looked at but that place. */
   readonly tls?: TlsOptions | undefined;
   readonly limits: ListenerLimits;
-  /** A request ended without having become a call. */
-  readonly onRefused?: (reason: ErrorKey) => void;
+  /** A request ended without having become a call. `address`: of the client, as far as it is known. */
+  readonly onRefused?: (reason: ErrorKey, address: string | undefined) => void;
   /** Called every `sweepMs`: heartbeats, expiry. */
   readonly onSweep: () => void;
 }

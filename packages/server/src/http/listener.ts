@@ -352,8 +352,8 @@ class Door {
   }
 
   #reject(visit: Visit, error: WireError, headers: Readonly<Record<string, string>> = NO_HEADERS): void {
-    const { request, response } = visit;
-    this.#options.onRefused?.(error.key);
+    const { client, request, response } = visit;
+    this.#options.onRefused?.(error.key, client.address);
     if (this.#options.isMcpPath(targetOf(request)?.path ?? '')) refuse(response, { error, headers });
     else refusePlain(response, error, headers);
   }

@@ -19,7 +19,7 @@ import {
 } from '@sallyport/wire';
 import { releaseAnswer } from '../answer-bytes.ts';
 import type { Seats } from '../connection/seats.ts';
-import { errorAnswer, type Answer, type LocalClient, type Principal, type Served } from '../exchange.ts';
+import { errorAnswer, refusedAnswer, type Answer, type LocalClient, type Principal, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import type { HttpSession, Resumption, SessionTable } from '../sessions.ts';
 import { Roster } from '../under-way.ts';
@@ -175,9 +175,11 @@ export class McpEndpoint {
 
   #dispatch(call: HttpCall): Promise<Answer> {
     const { method } = call.message;
-    if (call.era === 'session' && method === 'ping') return Promise.resolve({ kind: 'value', result: {} });
-    if (call.era === 'stateless' && method === 'server/discover') return this.#discover(call);
-    return this.#options.served.handle(call);
+    const { served } = this.#options;
+    if (method !== (call.era === 'session' ? 'ping' : 'server/discover')) return served.handle(call);
+    const refused = served.admit?.(call);
+    if (refused !== undefined) return Promise.resolve(refusedAnswer(refused, call.era));
+    return method === 'ping' ? Promise.resolve({ kind: 'value', result: {} }) : this.#discover(call);
   }
 
   async #discover(call: HttpCall): Promise<Answer> {
@@ -190,6 +192,8 @@ export class McpEndpoint {
     if (greeting === undefined) return refuseArrival(arrival, wireError('invalid_params', INITIALIZE_NEEDS), { id });
     const { endpoint, principal, response } = arrival;
     const { served, sessions } = this.#options;
+    const refused = served.admit?.({ principal, local: this.#caller(arrival).local(), session: undefined });
+    if (refused !== undefined) return refuseArrival(arrival, refused.error, { id, headers: refused.headers });
     try {
       const description = await served.describe({ endpoint, principal }, 'session');
       // Nobody would ever use the session of a client that has gone.

@@ -27,7 +27,7 @@ export function refuse(response: ServerResponse, refusal: Refusal): void {
 
 /** The same, with the headers that every answer to this arrival has. */
 export function refuseArrival(arrival: Arrival, error: WireError, more: Omit<Refusal, 'error'> = {}): void {
-  arrival.onRefused?.(error.key);
+  arrival.onRefused?.(error.key, arrival.address);
   refuse(arrival.response, { error, ...more, headers: { ...arrival.headers, ...more.headers } });
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
@@ -21,12 +21,15 @@ export interface StrictProvider {
   knows(token: string): boolean;
   /** Goes where a browser would, until it comes back: the query it comes back with. */
   browse(url: string, redirectUri: string): Promise<URLSearchParams>;
+  /** What a person does with a device code, in a browser of another machine. */
+  enter(verificationUri: string, userCode: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export const LIFETIME_MS: number = 3600_000;
 
-export async function openStrictProvider(): Promise<StrictProvider> {
+/** `serve`: what answers at the protected resource; without it there are its metadata alone. */
+export async function openStrictProvider(serve?: RequestListener): Promise<StrictProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -50,7 +53,8 @@ export async function openStrictProvider(): Promise<StrictProvider> {
         login: { accountId: 'alice' },
         consent: {},
       });
-    } else answer(request, response);
+    } else if (request.url === '/mcp' && serve !== undefined) serve(request, response);
+    else answer(request, response);
   });
   return {
     issuer,
@@ -62,6 +66,7 @@ export async function openStrictProvider(): Promise<StrictProvider> {
     knows: (token) =>
       ['AccessToken', 'RefreshToken', 'ClientCredentials'].some((kind) => artifacts.has(`${kind} ${token}`)),
     browse,
+    enter,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -70,23 +75,50 @@ export async function openStrictProvider(): Promise<StrictProvider> {
   };
 }
 
+type Cookies = Map<string, string>;
+
+/** One request of a browser: where it is led, and what it is shown. */
+async function visit(cookies: Cookies, url: string, form?: Readonly<Record<string, string>>): Promise<Visited> {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  const sent = form === undefined ? {} : { method: 'POST', body: new URLSearchParams(form) };
+  const response = await fetch(url, { redirect: 'manual', headers: { cookie }, ...sent });
+  for (const line of response.headers.getSetCookie()) {
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+    cookies.set(name, value);
+  }
+  const location = response.headers.get('location');
+  const page = await response.text();
+  if (response.status >= 400) throw new Error(`${url} answered ${response.status}: ${page}`);
+  return { page, ...(location !== null && { to: new URL(location, url).href }) };
+}
+
+interface Visited {
+  readonly page: string;
+  readonly to?: string;
+}
+
 async function browse(start: string, redirectUri: string): Promise<URLSearchParams> {
-  const cookies = new Map<string, string>();
+  const cookies: Cookies = new Map();
   let url = start;
   for (let hops = 0; !url.startsWith(redirectUri); hops += 1) {
-    if (hops > 20) throw new Error(`${url} leads nowhere.`);
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      cookies.set(name, value);
-    }
-    const location = response.headers.get('location');
-    if (location === null) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-    url = new URL(location, url).href;
+    const { page, to } = await visit(cookies, url);
+    if (hops > 20 || to === undefined) throw new Error(`${url} leads nowhere: ${page}`);
+    url = to;
   }
   return new URL(url).searchParams;
 }
+
+async function enter(verificationUri: string, userCode: string): Promise<void> {
+  const cookies: Cookies = new Map();
+  const { page } = await visit(cookies, verificationUri);
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
+  await visit(cookies, verificationUri, { xsrf, user_code: userCode });
+  let visited = await visit(cookies, verificationUri, { xsrf, user_code: userCode, confirm: 'yes' });
+  while (visited.to !== undefined) visited = await visit(cookies, visited.to);
+  if (visited.page !== ENTERED) throw new Error(`The code was not entered: ${visited.page}`);
+}
+
+const ENTERED = 'The code was entered.';
 
 /** The parts of its context that are used. */
 interface Context {
@@ -105,6 +137,22 @@ interface Context {
 }
 
 const SCOPES = 'read write admin';
+
+interface Page {
+  body: string;
+}
+
+function show(context: Page, page: string): void {
+  context.body = page;
+}
+
+/** Pages that are no more than their forms. */
+const DEVICE_FLOW = {
+  enabled: true,
+  userCodeInputSource: show,
+  userCodeConfirmSource: show,
+  successSource: (context: Page): void => show(context, ENTERED),
+};
 
 function configuration(artifacts: Map<string, Artifact>): object {
   return {
@@ -128,6 +176,7 @@ function configuration(artifacts: Map<string, Artifact>): object {
       code.scopes.has('offline_access'),
     features: {
       clientCredentials: { enabled: true },
+      deviceFlow: DEVICE_FLOW,
       devInteractions: { enabled: false },
       registration: { enabled: true },
       revocation: { enabled: true, allowedPolicy: () => true },
@@ -154,8 +203,9 @@ function configuration(artifacts: Map<string, Artifact>): object {
       ClientCredentials: LIFETIME_MS / 1000,
       IdToken: 600,
       RefreshToken: 86_400,
+      DeviceCode: 600,
     },
-    renderError: (context: { body: string }, _out: unknown, error: Error) => {
+    renderError: (context: Page, _out: unknown, error: Error) => {
       context.body = `the provider failed: ${error.message}`;
     },
   };
@@ -163,6 +213,7 @@ function configuration(artifacts: Map<string, Artifact>): object {
 
 interface Artifact {
   readonly uid?: string;
+  readonly userCode?: string;
   readonly grantId?: string;
   consumed?: boolean;
 }
@@ -172,6 +223,7 @@ function adapterOver(artifacts: Map<string, Artifact>, kind: string): object {
   return {
     upsert: async (id: string, payload: Artifact) => void artifacts.set(`${kind} ${id}`, payload),
     find: async (id: string) => artifacts.get(`${kind} ${id}`),
+    findByUserCode: async (userCode: string) => artifacts.values().find((each) => each.userCode === userCode),
     findByUid: async (uid: string) => artifacts.values().find((each) => each.uid === uid),
     consume: async (id: string) => void Object.assign(artifacts.get(`${kind} ${id}`) ?? {}, { consumed: true }),
     destroy: async (id: string) => void artifacts.delete(`${kind} ${id}`),

@@ -1,7 +1,15 @@
 /** A catalogue for tests: servers given as rules and what they offer, a room with all that it needs, turns ended by hand. */
 
 import type { JsonObject } from '@sallyport/wire';
-import { CatalogRoom, type CatalogOptions, type CatalogServer, type Setup, type Source } from '../index.ts';
+import {
+  CatalogRoom,
+  type CatalogOptions,
+  type CatalogServer,
+  type OwnedRecords,
+  type Pins,
+  type Setup,
+  type Source,
+} from '../index.ts';
 
 export function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
   return {
@@ -44,6 +52,16 @@ export function setupOf(servers: readonly CatalogServer[], more: Partial<Setup> 
   return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, ...more };
 }
 
+/** Nothing is pinned. */
+export const NO_PINS: Pins = { table: new Map(), observe: async () => undefined, onChanged: () => undefined };
+
+/** Of owners: nothing is stored. */
+export const NO_RECORDS: OwnedRecords = {
+  load: async () => [],
+  save: async () => undefined,
+  drop: async () => undefined,
+};
+
 export interface Setting {
   readonly room: CatalogRoom;
   readonly watched: Set<string>;
@@ -63,6 +81,9 @@ export function roomOf(setup: Setup, more: Partial<CatalogOptions> = {}): Settin
     deadlineMs: () => 0,
     load: async () => undefined,
     save: async () => undefined,
+    drop: async () => undefined,
+    owned: NO_RECORDS,
+    pins: NO_PINS,
     start: () => Promise.reject(new Error('nothing is started')),
     problem: () => undefined,
     onChanged: ({ endpoint }, { kinds, owners }) =>

@@ -26,7 +26,7 @@ export function serverStatus(more: Partial<ServerStatus> = {}): ServerStatus {
     known: true,
     isolation: 'shared',
     instances: 1,
-    sandbox: 'none',
+    sandbox: { level: 'standard', summary: 'standard: bubblewrap, seccomp', gaps: [] },
     tools: 3,
     prompts: 0,
     resources: 2,

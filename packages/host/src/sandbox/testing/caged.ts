@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describeSandbox } from '../describe.ts';
 import { createDetect } from '../detect.ts';
 import { planSandbox } from '../plan.ts';
-import type { SandboxSpec } from '../spec.ts';
+import type { SandboxFacts, SandboxSpec } from '../spec.ts';
 
 export type GatewayUser = 'this user' | 'nobody';
 
@@ -24,6 +24,8 @@ export interface CagedSpec extends Partial<SandboxSpec> {
   readonly folder: string;
   /** A descriptor of this process that the gateway is started with as number 40: Node marks only the first of them. */
   readonly leaked?: number;
+  /** Facts that the gateway takes for others than they are; null: the machine has no such thing. */
+  readonly unlike?: Partial<Record<keyof SandboxFacts, string | null>>;
 }
 
 export interface Finished {
@@ -35,7 +37,7 @@ export interface Finished {
 /** The levels whose layers this machine has; says on the console which tests are skipped and why. */
 export async function levelsHere(test: string): Promise<readonly ('strict' | 'standard')[]> {
   const facts = await createDetect()();
-  const survey = { read: [], write: [], hidden: [], laterRun: [], problems: [] };
+  const survey = { read: [], write: [], hidden: [], revealed: [], laterRun: [], problems: [] };
   return (['strict', 'standard'] as const).filter((level) => {
     const spec = { level, command: NODE, args: [], cwd: '/', env: {}, hidden: [] };
     const { missing } = describeSandbox(planSandbox(spec, facts, survey));

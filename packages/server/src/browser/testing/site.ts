@@ -85,7 +85,7 @@ export function openSite({ origin, server }: SiteServer, options: Partial<Browse
     returnPaths: ['/consent'],
     key: createSecretKey(randomBytes(32)),
     failures: createFailureLimit(60, now),
-    codeHint: 'Run “sallyport login --code” in a terminal on this machine.',
+    codeHint: 'Run `make <a> code` in a terminal on this machine.',
     purposes: {},
     report: (event) => events.push(event),
     ...options,

@@ -1,0 +1,118 @@
+/**
+ * A dispatcher that puts the token of one server on every request to its origin, and sends a request again when the server
+ * asked for another token and there is one (RFC 6750 §2.1 and §3). Where tokens come from is not known here.
+ *
+ * The clock of a request runs on meanwhile: discovery and renewal are bounded and wait for no person, and a caller whose
+ * time is over must not be held by an authorization server that hangs. What was begun for it goes on and helps the next.
+ */
+
+import { answerRefusal, noToken, refusalOf } from '../authorize.ts';
+import { tlsRules } from '../tls.ts';
+import type { Authorization, HttpTarget, UpstreamOptions } from '../upstream.ts';
+import { createDispatcher, type HttpDispatcher, type HttpRequest } from './dispatcher.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What reaches one configured server, as it is to be verified and with the tokens that it wants. */
+export function dispatcherOf(
+  { authorization, connectTimeoutMs, env }: UpstreamOptions,
+  { tls, url }: Pick<HttpTarget, 'tls' | 'url'>,
+): HttpDispatcher {
+  const dispatcher = createDispatcher(url, env, { connectTimeoutMs, ...(tls && { tls: tlsRules(tls) }) });
+  return authorization === undefined ? dispatcher : createAuthorized({ dispatcher, authorization, url });
+}
+
+export interface AuthorizedOptions {
+  readonly dispatcher: HttpDispatcher;
+  readonly authorization: Authorization;
+  /** Of the server. No other origin gets a token. */
+  readonly url: URL;
+}
+
+export function createAuthorized(options: AuthorizedOptions): HttpDispatcher {
+  return new AuthorizedDispatcher(options);
+}
+
+/** One request on its way, and how often it was sent again. */
+interface Sending {
+  readonly request: HttpRequest;
+  readonly exchange: Exchange;
+  readonly repeats: number;
+}
+
+class AuthorizedDispatcher implements HttpDispatcher {
+  readonly #dispatcher: HttpDispatcher;
+  readonly #authorization: Authorization;
+  readonly #origin: string;
+  readonly #where: string;
+  /** What is opened again when there is another token than the one that was refused last. */
+  readonly #waiting = new Set<() => void>();
+  #refused: string | undefined;
+
+  constructor({ authorization, dispatcher, url }: AuthorizedOptions) {
+    this.#authorization = authorization;
+    this.#dispatcher = dispatcher;
+    this.#origin = url.origin;
+    this.#where = url.origin + url.pathname;
+  }
+
+  dispatch(request: HttpRequest, exchange: Exchange): void {
+    if (request.origin === this.#origin) this.#send({ request, exchange, repeats: 0 });
+    else this.#dispatcher.dispatch(request, exchange);
+  }
+
+  whenAuthorized(open: () => void): () => void {
+    this.#waiting.add(open);
+    return () => this.#waiting.delete(open);
+  }
+
+  close(): Promise<void> {
+    this.#waiting.clear();
+    return this.#dispatcher.close();
+  }
+
+  destroy(): Promise<void> {
+    this.#waiting.clear();
+    return this.#dispatcher.destroy();
+  }
+
+  #send(sending: Sending): void {
+    const token = this.#authorization.token();
+    if (typeof token !== 'object') return this.#sendWith(token, sending);
+    token.then(
+      (found) => this.#sendWith(found, sending),
+      (error: unknown) => sending.exchange.fail(noToken(error, this.#where)),
+    );
+  }
+
+  #sendWith(token: string | undefined, sending: Sending): void {
+    const { exchange, request } = sending;
+    // It was given up while its token was fetched.
+    if (exchange.isOver) return;
+    // Nobody waits for the end of a session, and nobody is to log in for it.
+    if (request.method !== 'DELETE') {
+      exchange.onRefused = (status, headers) => {
+        const refusal = refusalOf(status, headers, token);
+        return refusal && (() => this.#answer(refusal, sending));
+      };
+    }
+    this.#dispatcher.dispatch(
+      token === undefined ? request : { ...request, headers: [...request.headers, 'authorization', `Bearer ${token}`] },
+      exchange,
+    );
+    if (this.#waiting.size > 0 && token !== this.#refused) this.#openWaiting();
+  }
+
+  #answer(refusal: NonNullable<ReturnType<typeof refusalOf>>, { exchange, repeats, request }: Sending): void {
+    this.#refused = refusal.sent;
+    answerRefusal(this.#authorization, refusal, { where: this.#where, repeats }).then(
+      () => this.#send({ request, exchange, repeats: repeats + 1 }),
+      (error: Error) => exchange.fail(error),
+    );
+  }
+
+  #openWaiting(): void {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    for (const open of all) open();
+  }
+}

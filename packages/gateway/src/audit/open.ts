@@ -1,0 +1,107 @@
+/**
+ * Opens the chain of this process: one after another, those whose writers were killed are ended first, and the new chain
+ * knows the one that began before it. So a chain that is taken away whole is missed.
+ */
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { acquireLock, ensurePrivateDirectory, LockTimeoutError, type Lock } from '@sallyport/host';
+import {
+  chainName,
+  chainStartMs,
+  headOf,
+  listChains,
+  lockPath,
+  lockPaths,
+  type ChainFiles,
+  type TrailKeys,
+} from './folder.ts';
+import { recoverChain, type Recovered } from './recover.ts';
+
+/** What the first record of a chain says of the one before. */
+export interface Former {
+  readonly chain: string;
+  /** As far as it had come. */
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export interface OpenedChain {
+  readonly chain: string;
+  readonly former: Former | undefined;
+  readonly recovered: readonly Recovered[];
+  /** Ends the chain in order; what another process may do with it then. */
+  end(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly folder: string;
+  readonly keys: TrailKeys;
+  readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** For the others that open a chain at the same time. */
+const LOCK_MS = 20_000;
+
+export async function openChain({ folder, keys, now, pid }: OpenOptions): Promise<OpenedChain> {
+  await ensurePrivateDirectory(folder);
+  const lock = await acquireLock(join(folder, '.lock'), { timeoutMs: LOCK_MS });
+  try {
+    const before = await listChains(folder);
+    const recovered: Recovered[] = [];
+    for (const files of before.filter(({ isOpen }) => isOpen)) {
+      const found = await endAbandoned(folder, files, keys);
+      if (found !== undefined) recovered.push(found);
+    }
+    const last = before.at(-1);
+    // Names tell the order, also when the clock was set back.
+    const startMs = Math.max(now(), last === undefined ? 0 : chainStartMs(last.chain) + 1);
+    const chain = chainName(startMs, pid);
+    const own = await acquireLock(lockPath(folder, chain), { timeoutMs: 0 });
+    return {
+      chain,
+      former: await formerOf(folder, before, keys),
+      recovered,
+      end: () => release(folder, chain, own),
+    };
+  } finally {
+    lock.release();
+  }
+}
+
+/** Undefined: its writer lives. */
+async function endAbandoned(folder: string, files: ChainFiles, keys: TrailKeys): Promise<Recovered | undefined> {
+  let lock: Lock;
+  try {
+    lock = await acquireLock(lockPath(folder, files.chain), { timeoutMs: 0 });
+  } catch (error) {
+    if (error instanceof LockTimeoutError) return undefined;
+    throw error;
+  }
+  try {
+    return await recoverChain(folder, files, keys);
+  } finally {
+    await release(folder, files.chain, lock);
+  }
+}
+
+async function release(folder: string, chain: string, lock: Lock): Promise<void> {
+  lock.release();
+  // Nobody asks for it any more: with it a chain is open, and this one has ended.
+  for (const path of lockPaths(folder, chain)) await rm(path, { force: true });
+}
+
+/** The newest one that has records. One that is named and has no genuine head is for `verify` to find. */
+async function formerOf(
+  folder: string,
+  before: readonly ChainFiles[],
+  { mac }: TrailKeys,
+): Promise<Former | undefined> {
+  for (const { chain } of before.toReversed()) {
+    const head = await headOf(folder, chain, mac);
+    if (head !== undefined) return { chain, seq: head.seq, hash: head.hash };
+  }
+  return undefined;
+}

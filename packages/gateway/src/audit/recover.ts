@@ -1,0 +1,90 @@
+/**
+ * A chain whose writer was killed: what was written last may be half a batch. What no seal covers is kept apart in a file of
+ * its own and is no record; the chain ends with the last seal. A chain that ends before its head says so is left as it is,
+ * for `verify` to find.
+ */
+
+import { appendFile, readFile, rm, truncate } from 'node:fs/promises';
+import { writeFileAtomic } from '@sallyport/host';
+import { chainRoot, headText, isSealed, parseLine, type Head } from './chain.ts';
+import { headOf, headPath, segmentPath, tornPath, type ChainFiles, type TrailKeys } from './folder.ts';
+import { linesOf, recordsIn } from './read.ts';
+
+/** What a chain came to. */
+export interface Recovered {
+  readonly chain: string;
+  /** Kept apart. */
+  readonly tornBytes: number;
+}
+
+/** The last seal of a segment. */
+interface LastSeal {
+  readonly seq: number;
+  readonly hash: string;
+  readonly time: string;
+  /** Bytes up to and with it. */
+  readonly end: number;
+}
+
+export async function recoverChain(folder: string, files: ChainFiles, keys: TrailKeys): Promise<Recovered> {
+  const { chain } = files;
+  let tornBytes = 0;
+  for (const segment of files.segments.toReversed()) {
+    const seal = await lastSeal(folder, chain, segment, keys);
+    tornBytes += await keepApart(folder, chain, segment, seal?.end ?? 0);
+    if (seal === undefined) continue;
+    await endAt(folder, chain, segment, seal, keys);
+    break;
+  }
+  return { chain, tornBytes };
+}
+
+/** What is behind a byte; a segment of which nothing is left goes. */
+async function keepApart(folder: string, chain: string, segment: number, end: number): Promise<number> {
+  const path = segmentPath(folder, chain, segment);
+  const rest = (await readFile(path)).subarray(end);
+  if (rest.length > 0) await appendFile(tornPath(folder, chain), rest, { mode: 0o600 });
+  if (end === 0) await rm(path);
+  else if (rest.length > 0) await truncate(path, end);
+  return rest.length;
+}
+
+/** Unless its head knows of more. */
+async function endAt(
+  folder: string,
+  chain: string,
+  segment: number,
+  { hash, seq, time }: LastSeal,
+  keys: TrailKeys,
+): Promise<void> {
+  const head = await headOf(folder, chain, keys.mac);
+  if (seq < (head?.seq ?? 0)) return;
+  const first = head?.first ?? { segment: 1, seq: 1, prev: chainRoot(chain) };
+  await writeHead(folder, { chain, first, segment, seq, hash, time }, keys);
+}
+
+/** For a chain that nobody writes any more. */
+export async function writeHead(folder: string, head: Head, { mac }: Pick<TrailKeys, 'mac'>): Promise<void> {
+  await writeFileAtomic(headPath(folder, head.chain), headText(head, mac).repeat(2));
+}
+
+/** Undefined: nothing in it is sealed. */
+export async function lastSeal(
+  folder: string,
+  chain: string,
+  segment: number,
+  keys: TrailKeys,
+): Promise<LastSeal | undefined> {
+  let found: LastSeal | undefined;
+  for await (const { end, isTorn, text } of linesOf(segmentPath(folder, chain, segment))) {
+    if (isTorn) break;
+    const record = recordsIn(text, chain, keys)?.at(-1) ?? '';
+    // A line of a batch that is not its last needs no look: it has no seal.
+    if (!record.includes('"mac":"')) continue;
+    const parsed = parseLine(record);
+    if (parsed === undefined || !parsed.isWhole || !isSealed(parsed, chain, keys.mac)) continue;
+    const { seq, time } = JSON.parse(record) as { seq: number; time: string };
+    found = { seq, hash: parsed.hash, time, end };
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { run } from '../cli.ts';
+import { NO_PROCESSES } from './testing/fakes.ts';
+
+const FILE = '/home/me/.config/sallyport/config.json';
+
+interface Added {
+  readonly code: number;
+  readonly stderr: string;
+  /** What the file holds of the server. */
+  readonly server: Record<string, unknown> | undefined;
+  readonly asked: readonly string[];
+}
+
+/** `answer`: a person sits there and chooses it. */
+async function add(words: readonly string[], folders: readonly string[], answer?: string): Promise<Added> {
+  const files: Record<string, string> = { [FILE]: '{"mcpServers":{}}' };
+  const there = (path: string): boolean =>
+    files[path] !== undefined || folders.some((folder) => path === folder || path === `${folder}/.`);
+  const err: string[] = [];
+  const asked: string[] = [];
+  const code = await run(['add', ...words], {
+    stdout: { write: () => undefined },
+    stderr: { write: (text) => err.push(text) },
+    stdin: (async function* () {})(),
+    env: {},
+    cwd: '/work',
+    home: '/home/me',
+    version: '1.2.3',
+    nodeVersion: '24.0.0',
+    isTerminal: answer !== undefined,
+    columns: () => undefined,
+    errorColumns: () => undefined,
+    now: () => 0,
+    confirm: async () => false,
+    prompts: {
+      text: async () => undefined,
+      hidden: async () => undefined,
+      choose: async ({ message }) => {
+        asked.push(message);
+        return answer === 'esc' ? undefined : answer;
+      },
+      chooseMany: async () => undefined,
+    },
+    onInterrupt: () => () => undefined,
+    files: {
+      exists: async (path) => there(path),
+      read: async (path) => new TextEncoder().encode(files[path]),
+      readSecret: async (path) => new TextEncoder().encode(files[path]),
+      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
+      replace: async (path, data) => void (files[path] = String(data)),
+      create: async () => undefined,
+      readState: async () => undefined,
+      writeState: async () => undefined,
+      stateDirectory: async () => '/state',
+    },
+    processes: NO_PROCESSES,
+  });
+  const { mcpServers } = JSON.parse(files[FILE] ?? '') as { mcpServers: Record<string, Record<string, unknown>> };
+  return { code, stderr: err.join(''), asked, server: mcpServers['one'] };
+}
+
+const words = ['one', '--', 'npx', '-y', 'pkg@1.2.3', '/data', '/data/file.txt', '/none', '--root=/data'];
+
+describe('the folders that a new server names', () => {
+  it.each([
+    ['standard', undefined],
+    ['write', { level: 'strict', write: ['/data'] }],
+    ['read', { level: 'strict', read: ['/data'] }],
+  ])('are asked about on a terminal: %s', async (answer, sandbox) => {
+    const { code, server, asked, stderr } = await add(words, ['/data'], answer);
+    expect(asked).toEqual(['one names folders of this machine: /data. How may it use them?']);
+    expect([code, stderr, server?.['sandbox']]).toEqual([0, '', sandbox]);
+  });
+
+  it('leave the file alone when the person turns away', async () => {
+    expect(await add(words, ['/data'], 'esc')).toMatchObject({ code: 1, server: undefined });
+  });
+
+  it('are told elsewhere, with what to write', async () => {
+    const { server, stderr, asked } = await add(words, ['/data']);
+    expect(asked).toEqual([]);
+    expect(server).toMatchObject({ command: 'npx', args: words.slice(3) });
+    expect(server).not.toHaveProperty('sandbox');
+    expect(stderr).toMatch(
+      /one may read and write \/data, and use the network[^]*\{ level: strict, read: \["\/data"\] \}/,
+    );
+    expect(await add(words, [])).toMatchObject({ stderr: '', asked: [] });
+  });
+
+  it('are looked for from the folder of the configuration: one that is only here is told', async () => {
+    const { stderr } = await add(
+      ['one', '--', 'node', './here', './both', '.x'],
+      ['/work/here', '/work/both', '/home/me/.config/sallyport/both'],
+    );
+    expect(stderr).toBe(
+      'hint: ./here is looked for in /home/me/.config/sallyport; write its whole path to mean the one here\n',
+    );
+  });
+});
+
+describe('what else is told of a new server', () => {
+  it.each([
+    [['npx', 'pkg'], /^hint: `pkg` names no version.*Write `pkg@VERSION`/],
+    [['docker', 'run', '-i', '--privileged', 'image'], /^hint: --privileged opens the container to this machine/],
+    [['docker', 'run', '-i', 'image'], /^$/],
+    [['npx', 'pkg@1.2.3'], /^$/],
+  ])('%j', async (command, hint) => {
+    expect((await add(['one', '--', ...command], [])).stderr).toMatch(hint);
+  });
+});
