@@ -83,17 +83,18 @@ function sdk(name: 'sdk1' | 'sdk2', upstream: System['upstream'], eras: readonly
   };
 }
 
-/** The configuration of *bare*: routing and a key, and limits that a load test does not reach. */
+/** The configuration of *bare*: routing and a key, and limits that a load test does not reach. Nothing is looked at or caged. */
 export function gatewayConfig(site: Site): object {
   const servers = site.upstreams.map((each) => [
     each.name,
-    'url' in each ? { type: 'http', url: each.url } : { command: each.command, args: each.args },
+    'url' in each ? { type: 'http', url: each.url } : { command: each.command, args: each.args, sandbox: 'none' },
   ]);
   return {
     listen: { host: '127.0.0.1', port: site.port },
     auth: { mode: 'key' },
     store: 'memory',
     discovery: 'full',
+    guard: { arguments: 'off', secrets: 'off', injection: 'off', pins: { mode: 'off' } },
     limits: { concurrency: 10_000, sessions: 10_000 },
     mcpServers: Object.fromEntries(servers) as object,
   };
@@ -104,9 +105,9 @@ const KEY = `bench-${'0123456789abcdef'.repeat(3)}`;
 /** A call meets each of these, and none of them stops it. */
 const NEVER = '100000000/s';
 
-/** *On*: all that decides about a call. Fifty rules, of which four speak of the tools that are called, one by a condition. */
+/** *On*: all that decides about a call, and the guard as it comes. Fifty rules, of which four speak of the tools that are called, one by a condition. */
 function guardedConfig(site: Site): object {
-  const bare = gatewayConfig(site) as { limits: object };
+  const { guard: _off, ...bare } = gatewayConfig(site) as { guard: object; limits: object };
   const others = Array.from({ length: 46 }, (_, n) => ({
     effect: ['allow', 'deny', 'ask'][n % 3],
     ...(n % 2 === 0 ? { roles: [`role${n % 5}`] } : { roles: ['bench'] }),
