@@ -7,10 +7,12 @@
  */
 
 import { answerRefusal, noToken, refusalOf } from '../authorize.ts';
+import type { ResponseHeaders } from '../http-status.ts';
+import type { Refusal } from '../oauth/authorization.ts';
 import { tlsRules } from '../tls.ts';
 import type { Authorization, HttpTarget, UpstreamOptions } from '../upstream.ts';
 import { createDispatcher, type HttpDispatcher, type HttpRequest } from './dispatcher.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, RefusalReader } from './exchange.ts';
 
 /** What reaches one configured server, as it is to be verified and with the tokens that it wants. */
 export function dispatcherOf(
@@ -32,11 +34,26 @@ export function createAuthorized(options: AuthorizedOptions): HttpDispatcher {
   return new AuthorizedDispatcher(options);
 }
 
-/** One request on its way, and how often it was sent again. */
-interface Sending {
+/** One request on its way. */
+class Sending implements RefusalReader {
   readonly request: HttpRequest;
   readonly exchange: Exchange;
-  readonly repeats: number;
+  /** It went with this one. */
+  token: string | undefined;
+  /** How often it was sent again. */
+  repeats = 0;
+  readonly #dispatcher: AuthorizedDispatcher;
+
+  constructor(dispatcher: AuthorizedDispatcher, request: HttpRequest, exchange: Exchange) {
+    this.#dispatcher = dispatcher;
+    this.request = request;
+    this.exchange = exchange;
+  }
+
+  refused(status: number, headers: ResponseHeaders): (() => void) | undefined {
+    const refusal = refusalOf(status, headers, this.token);
+    return refusal && (() => this.#dispatcher.answer(refusal, this));
+  }
 }
 
 class AuthorizedDispatcher implements HttpDispatcher {
@@ -56,7 +73,7 @@ class AuthorizedDispatcher implements HttpDispatcher {
   }
 
   dispatch(request: HttpRequest, exchange: Exchange): void {
-    if (request.origin === this.#origin) this.#send({ request, exchange, repeats: 0 });
+    if (request.origin === this.#origin) this.#send(new Sending(this, request, exchange));
     else this.#dispatcher.dispatch(request, exchange);
   }
 
@@ -89,12 +106,8 @@ class AuthorizedDispatcher implements HttpDispatcher {
     // It was given up while its token was fetched.
     if (exchange.isOver) return;
     // Nobody waits for the end of a session, and nobody is to log in for it.
-    if (request.method !== 'DELETE') {
-      exchange.onRefused = (status, headers) => {
-        const refusal = refusalOf(status, headers, token);
-        return refusal && (() => this.#answer(refusal, sending));
-      };
-    }
+    if (request.method !== 'DELETE') exchange.refusals = sending;
+    sending.token = token;
     this.#dispatcher.dispatch(
       token === undefined ? request : { ...request, headers: [...request.headers, 'authorization', `Bearer ${token}`] },
       exchange,
@@ -102,11 +115,15 @@ class AuthorizedDispatcher implements HttpDispatcher {
     if (this.#waiting.size > 0 && token !== this.#refused) this.#openWaiting();
   }
 
-  #answer(refusal: NonNullable<ReturnType<typeof refusalOf>>, { exchange, repeats, request }: Sending): void {
+  /** Sends it again with another token, or fails it. */
+  answer(refusal: Refusal, sending: Sending): void {
     this.#refused = refusal.sent;
-    answerRefusal(this.#authorization, refusal, { where: this.#where, repeats }).then(
-      () => this.#send({ request, exchange, repeats: repeats + 1 }),
-      (error: Error) => exchange.fail(error),
+    answerRefusal(this.#authorization, refusal, { where: this.#where, repeats: sending.repeats }).then(
+      () => {
+        sending.repeats++;
+        this.#send(sending);
+      },
+      (error: Error) => sending.exchange.fail(error),
     );
   }
 

@@ -21,15 +21,24 @@ export interface HeadReader {
   fail(error: Error): void;
 }
 
+/** Looks at a response of status 401 or 403 before the reader of its head does. */
+export interface RefusalReader {
+  /**
+   * What it returns is called when that response is over, instead of telling the reader of its head; the same exchange is
+   * sent again then, or failed.
+   */
+  refused(status: number, headers: ResponseHeaders): (() => void) | undefined;
+}
+
 /** Of a refused response, so that its connection can be used again. */
 const REFUSED_BYTES = 64 * 1024;
 
 export class Exchange implements Dispatcher.DispatchHandler {
   /**
-   * Looks at a response of status 401 or 403 before anybody else does. What it returns is called when that response is
-   * over, instead of telling the reader of it; the same exchange is sent again then, or failed.
+   * An object and no function on purpose: with a closure made for each request, V8 keeps what requests made until the next
+   * full collection, and calls cost half as much again.
    */
-  onRefused: ((status: number, headers: ResponseHeaders) => (() => void) | undefined) | undefined;
+  refusals: RefusalReader | undefined;
   readonly #reader: HeadReader;
   #body: BodyReader | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -55,7 +64,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     if (this.#done || status < 200) return;
-    if (status === 401 || status === 403) this.#again = this.onRefused?.(status, headers);
+    if (status === 401 || status === 403) this.#again = this.refusals?.refused(status, headers);
     if (this.#again !== undefined) return;
     this.#body = this.#reader.head(status, headers);
   }
