@@ -144,8 +144,10 @@ describe('a server that changes what it said of a tool', () => {
     expect(line.detail).toMatchObject({ server: 'up', tools: [{ id: 'up__raw', changes: ['description'] }] });
     expect(started.gateway.rooms.pinNotes().join()).toContain('up: raw: not as pinned');
     expect(await pinned(place)).toContainEqual(['up__raw', 'changed', 'description']);
-    const trail = await place.sallyport('audit', 'tail', '--json');
-    expect(trail.stdout).toContain('"pins.changed"');
+    // Records are written in batches.
+    await expect
+      .poll(async () => (await place.sallyport('audit', 'tail', '--json')).stdout)
+      .toContain('"pins.changed"');
   });
 
   it('is found out after a restart, and by the second process on the same state', async () => {
