@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -9,6 +10,8 @@ const repositoryChecks = 'test/architecture.test.ts';
 /** Unit tests run on the sources, without a build; the other tests of `test/` run what `tsc -b` built. */
 export default defineConfig({
   test: {
+    // Vitest leaves one processor to itself, which on two is half of the machine: it needs little.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listTools, type Connection, type ToolList } from './load/connection.ts';
 import { HttpConnection } from './load/http-connection.ts';
-import type { LoadOrder, LoadReport } from './load/report.ts';
+import { LONGEST_TIMES, type LoadOrder, type LoadReport } from './load/report.ts';
 import { SseConnection } from './load/sse-connection.ts';
 import { Fleet, freePort, memoryKiB, type Started } from './processes.ts';
 import type { UpstreamAddress } from './references/upstreams.ts';
@@ -96,7 +96,10 @@ export class Bed {
     const log = join(this.folder, `load-${++this.#lastSite}`);
     const command = [process.execPath, join(BENCH, 'load/main.ts'), JSON.stringify(order)];
     const started = this.#fleet.launch({ command, cwd: this.folder, log });
-    const timer = setTimeout(() => void this.#fleet.stop(started), order.warmUpMs + order.measureMs + LOAD_SLACK_MS);
+    const timer = setTimeout(
+      () => void this.#fleet.stop(started),
+      order.warmUpMs + order.measureMs * LONGEST_TIMES + LOAD_SLACK_MS,
+    );
     const end = await started.ended;
     clearTimeout(timer);
     await this.#fleet.stop(started);

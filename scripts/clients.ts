@@ -10,7 +10,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startDemo, startJoinable, stdioCommand, writeDemo } from './clients/demo.ts';
+import { startDemo, startJoinable, stdioCommand, writeDemo, type Demo } from './clients/demo.ts';
 import { install, prepareCache } from './clients/install.ts';
 import { AI_CLIENTS } from './clients/probes.ts';
 import type { AiClient, Verdict, Way } from './clients/probes.ts';
@@ -35,6 +35,8 @@ interface Target {
   readonly key: string;
   /** The gateway's program, which the clients start over stdio. */
   readonly program: string;
+  /** Undefined: the gateway is not ours, so nothing can be connected to it. */
+  readonly connect: Demo['connect'] | undefined;
 }
 
 function say(line: string): void {
@@ -87,6 +89,13 @@ async function probeIn(home: TemporaryHome, { client, path, way, target, file }:
       show(hidden(finished.stdout + finished.stderr));
       return finished;
     },
+    connect: async (name) => {
+      say(`$ sallyport connect ${name}`);
+      if (target.connect === undefined) throw new Error('`connect` is for a gateway of this script: leave out --url');
+      const finished = await target.connect(name, home.path);
+      show(hidden(finished.stdout + finished.stderr));
+      return finished;
+    },
     start: (args, env) => {
       announce(args);
       return start(path, args, { cwd: home.path, env: { ...home.env, ...env } });
@@ -107,7 +116,8 @@ async function rowsOf(client: AiClient, cache: string, target: Target): Promise<
   const rows: Row[] = [];
   try {
     const path = await install(cache, client.packageName, client.program);
-    for (const way of client.ways) {
+    const ways = client.ways.filter((way) => way !== 'connect' || target.connect !== undefined);
+    for (const way of ways) {
       const { connected, said } = await probe(client, path, way, target).catch(failed);
       rows.push({ title, way, verdict: connected ? 'connected' : 'not connected', said });
     }
@@ -134,6 +144,13 @@ function table(rows: readonly Row[]): string[] {
   return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
 }
 
+/** Our own gateway, or the one that was named. */
+function targetOf(demo: Demo | undefined, named: { url?: string; key?: string; gateway: string }): Target {
+  const program = named.gateway;
+  if (demo !== undefined) return { url: demo.url, key: demo.key, connect: demo.connect, program };
+  return { url: named.url ?? '', key: named.key ?? '', connect: undefined, program };
+}
+
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
@@ -153,11 +170,11 @@ async function main(): Promise<boolean> {
   say(`clients are kept in ${values.cache}`);
   await using home = await temporaryHome();
   const demo = values.url === undefined ? await startDemo(values.gateway, home) : undefined;
-  const { url, key } = demo ?? { url: values.url ?? '', key: values.key ?? '' };
+  const target = targetOf(demo, values);
   const rows: Row[] = [];
   try {
     for (const client of chosen) {
-      rows.push(...(await rowsOf(client, values.cache, { url, key, program: values.gateway })));
+      rows.push(...(await rowsOf(client, values.cache, target)));
     }
   } finally {
     await demo?.running.stop();

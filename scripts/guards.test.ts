@@ -129,7 +129,7 @@ describe('bill of materials', () => {
       'package-lock.json': lockOf({ shipped: {}, tool: { dev: true } }),
     });
 
-  it('writes a bill of exactly what is shipped', () => {
+  it('P2-15 P4-19 writes a bill of exactly what is shipped', () => {
     const folder = repository();
     const whole = bill(component('shipped'), component('@x/own'), component('tool', true));
     expect(said((write) => sbom(folder, answering(whole), write)).code).toBe(0);
@@ -184,7 +184,7 @@ describe('audit', () => {
     });
   });
 
-  it('fails on findings', () => {
+  it('P2-15 P4-19 fails on findings', () => {
     const report = { ...counts(1), vulnerabilities: { a: { severity: 'high', range: '<2' }, b: { severity: 'low' } } };
     expect(run(answering(report, 1))).toEqual({ code: 1, text: 'audit: high: a <2' });
     expect(run(answering(counts(2), 1)).text).toBe('audit: npm audit counts 2 and ended with 1');
@@ -215,7 +215,7 @@ describe('audit', () => {
     ['no integrity', { integrity: undefined }, 'a@1.0.0 has no sha512 integrity'],
     ['a weak integrity', { integrity: 'sha1-x' }, 'a@1.0.0 has no sha512 integrity'],
     ['an install script', { hasInstallScript: true }, 'a@1.0.0 has an install script'],
-  ])('fails on %s in the lock file', (_what, entry, line) => {
+  ])('SUP-01 fails on %s in the lock file', (_what, entry, line) => {
     const outcome = run(answering(counts(0)), false, lockOf({ a: entry }));
     expect(outcome.code).toBe(1);
     expect(outcome.text).toContain(line);
@@ -325,7 +325,7 @@ describe('tree and tarballs', () => {
     });
   });
 
-  it('fails on a secret in a file that git does not know yet', () => {
+  it('SUP-01 fails on a secret in a file that git does not know yet', () => {
     const outcome = run({ 'deep/new.txt': canaries[2]?.[1] ?? '' });
     expect(outcome.code).toBe(1);
     expect(outcome.text).toContain('deep/new.txt:1 [github-token]');

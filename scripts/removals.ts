@@ -18,7 +18,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
+import { CONTENT } from './removals/content.ts';
 import { LISTENER } from './removals/listener.ts';
+import { LOGINS } from './removals/logins.ts';
 import { PEOPLE } from './removals/people.ts';
 import type { Removal } from './removals/removal.ts';
 import { RIGHTS } from './removals/rights.ts';
@@ -32,7 +34,7 @@ const TEMPORARY = 'removals-tmp';
 const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git']);
 
 /** One is listed for each kind of protection. */
-export const REMOVALS: readonly Removal[] = [...WHO, ...LISTENER, ...PEOPLE, ...RIGHTS];
+export const REMOVALS: readonly Removal[] = [...WHO, ...LISTENER, ...PEOPLE, ...RIGHTS, ...LOGINS, ...CONTENT];
 
 /** Runs vitest on files of tests in a copy. */
 type Run = (copy: string, tests: readonly string[]) => Promise<Outcome>;

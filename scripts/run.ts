@@ -21,12 +21,15 @@ export type Capture = (command: Command, cwd: string) => Finished;
 export type Show = (command: Command, cwd: string) => number | null;
 
 const maxOutputBytes = 256 * 1024 * 1024;
+/** A registry that cannot be reached is asked again and again: nobody waits for that. */
+const longestMs = 240_000;
 
 export const capture: Capture = ([program, ...args], cwd) => {
   const done = spawnSync(program, args, {
     cwd,
     encoding: 'utf8',
     maxBuffer: maxOutputBytes,
+    timeout: longestMs,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stderr = done.error === undefined ? done.stderr : `${done.stderr ?? ''}${done.error.message}`;

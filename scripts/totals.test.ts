@@ -1,6 +1,13 @@
 /** The last line of a CI run must not be better than the run was. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { capture } from './run.ts';
 import { conformanceTotal, main, readSteps, totalOf, vitestTotal, type Ran } from './totals.ts';
+import { root } from './workspace.ts';
+
+/** The title of a test or of a group of them behind its condition, and what `each` is given. */
+const MAY_BE_SKIPPED = /\.(?:skipIf|runIf)\([^\n]*?\)(?:\s*\.each\([\s\S]*?\))?\(\s*(['`"].*?['`"])[,)]/g;
 
 const report = (passed: number, failed: number, testResults: readonly object[] = []): string =>
   JSON.stringify({ numPassedTests: passed, numFailedTests: failed, testResults });
@@ -44,6 +51,19 @@ describe('totals', () => {
     expect(totalOf(step('unknown', 0), () => '9 passed')).toEqual({ passed: 0, failed: 1 });
   });
 
+  it('lists what was skipped, with its reason', () => {
+    const skipped = (fullName: string): object => ({ status: 'skipped', fullName });
+    const results = [
+      { status: 'passed', assertionResults: [skipped('b (needs root)'), { status: 'passed', fullName: 'c' }] },
+      { status: 'passed', assertionResults: [skipped(' a (needs openssl)')] },
+    ];
+    expect(run([step('vitest', 0)], { vitest: report(1, 0, results) }).lines).toEqual([
+      'SKIPPED: a (needs openssl)',
+      'SKIPPED: b (needs root)',
+      '1 passed, 0 failed',
+    ]);
+  });
+
   it('is no success when nothing ran', () => {
     expect(run([], {})).toEqual({ code: 1, lines: ['0 passed, 0 failed'] });
   });
@@ -67,5 +87,22 @@ describe('totals', () => {
   it('refuses a line that is no step', () => {
     expect(readSteps('a b\t0\t-\t\n\nc\t7\tvitest\tf')).toHaveLength(2);
     expect(() => readSteps('a\tx')).toThrow(/not a step/);
+  });
+});
+
+describe('a test that may be skipped', () => {
+  it('says why in its title, or in the words it is skipped with', () => {
+    const files = capture(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '*.test.ts'], root);
+    const silent = files.stdout
+      .split('\n')
+      .filter((path) => path !== '' && existsSync(join(root, path)))
+      .flatMap((path) => {
+        const text = readFileSync(join(root, path), 'utf8');
+        return [...text.matchAll(MAY_BE_SKIPPED)]
+          .map(([, title = '']) => title)
+          .filter((title) => !/\(.+\)|\$\{/.test(title))
+          .map((title) => `${path}: ${title}`);
+      });
+    expect(silent).toEqual([]);
   });
 });

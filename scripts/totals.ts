@@ -1,5 +1,5 @@
 /**
- * Adds up what the steps of `.ci/run` counted and prints `N passed, N failed` as the last line. Tests and conformance
+ * Adds up what the steps of `.ci/run` counted, lists the tests that were skipped, and prints `N passed, N failed` as the last line. Tests and conformance
  * scenarios are counted as their own tools count them; any other step adds to the total only when it failed.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -42,6 +42,19 @@ export function vitestTotal(json: string): Total {
   return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded.length };
 }
 
+/** Tests that did not run, by their whole titles, in which stands why (`(needs …)`). */
+export function skippedIn(json: string): string[] {
+  const { testResults } = JSON.parse(json) as {
+    readonly testResults: readonly {
+      readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    }[];
+  };
+  const skipped = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'pending' || status === 'skipped'),
+  );
+  return skipped.map(({ fullName }) => fullName.trim()).toSorted();
+}
+
 /** Sum of the lines `…: N passed, M failed` of the conformance run. */
 export function conformanceTotal(text: string): Total {
   return [...text.matchAll(/: (\d+) passed, (\d+) failed/g)].reduce<Total>(
@@ -60,12 +73,16 @@ export function totalOf(step: Ran, read: (file: string) => string | undefined): 
   return broken ? { ...counted, failed: 1 } : counted;
 }
 
-/** Prints what failed and the total; answers the exit code. */
+/** Prints what was skipped, what failed and the total; answers the exit code. */
 export function main(
   steps: readonly Ran[],
   read: (file: string) => string | undefined,
   write: (line: string) => void,
 ): number {
+  for (const step of steps) {
+    const report = step.counter === 'vitest' ? read(step.file) : undefined;
+    for (const title of report === undefined ? [] : skippedIn(report)) write(`SKIPPED: ${title}`);
+  }
   const totals = steps.map((step) => ({ step, ...totalOf(step, read) }));
   for (const { step, failed } of totals) if (failed > 0) write(`FAILED: ${step.name}`);
   const sum = (key: keyof Total): number => totals.reduce((all, each) => all + each[key], 0);

@@ -324,7 +324,9 @@ describe('a principal', () => {
   it.each([
     [['principal', 'disable', 'local'], 2],
     [['principal', 'disable', '#x'], 2],
-    [['principal', 'forget'], 3],
+    [['principal', 'forget'], 2],
+    [['principal', 'forget', 'local', '--yes'], 2],
+    [['principal', 'forget', 'nobody', '--yes'], 1],
   ])('ends %j with %i', async (words, code) => {
     expect(await sallyport(words)).toMatchObject({ code, stdout: '' });
   });

@@ -120,7 +120,7 @@ describe('the image', () => {
     );
   });
 
-  it('runs as a number that is not 0, without a shell', () => {
+  it('P2-18 runs as a number that is not 0, without a shell', () => {
     expect(only('USER')).toBe(`${UNPRIVILEGED}:${UNPRIVILEGED}`);
     for (const name of ['ENTRYPOINT', 'CMD']) expect(JSON.parse(only(name))).toEqual(expect.any(Array));
     expect(only('ENTRYPOINT')).toContain('/app/packages/gateway/bin/sallyport.js');
@@ -202,7 +202,7 @@ const settings = new Map(
 );
 
 describe('the systemd unit', () => {
-  it('has what the page promises', () => {
+  it('P2-18 P4-13 has what the page promises', () => {
     for (const [name, value] of [
       ['User', 'sallyport'],
       ['PrivateTmp', 'true'],

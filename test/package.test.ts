@@ -68,7 +68,7 @@ describe.each(packages.map((each) => [each.manifest.name, each] as const))('%s',
 });
 
 describe('installation', () => {
-  it('runs no script of any package', () => {
+  it('SUP-01 runs no script of any package', () => {
     const locked = readLock(join(project, 'package-lock.json'));
     expect(locked.length).toBeGreaterThan(packages.length);
     expect(locked.filter((each) => each.installScript)).toEqual([]);

@@ -14,10 +14,12 @@ async function named(): Promise<{ readonly row: string; readonly file: string; r
     .filter((line) => line.startsWith('|'))
     .flatMap((row) => {
       let file = '';
-      return [...row.matchAll(/`((?:test|packages)\/[^`]+\.test\.ts)`|"([^"]+)"/g)].flatMap(([, path, title]) => {
-        if (path !== undefined) file = path;
-        return title === undefined ? [] : [{ row, file, title }];
-      });
+      return [...row.matchAll(/`((?:test|packages|scripts)\/[^`]+\.test\.ts)`|"([^"]+)"/g)].flatMap(
+        ([, path, title]) => {
+          if (path !== undefined) file = path;
+          return title === undefined ? [] : [{ row, file, title }];
+        },
+      );
     });
 }
 
@@ -36,7 +38,34 @@ describe('what is promised', () => {
   it('names a test for every promise', async () => {
     const text = await read('docs/SECURITY.md');
     const rows = text.split('\n').filter((line) => /^\| (?!Promise|-)/.test(line));
-    const without = rows.filter((row) => !/`(?:test|packages)\/[^`]+\.test\.ts`: "/.test(row));
+    const without = rows.filter((row) => !/`(?:test|packages|scripts)\/[^`]+\.test\.ts`: "/.test(row));
     expect(without).toEqual([]);
+  });
+});
+
+describe('whoever finds a hole', () => {
+  it('P2-20 P4-20 is told where to write, what to say, what happens when, and that nobody sues', async () => {
+    const text = await read('SECURITY.md');
+    expect(text).toMatch(/private vulnerability reporting/);
+    for (const within of ['48 hours', '7 days', '30 days']) expect(text).toContain(`| ${within}`);
+    const headings = [...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(
+      expect.arrayContaining(['What to write', 'Supported versions', 'Safe harbour', 'Acknowledgement']),
+    );
+    // No address is invented, and nothing is certified.
+    expect(text).not.toMatch(/\S@\S+\.\S/);
+    expect(text).not.toMatch(/certified|compliant/i);
+  });
+});
+
+describe('the threats', () => {
+  it('name settings, documents and tests that there are', async () => {
+    const text = await read('docs/THREATS.md');
+    const files = [...text.matchAll(/`((?:test|packages|scripts|deploy)\/[^`\s]+)`/g)].map(
+      ([, path]) => path as string,
+    );
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, path]) => `docs/${path}`);
+    expect(files.length).toBeGreaterThan(30);
+    expect([...files, ...links].filter((path) => !existsSync(fileURLToPath(new URL(path, root))))).toEqual([]);
   });
 });

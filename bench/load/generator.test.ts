@@ -43,13 +43,14 @@ describe('Generator', () => {
       const peer = connection(right);
       made.start(peer);
       await turns(5);
-      expect(made.tally.latencies).toEqual([]);
+      expect(made.tally).toMatchObject({ latencies: [], ended: 0 });
       made.measure(true);
       await turns(100);
       made.measure(false);
       await made.stop();
       expect(made.tally).toMatchObject({ wrong: 0, complaints: [] });
       expect(made.tally.latencies.length).toBeGreaterThan(90);
+      expect(made.tally.ended).toBe(made.tally.latencies.length + 1);
       expect(made.tally.latencies.length).toBeLessThan(peer.calls);
       expect(made.running).toBe(0);
     },

@@ -16,6 +16,8 @@ export interface Plan {
 export interface Tally {
   /** Latencies in ms, of the calls that began and ended while measuring. */
   readonly latencies: number[];
+  /** Calls that ended while measuring, whenever they began. */
+  ended: number;
   /** Calls since the first that were answered wrongly, or not at all. */
   wrong: number;
   readonly complaints: string[];
@@ -30,7 +32,7 @@ const PLACE = '__TEXT__';
 const FIRST_ID = 1000;
 
 export class Generator {
-  readonly tally: Tally = { latencies: [], wrong: 0, complaints: [] };
+  readonly tally: Tally = { latencies: [], ended: 0, wrong: 0, complaints: [] };
   readonly #plan: Plan;
   readonly #now: () => number;
   readonly #before: string;
@@ -96,7 +98,10 @@ export class Generator {
       const latency = this.#now() - start;
       const wrong = this.#problem(expected, reply);
       if (wrong !== undefined) this.#complain(wrong);
-      else if (wasMeasuring && this.#isMeasuring) this.tally.latencies.push(latency);
+      else if (this.#isMeasuring) {
+        this.tally.ended++;
+        if (wasMeasuring) this.tally.latencies.push(latency);
+      }
       this.#next(connection);
     });
   }

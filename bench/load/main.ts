@@ -9,7 +9,7 @@ import { quantile } from '../statistics.ts';
 import { listTools, shownName, type Connection } from './connection.ts';
 import { ECHO_BYTES, Generator } from './generator.ts';
 import { HttpConnection, type HttpTarget } from './http-connection.ts';
-import type { LoadOrder, LoadReport } from './report.ts';
+import { LONGEST_TIMES, type LoadOrder, type LoadReport } from './report.ts';
 import { SseConnection } from './sse-connection.ts';
 import { StdioConnection } from './stdio-connection.ts';
 import { WebSocketConnection } from './web-socket-connection.ts';
@@ -17,6 +17,8 @@ import { WebSocketConnection } from './web-socket-connection.ts';
 const TIMEOUT_MS = 20_000;
 /** For the last calls, when no further ones are sent. */
 const LAST_CALLS_MS = 10_000;
+/** A measurement goes on until so many calls of each connection began and ended meanwhile, as far as it may. */
+const CALLS_EACH = 2;
 const OPENED_AT_ONCE = 8;
 const LIST_ID = 2;
 
@@ -49,12 +51,11 @@ async function openAll(order: LoadOrder): Promise<Connection[]> {
 }
 
 function report(generator: Generator, wallMs: number, cpu: number | undefined, connections: Connection[]): LoadReport {
-  const { latencies, wrong, complaints } = generator.tally;
+  const { complaints, ended: calls, latencies, wrong } = generator.tally;
   const sorted = Float64Array.from(latencies).toSorted();
   const us = (share: number): number => Math.round((quantile(sorted, share) ?? 0) * 1000);
-  const calls = latencies.length;
   return {
-    calls,
+    calls: latencies.length === 0 ? 0 : calls,
     wrong,
     complaints,
     reconnects: connections.reduce((sum, each) => sum + (each instanceof HttpConnection ? each.reconnects : 0), 0),
@@ -65,6 +66,11 @@ function report(generator: Generator, wallMs: number, cpu: number | undefined, c
     maxUs: us(1),
     cpuUs: cpu === undefined || calls === 0 ? null : Math.round((cpu * 10_000) / calls) / 10,
   };
+}
+
+async function enoughCalls({ tally }: Generator, { connections, measureMs }: LoadOrder): Promise<void> {
+  const isEnough = (): boolean => tally.latencies.length >= CALLS_EACH * connections;
+  for (let times = 0; times === 0 || (times < LONGEST_TIMES && !isEnough()); times++) await sleep(measureMs);
 }
 
 async function run(order: LoadOrder): Promise<LoadReport> {
@@ -84,7 +90,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   const cpuBefore = cpuNow();
   const start = performance.now();
   generator.measure(true);
-  await sleep(order.measureMs);
+  await enoughCalls(generator, order);
   generator.measure(false);
   const wallMs = performance.now() - start;
   const cpuAfter = cpuNow();

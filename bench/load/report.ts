@@ -2,6 +2,9 @@
 
 import type { Era } from './connection.ts';
 
+/** A measurement takes at most so many times as long as was ordered. */
+export const LONGEST_TIMES = 10;
+
 export interface LoadOrder {
   /** Where the server under test listens; undefined: `command` is started and spoken to over stdio. */
   readonly url?: string;
@@ -12,13 +15,14 @@ export interface LoadOrder {
   readonly connections: number;
   readonly bytes: number;
   readonly warmUpMs: number;
+  /** At least: it goes on for up to `LONGEST_TIMES` as long until two calls of each connection have begun and ended meanwhile. */
   readonly measureMs: number;
   /** Process trees whose CPU time is measured, and memory afterwards; the child of a stdio run is added. */
   readonly pid?: number;
 }
 
 export interface LoadReport {
-  /** Calls answered rightly while measuring. */
+  /** Calls that were answered rightly while measuring; 0 when none of them began meanwhile. */
   readonly calls: number;
   /** Calls answered wrongly or not at all, from the first on. */
   readonly wrong: number;

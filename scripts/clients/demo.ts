@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { TemporaryHome } from '../../test/support/home.ts';
 import { freePort } from '../../test/support/port.ts';
-import { run } from '../../test/support/process.ts';
+import { run, type Finished } from '../../test/support/process.ts';
 import { serveGateway, writeConfiguration } from '../conformance/gateway.ts';
 import type { Gateway } from '../conformance/gateway.ts';
 import { ROOT } from '../conformance/suite.ts';
@@ -12,6 +12,8 @@ const CALL_MS = 10_000;
 
 export interface Demo extends Gateway {
   readonly key: string;
+  /** `sallyport connect CLIENT` for a client whose files are in another home. */
+  readonly connect: (client: string, clientHome: string) => Promise<Finished>;
 }
 
 /** Writes a configuration with one stdio server into the home and returns its path. */
@@ -38,7 +40,11 @@ export async function startDemo(program: string, home: TemporaryHome): Promise<D
   });
   const key = created.stdout.trim();
   if (created.code !== 0 || key === '') throw new Error(`no key could be made: ${created.stderr.trim()}`);
-  return { key, ...(await serveGateway(file, port, { program, folder, env, ownGroup: true })) };
+  const connect = (client: string, clientHome: string): Promise<Finished> => {
+    const words = ['connect', client, '--client-home', clientHome, '--config', file];
+    return run(process.execPath, [program, ...words], { cwd: folder, env, timeoutMs: KEY_MS });
+  };
+  return { key, connect, ...(await serveGateway(file, port, { program, folder, env, ownGroup: true })) };
 }
 
 /** A gateway that clients of one home may join. */

@@ -10,8 +10,11 @@ const NAME = 'sallyport';
 const KEY_VARIABLE = 'SALLYPORT_KEY';
 const CODEX_MS = 30_000;
 
-/** `join` is stdio to a program that passes everything on to a gateway that runs already. */
-export type Way = 'http' | 'sse' | 'ws' | 'stdio' | 'join';
+/**
+ * `join` is stdio to a program that passes everything on to a gateway that runs already; `connect` is whatever
+ * `sallyport connect` writes into the client's own file.
+ */
+export type Way = 'http' | 'sse' | 'ws' | 'stdio' | 'join' | 'connect';
 
 /** What a probe works with: an empty home, the gateway, and the client's program. */
 export interface Surroundings {
@@ -22,6 +25,8 @@ export interface Surroundings {
   readonly stdio: readonly [command: string, ...args: string[]];
   /** Runs the client's program to its end, and shows the command and what it printed. */
   readonly run: (args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<Finished>;
+  /** `sallyport connect` for a client of this home. */
+  readonly connect: (client: string) => Promise<Finished>;
   /** Starts the client's program and leaves it running. */
   readonly start: (args: readonly string[], env?: Readonly<Record<string, string>>) => Running;
 }
@@ -92,9 +97,9 @@ const claude: AiClient = {
   title: 'Claude Code',
   packageName: '@anthropic-ai/claude-code',
   program: 'claude',
-  ways: ['http', 'sse', 'ws', 'stdio', 'join'],
+  ways: ['http', 'sse', 'ws', 'stdio', 'join', 'connect'],
   probe: async (way, at) => {
-    const added = await at.run(claudeAdd(way, at));
+    const added = way === 'connect' ? await at.connect('claude-code') : await at.run(claudeAdd(way, at));
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     return judgeList(await at.run(['mcp', 'list']));
   },
@@ -119,11 +124,12 @@ const codex: AiClient = {
   title: 'Codex CLI',
   packageName: '@openai/codex',
   program: 'codex',
-  ways: ['http', 'stdio', 'join'],
+  ways: ['http', 'stdio', 'join', 'connect'],
   probe: async (way, at) => {
-    const env = { [KEY_VARIABLE]: at.key };
+    // What was connected has a key of its own, and is not given this one.
+    const env = way === 'connect' ? {} : { [KEY_VARIABLE]: at.key };
     const server = startsProgram(way) ? ['--', ...at.stdio] : ['--url', at.url, '--bearer-token-env-var', KEY_VARIABLE];
-    const added = await at.run(['mcp', 'add', NAME, ...server], env);
+    const added = way === 'connect' ? await at.connect('codex') : await at.run(['mcp', 'add', NAME, ...server], env);
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     const listed = await at.run(['mcp', 'list'], env);
     if (!new RegExp(`^${NAME} .*enabled`, 'm').test(listed.stdout)) return { connected: false, said: lastLine(listed) };
@@ -136,14 +142,15 @@ const gemini: AiClient = {
   packageName: '@google/gemini-cli',
   program: 'gemini',
   // Its `mcp list` calls nothing, so a gateway that it joined would have nothing to tell of it.
-  ways: ['http', 'sse', 'stdio'],
+  ways: ['http', 'sse', 'stdio', 'connect'],
   probe: async (way, at) => {
     const [command, ...args] = at.stdio;
     const server = startsProgram(way)
       ? // What follows `--` is not taken for Gemini's own options.
         [NAME, command, '--', ...args]
       : ['--transport', way, '--header', bearer(at.key), NAME, at.url];
-    const added = await at.run(['mcp', 'add', '--scope', 'user', ...server]);
+    const add = ['mcp', 'add', '--scope', 'user', ...server];
+    const added = way === 'connect' ? await at.connect('gemini') : await at.run(add);
     if (added.code !== 0) return { connected: false, said: lastLine(added) };
     // In a folder that nobody has trusted yet it connects to nothing.
     return judgeList(await at.run(['mcp', 'list'], { GEMINI_CLI_TRUST_WORKSPACE: 'true' }));

@@ -12,5 +12,8 @@ export interface Removal {
   readonly tests: string;
 }
 
+export const client = (path: string): string => `packages/client/src/${path}`;
+export const host = (path: string): string => `packages/host/src/${path}`;
 export const server = (path: string): string => `packages/server/src/${path}`;
+export const wire = (path: string): string => `packages/wire/src/${path}`;
 export const gateway = (path: string): string => `packages/gateway/src/${path}`;

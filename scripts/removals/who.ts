@@ -103,8 +103,8 @@ export const WHO: readonly Removal[] = [
   {
     protection: 'AUT-08 what changed in another process is asked for while streams are open',
     file: gateway('gateway.ts'),
-    find: '    this.#doors.recheck();\n    this.#callers.sweep();\n',
-    replace: '    this.#callers.sweep();\n',
+    find: '    this.#doors.recheck();\n    await this.rooms.dropResults(',
+    replace: '    await this.rooms.dropResults(',
     tests: 'test/security/changing.test.ts',
   },
 ];

@@ -150,7 +150,7 @@ describe.each([
     others.abort();
   });
 
-  it('is not put to a client that has not declared that it answers it', async () => {
+  it('SES-12 is not put to a client that has not declared that it answers it', async () => {
     await using at = await open();
     const { started } = at;
     const cases = [
@@ -363,7 +363,7 @@ describe('cancellation', () => {
     await expect.poll(() => at.started.gateway.rooms.upstreams.legs('up').map((leg) => leg.inFlight)).toEqual([0]);
   };
 
-  it('by a session reaches the server, and what it answers later is dropped', async () => {
+  it('P3-07 by a session reaches the server, and what it answers later is dropped', async () => {
     await using at = await world({ era: 'session' });
     const session = await openSession(at.started.url);
     const reply = session.start('tools/call', hold, { id: 'held' });
@@ -397,7 +397,7 @@ describe('cancellation', () => {
     await free(at);
   });
 
-  it('by a stateless client that leaves closes the request to a stateless server', async () => {
+  it('SES-15 by a stateless client that leaves closes the request to a stateless server', async () => {
     await using at = await world({ era: 'stateless' });
     const controller = leavable(at.started.url);
     await heldId(at);

@@ -165,7 +165,7 @@ describe('a server’s own error', () => {
   });
 });
 
-describe('no error tells of the machine', () => {
+describe('P2-13 no error tells of the machine', () => {
   const paths: readonly [string, Record<string, unknown>][] = [
     ...OWN.map(([, method, params]): [string, Record<string, unknown>] => [method, params]),
     ['tools/call', { name: 'crash__crash' }],

@@ -207,7 +207,7 @@ describe('a call of a server that is up', () => {
     ],
   ];
 
-  it.each(cases)('that %s fails with a bounded error, and the next one works', async (_how, onCall, error) => {
+  it.each(cases)('REL-04 that %s fails with a bounded error, and the next one works', async (_how, onCall, error) => {
     await using server = await broken(onCall);
     await using started = await startGateway({ mcpServers: { up: { url: server.url, timeout } } });
     expect(await call(started, 'up__raw')).toMatchObject({ error });
@@ -215,7 +215,7 @@ describe('a call of a server that is up', () => {
     expect(started.gateway.rooms.upstreams.legs('up').map((leg) => leg.inFlight)).toEqual([0]);
   });
 
-  it('that reports progress without end is cut at the longest time allowed', async () => {
+  it('DOS-07 that reports progress without end is cut at the longest time allowed', async () => {
     await using server = await serveRaw({ era: 'session' });
     await using started = await startGateway({ mcpServers: { up: { url: server.url, timeout } } });
     const session = await openSession(started.url);
@@ -226,7 +226,7 @@ describe('a call of a server that is up', () => {
     await expect.poll(() => server.server.of('notifications/cancelled')).toHaveLength(1);
   });
 
-  it('over stdio that answers 17 MiB fails with too_large, and the next one works', async () => {
+  it('P1-14 P3-10 over stdio that answers 17 MiB fails with too_large, and the next one works', async () => {
     await using started = await startGateway({ mcpServers: { up: { command: process.execPath, args: [RAW_SERVER] } } });
     const error = { code: -31001, data: { reason: 'too_large', server: 'up' } };
     expect(await call(started, 'up__big', { bytes: 17 * MiB })).toMatchObject({ error });
@@ -249,29 +249,33 @@ describe('a server that crashes', () => {
     await expect.poll(async () => textOf(await call(started, 'up__number', { n: 7 })), { timeout: 10_000 }).toBe('7');
   });
 
-  it('at every start is left alone after five times, and the others do not notice', { timeout: 30_000 }, async () => {
-    await using folder = await temporaryFolder();
-    const starts = join(folder.path, 'starts');
-    const script = `require('node:fs').appendFileSync(${JSON.stringify(starts)}, 'x'); console.error('SECRET-CANARY'); process.exit(1)`;
-    await using good = await serveRaw({ era: 'stateless', tools: [{ name: 'fine', inputSchema: {} }] });
-    await using started = await startGateway({
-      mcpServers: { bad: { command: process.execPath, args: ['-e', script] }, good: { url: good.url } },
-    });
-    const client = stateless(started.url);
-    const isBroken = async (): Promise<boolean> => {
-      const list = await client.call('tools/list');
-      expect(names(list)).toEqual(['good__fine']);
-      expect(JSON.stringify(list)).not.toContain('CANARY');
-      return started.gateway.rooms.upstreams.status('bad').retryInMs > 20_000;
-    };
-    await expect.poll(isBroken, { timeout: 25_000, interval: 200 }).toBe(true);
-    const { readFile } = await import('node:fs/promises');
-    const count = (await readFile(starts, 'utf8')).length;
-    for (let n = 0; n < 10; n++) await isBroken();
-    expect((await readFile(starts, 'utf8')).length).toBe(count);
-    // Five tries, and one more while the era is probed.
-    expect(count).toBeLessThanOrEqual(8);
-  });
+  it(
+    'SBX-11 at every start is left alone after five times, and the others do not notice',
+    { timeout: 30_000 },
+    async () => {
+      await using folder = await temporaryFolder();
+      const starts = join(folder.path, 'starts');
+      const script = `require('node:fs').appendFileSync(${JSON.stringify(starts)}, 'x'); console.error('SECRET-CANARY'); process.exit(1)`;
+      await using good = await serveRaw({ era: 'stateless', tools: [{ name: 'fine', inputSchema: {} }] });
+      await using started = await startGateway({
+        mcpServers: { bad: { command: process.execPath, args: ['-e', script] }, good: { url: good.url } },
+      });
+      const client = stateless(started.url);
+      const isBroken = async (): Promise<boolean> => {
+        const list = await client.call('tools/list');
+        expect(names(list)).toEqual(['good__fine']);
+        expect(JSON.stringify(list)).not.toContain('CANARY');
+        return started.gateway.rooms.upstreams.status('bad').retryInMs > 20_000;
+      };
+      await expect.poll(isBroken, { timeout: 25_000, interval: 200 }).toBe(true);
+      const { readFile } = await import('node:fs/promises');
+      const count = (await readFile(starts, 'utf8')).length;
+      for (let n = 0; n < 10; n++) await isBroken();
+      expect((await readFile(starts, 'utf8')).length).toBe(count);
+      // Five tries, and one more while the era is probed.
+      expect(count).toBeLessThanOrEqual(8);
+    },
+  );
 });
 
 describe('the last known catalogue', () => {

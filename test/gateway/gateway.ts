@@ -19,6 +19,8 @@ export interface LogLine {
 export interface Started extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Of the admin API, where it has a listener of its own. */
+  readonly adminPort: number | undefined;
   readonly gateway: Gateway;
   readonly log: Inbox<LogLine>;
 }
@@ -58,7 +60,7 @@ export async function startGateway(
   const path = options.file ?? FILE;
   if (options.file !== undefined) await writeFile(path, written);
   const bytes = new TextEncoder().encode(written);
-  const load = (): ReturnType<typeof loadConfig> =>
+  const load = (_anew?: boolean, draft?: Uint8Array): ReturnType<typeof loadConfig> =>
     loadConfig({
       file: path,
       env: {},
@@ -68,7 +70,7 @@ export async function startGateway(
         exists: async (asked) => asked === path,
         read: async (asked) => {
           if (asked !== path) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-          return options.file === undefined ? bytes : await readFile(path);
+          return draft ?? (options.file === undefined ? bytes : await readFile(path));
         },
         checkTrusted: async (asked) => ({ realPath: asked, readableByOthers: false }),
         readSecret: () => Promise.reject(new Error('ENOENT')),
@@ -86,10 +88,11 @@ export async function startGateway(
     now: options.now ?? Date.now,
     ...(options.file !== undefined && { file: { path, hash, load } }),
   });
-  const { port } = await gateway.listen();
+  const { adminPort, port } = await gateway.listen();
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     port,
+    adminPort,
     gateway,
     log,
     [Symbol.asyncDispose]: async () => {

@@ -1,8 +1,7 @@
 /** What the tests of logins share: a gateway with people's keys in front of a server that wants a login, and their browsers. */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { createOneTimeCodes } from '@sallyport/server/browser';
-import { openSqliteStore, recordsOf } from '../../packages/gateway/src/store/testing/open.ts';
+import { openStateStore, recordsOf } from '../../packages/gateway/src/cli/testing/state.ts';
 import { WebBrowser, type WebPage } from '../../packages/server/src/browser/testing/web-browser.ts';
 import { openProtectedServer, type ProtectedServer } from '../support/protected-server.ts';
 import { startGateway, temporaryFolder, type Started, type StartOptions } from './gateway.ts';
@@ -57,7 +56,7 @@ export function bearer(person: Person): { readonly headers: Record<string, strin
 
 /** What `sallyport key link` makes. */
 async function codeFor({ state }: Pick<Place, 'state'>, subject: string): Promise<string> {
-  const store = await openSqliteStore({ path: join(state, 'state.db'), now: Date.now });
+  const store = await openStateStore(state);
   try {
     const codes = createOneTimeCodes({ records: recordsOf(store, 'browser'), now: Date.now, random: randomBytes });
     return (await codes.create({ issuer: 'local', subject, roles: [] })).code;

@@ -63,7 +63,7 @@ describe('reload', () => {
     await expect.poll(() => isAlive(gone)).toBe(false);
   });
 
-  it('lets a call end on the child that it began on, and starts the changed server for the next', async () => {
+  it('P1-19 lets a call end on the child that it began on, and starts the changed server for the next', async () => {
     await using place = await reloading({ mcpServers: { up: child() } });
     const { url } = place.started;
     const first = await pidOf(url, 'up');
@@ -109,7 +109,7 @@ describe('reload', () => {
     expect((await young.call('tools/list')).result?.['tools']).toHaveLength(2);
   });
 
-  it('survives a storm: 200 writes of all kinds, no call fails, the last valid file is in force', async () => {
+  it('CFG-07 survives a storm: 200 writes of all kinds, no call fails, the last valid file is in force', async () => {
     await using place = await reloading({ mcpServers: { keep: child() } });
     const { url } = place.started;
     const { file } = place;

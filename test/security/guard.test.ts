@@ -3,6 +3,9 @@
  * what servers say, and everything else as it was.
  */
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../gateway/raw-client.ts';
 import { openCaller, WAYS, type Caller } from './callers.ts';
@@ -37,6 +40,7 @@ async function openPlace(
   server: Json = {},
   way: (typeof WAYS)[number] = 'session',
   schema: unknown = SCHEMA,
+  capabilities: Json = {},
 ): Promise<Place> {
   let result: Json | string | undefined;
   const place = await startGuarded(
@@ -58,7 +62,7 @@ async function openPlace(
     },
   );
   await place.started.gateway.rooms.catalog.root.ready();
-  const caller = await openCaller(way, place.started, KEY);
+  const caller = await openCaller(way, place.started, KEY, undefined, capabilities);
   return {
     place,
     caller,
@@ -178,6 +182,92 @@ describe('credentials of the gateway', () => {
       .ask('tools/call', { name: 'up__raw', arguments: {} })
       .catch((error: unknown) => String(error));
     expect(answer).not.toContain(CANARY);
+  });
+
+  it('P1-22 do not leave in what a server says and asks meanwhile, nor reach it in what the client answers', async () => {
+    const { mcpServers: _none, ...configuration } = withSecret();
+    const encoded = Buffer.from(`..${CANARY}`).toString('base64');
+    let wire: { send(text: string): void } | undefined;
+    let callId: unknown;
+    await using gate = await openPlace(
+      configuration,
+      {
+        capabilities: { logging: {} },
+        before: (message: Message, from: { send(text: string): void }) => {
+          if (message.method !== 'tools/call') return false;
+          [wire, callId] = [from, message.id];
+          return true;
+        },
+      },
+      'websocket',
+      undefined,
+      { elicitation: {} },
+    );
+    const tells = (message: Json): void => wire?.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    const asks = (id: string, message: string): void =>
+      tells({
+        id,
+        method: 'elicitation/create',
+        params: { message, requestedSchema: { type: 'object', properties: {} } },
+      });
+    const replyTo = async (id: string): Promise<Json> => {
+      const find = (): string | undefined =>
+        gate.place.up.server.received.find((sent) => sent.includes(`"id":"${id}"`));
+      await expect.poll(find).toBeDefined();
+      return JSON.parse(find() as string) as Json;
+    };
+    const { channel } = gate.caller;
+    const answer = gate.caller.ask('tools/call', { name: 'up__raw', arguments: {}, _meta: { progressToken: 'p' } });
+    await expect.poll(() => wire).toBeDefined();
+    for (const word of [CANARY, encoded, 'nothing']) {
+      tells({ method: 'notifications/message', params: { level: 'error', data: { word } } });
+      tells({ method: 'notifications/progress', params: { progressToken: 'p', progress: 1, message: word } });
+    }
+    asks('with-secret', `Is ${encoded} right?`);
+    expect(await replyTo('with-secret')).toMatchObject({
+      error: { message: expect.stringContaining('must not pass') },
+    });
+    asks('clean', 'Which one?');
+    const question = await channel?.heard.until(({ method }) => method === 'elicitation/create', 'the question');
+    const heard = JSON.stringify(channel?.heard.items);
+    await channel?.tell({ jsonrpc: '2.0', id: question?.id, result: { action: 'accept', content: { key: CANARY } } });
+    expect(await replyTo('clean')).toMatchObject({ error: { message: expect.stringContaining('must not pass') } });
+    tells({ id: callId, result: text('done') });
+    expect(await answer).toContain('done');
+    expect(heard).toContain('nothing');
+    for (const form of [CANARY, encoded]) {
+      expect(heard).not.toContain(form);
+      expect(gate.place.up.server.received.join()).not.toContain(form);
+    }
+  });
+
+  it('P1-22 do not leave in resources, prompts and completions', async () => {
+    const { mcpServers: _none, ...configuration } = withSecret();
+    const results: Record<string, Json> = {
+      'resources/read': { contents: [{ uri: 'a:b', text: CANARY }] },
+      'prompts/get': { messages: [{ role: 'user', content: { type: 'text', text: CANARY } }] },
+      'completion/complete': { completion: { values: [CANARY] } },
+    };
+    await using gate = await openPlace(configuration, {
+      capabilities: { completions: {} },
+      prompts: [{ name: 'p' }],
+      resources: [{ uri: 'a:b', name: 'b' }],
+      before: ({ id, method = '' }: Message, wire: { send(text: string): void }) => {
+        const result = results[method];
+        if (result === undefined) return false;
+        wire.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        return true;
+      },
+    });
+    const ref = { type: 'ref/prompt', name: 'up__p' };
+    for (const [method, params] of [
+      ['resources/read', { uri: 'a:b' }],
+      ['prompts/get', { name: 'up__p' }],
+      ['completion/complete', { ref, argument: { name: 'a', value: 'b' } }],
+    ] as const) {
+      const answer = await gate.caller.ask(method, params);
+      expect([method, answer.includes('-31003'), answer.includes(CANARY)]).toEqual([method, true, false]);
+    }
   });
 
   it('P1-22 are found in errors and in definitions', async () => {
@@ -308,6 +398,46 @@ describe('hidden instructions', () => {
     await using blocking = await openPlace({ guard: { injection: 'block', injectionResults: true } });
     blocking.answers(text(`${'word '.repeat(200_000)}${EVIL}`));
     expect((await blocking.call('up__raw')).error).toMatchObject({ code: -31003 });
+  });
+});
+
+describe('a guard of somebody else', () => {
+  it('is asked over HTTP, decides what passes, and without it nothing does', async () => {
+    const asked: Json[] = [];
+    const answers: Json[] = [];
+    const guard = createServer((request, response) => {
+      void (async () => {
+        asked.push({ key: request.headers['x-key'], ...((await json(request)) as Json) });
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(answers.shift()));
+      })();
+    });
+    await new Promise<void>((resolve) => guard.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(guard.address() as AddressInfo).port}/check`;
+    try {
+      await using gate = await openPlace({ guard: { external: { url, headers: { 'x-key': 'of-the-guard-1234' } } } });
+      gate.answers(text('from the server'));
+      answers.push({ decision: 'replace', content: { path: '/b' } }, { decision: 'replace', content: text('instead') });
+      expect(said(await gate.call('up__write', { path: '/a' }))).toContain('instead');
+      expect(gate.place.up.server.of('tools/call')[0]?.params?.['arguments']).toEqual({ path: '/b' });
+      expect(asked).toEqual([
+        expect.objectContaining({ key: 'of-the-guard-1234', check: 'arguments', content: { path: '/a' } }),
+        expect.objectContaining({ check: 'results', content: text('from the server') }),
+      ]);
+      answers.push({ decision: 'deny', reason: 'not today' });
+      expect((await gate.call('up__write', { path: '/a' })).error).toMatchObject({
+        code: -31003,
+        message: 'not today',
+      });
+      answers.push({ decision: 'replace', content: { path: 'no slash' } });
+      expect(said(await gate.call('up__write', { path: '/a' }))).toContain('path: ');
+      const { seen } = gate;
+      guard.closeAllConnections();
+      guard.close();
+      expect((await gate.call('up__write', { path: '/a' })).error).toMatchObject({ code: -31003 });
+      expect(gate.seen).toBe(seen);
+    } finally {
+      guard.close();
+    }
   });
 });
 

@@ -112,6 +112,7 @@ beforeAll(async () => {
     auth: { mode: 'key', keys: ROLES.map((role) => ({ name: role, key: keys[role], roles: [role] })) },
     policy: { roles: { ops: {}, nobody: {} }, rules: RULES },
     limits: { rate: { perPrincipal: 'off' } },
+    discovery: { mode: 'auto', budget: 1_000_000 },
   });
   await started().gateway.rooms.catalog.root.ready();
 });
@@ -199,6 +200,125 @@ describe.each(cells)('$role by $way', ({ way, role }) => {
     }
   });
 });
+
+/** What becomes of a call that must only read. */
+function read(name: string, role: Role): string {
+  const [, annotations, all] = TOOLS.find(([each]) => each === name) as (typeof TOOLS)[number];
+  const direct = cell(all, role);
+  return annotations === READS || direct === '-' ? direct : 'deny';
+}
+
+/** By the gateway's own tools, in the modes that have them. */
+const MEANT: readonly {
+  mode: string;
+  way: string;
+  meant: (name: string) => Record<string, unknown>;
+  expected: (name: string, direct: string, role: Role) => string;
+}[] = [
+  { mode: 'search', way: 'call_tool', meant: (name) => ({ name }), expected: (_name, direct) => direct },
+  {
+    mode: 'search',
+    way: 'call_read_tool',
+    meant: (name) => ({ name }),
+    expected: (name, _direct, role) => read(name, role),
+  },
+  {
+    mode: 'groups',
+    way: 'call_dynamic_tool',
+    meant: (name) => ({ group: name.split('__')[0], name: name.split('__')[1] }),
+    expected: (_name, direct) => direct,
+  },
+];
+/** Calls all tools and says what became of each. */
+const PROGRAM = `
+  const became = [];
+  for (const name of ${JSON.stringify(TOOLS.map(([name]) => name))}) {
+    const [server, tool] = name.split('__');
+    try {
+      await tools[server][tool]({});
+      became.push([name, 'allow']);
+    } catch (error) {
+      const refused = error.message.includes('approve') ? 'ask' : 'deny';
+      became.push([name, error.name === 'ToolError' ? refused : '-']);
+    }
+  }
+  became`;
+const CLIENTS = ['session', 'stateless'] as const satisfies readonly Way[];
+
+describe.each(CLIENTS.flatMap((client) => ROLES.map((role) => ({ client, role }))))(
+  '$role with a client of the $client era',
+  ({ client, role }) => {
+    const seen = visible(
+      TOOLS.map(([name, , all]) => [name, all] as const),
+      role,
+    );
+    const use = async (caller: Caller, name: string, args: object): Promise<string> =>
+      await caller.ask('tools/call', { name, arguments: args });
+
+    it('P2-16 AUT-02 finds and is described exactly what it may see', async () => {
+      await using caller = await openCaller(client, started(), keys[role], '/mcp?discovery=search');
+      const query = TOOLS.map(([name]) => name).join(' ');
+      const found = JSON.parse(await use(caller, 'find_tools', { query, limit: 50 })) as Told;
+      const foundNames = found.result.structuredContent?.tools.map(({ name }) => name) ?? [];
+      expect(foundNames).toHaveLength(seen.length);
+      expect(new Set(foundNames)).toEqual(new Set(seen));
+      const names = TOOLS.map(([name]) => name);
+      const described = JSON.parse(await use(caller, 'describe_tools', { names })) as Told;
+      expect(described.result.structuredContent?.tools.map(({ name }) => name)).toEqual(seen);
+      const unknown = names.filter((name) => !seen.includes(name));
+      expect(described.result.content[0]?.text).toContain(`Unknown tools: ${unknown.join(', ')}.`);
+      const shown = await caller.ask('tools/list');
+      expect(shown.includes('shop')).toBe(seen.some((name) => String(name).startsWith('shop__')));
+    });
+
+    it('P2-16 AUT-02 is given of each group exactly what it may see', async () => {
+      await using caller = await openCaller(client, started(), keys[role], '/mcp?discovery=groups');
+      for (const group of ['files', 'shop']) {
+        const { error, result } = JSON.parse(await use(caller, 'get_dynamic_tools', { group })) as Partial<Told>;
+        const tools = JSON.parse(result?.content[0]?.text ?? '[]') as { name: string }[];
+        const names = tools.map(({ name }) => `${group}__${name}`);
+        expect(names).toEqual(seen.filter((name) => String(name).startsWith(`${group}__`)));
+        // One of which nothing may be seen is not there.
+        expect(error?.message).toBe(names.length > 0 ? undefined : `Failed to list tools: Group not found: ${group}`);
+      }
+    });
+
+    it('P2-16 AUT-02 may call from a program what it may call directly', async () => {
+      await using caller = await openCaller(client, started(), keys[role], '/mcp?discovery=code');
+      const before = called().length;
+      const { result } = JSON.parse(await use(caller, 'run_code', { code: PROGRAM })) as Told;
+      const direct = TOOLS.map(([name, , all]) => [name, cell(all, role)]);
+      expect(JSON.parse(result.content[0]?.text ?? '')).toEqual(direct);
+      expect(called().length - before).toBe(direct.filter(([, became]) => became === 'allow').length);
+    });
+
+    it.each(MEANT)('P2-16 AUT-05 may call by $way what it may call directly, and learns no more', async (each) => {
+      const { expected, meant, mode, way } = each;
+      await using caller = await openCaller(client, started(), keys[role], `/mcp?discovery=${mode}`);
+      for (const [name, , all] of TOOLS) {
+        const before = called().length;
+        const text = await use(caller, way, { ...meant(name), arguments: {} });
+        const wanted = expected(name, cell(all, role), role);
+        const isUnknown = /"isError":true/.test(text) && text.includes(`Unknown tool: ${name}`);
+        const became = isUnknown ? '-' : outcome(text);
+        expect([name, became]).toEqual([name, wanted]);
+        expect(called().length - before, name).toBe(became === 'allow' ? 1 : 0);
+        if (wanted !== '-') continue;
+        const absent = name.replace(/.$/, 'Q');
+        const other = await use(caller, way, { ...meant(absent), arguments: {} });
+        expect(plain(text)).toBe(plain(other).replaceAll(absent, name));
+      }
+    });
+  },
+);
+
+interface Told {
+  readonly result: {
+    readonly content: readonly { readonly text: string }[];
+    readonly structuredContent?: { readonly tools: readonly { readonly name: string }[] };
+  };
+  readonly error?: { readonly message: string };
+}
 
 /** By a single server, a view and a narrowing, in the names that are shown there. */
 const PLACES: readonly { path: string; shown: (name: string) => string | undefined }[] = [

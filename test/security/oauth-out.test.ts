@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text as bodyOf } from 'node:stream/consumers';
 import { ProtocolError } from '@modelcontextprotocol/client';
 import type { Client } from '@modelcontextprotocol/client';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -104,6 +105,24 @@ describe('tokens of principals', () => {
     expect([place.up.thefts, place.up.tokenRequests.filter((each) => each.startsWith('error'))]).toEqual([0, []]);
   });
 
+  it('UPS-18 P1-01 of a login that ended in one gateway, another on the same store shows nothing either', async () => {
+    await using place = await openPlace();
+    await using other = await startGateway(place.configuration, { stateDirectory: place.state });
+    const { localKey = '', rooms } = place.started.gateway;
+    const headers = { authorization: `Bearer ${localKey}` };
+    await using here = await openSdk2(place.started.url, { era: 'stateless', headers });
+    await using there = await openSdk2(other.url, { era: 'stateless', headers });
+    const begun = await rooms.logins.login('up', { device: false });
+    if (begun.status !== 'login') throw new Error(JSON.stringify(begun));
+    place.up.person = 'local-there';
+    expect((await new WebBrowser().open(begun.url)).text).toContain('You are logged in');
+    const names = async ({ client }: Opened<Client>): Promise<string[]> =>
+      (await client.listTools()).tools.map(({ name }) => name);
+    for (const each of [here, there]) await expect.poll(() => names(each)).toContain('up__papers_of_local-there');
+    expect(await rooms.logins.logout('up')).toEqual({ status: 'revoked' });
+    for (const each of [here, there]) await expect.poll(() => names(each)).toEqual([]);
+  });
+
   it('outlive a restart, and so does that a server is each principal’s own', async () => {
     await using place = await openPlace();
     await using alice = await open(place, 'alice');
@@ -166,6 +185,75 @@ describe('login links', () => {
     error.searchParams.set('state', 'x'.repeat(43));
     const stray = await browser.open(error.href);
     expect([stray.status, stray.text]).toEqual([403, expect.not.stringContaining('WORDS')]);
+  });
+});
+
+interface Nameless extends AsyncDisposable {
+  readonly url: string;
+  /** That it was asked to redeem. */
+  readonly codes: string[];
+}
+
+/** A server and its authorization server, which does not say in its answers who it is, on one port. */
+async function openNameless(): Promise<Nameless> {
+  const codes: string[] = [];
+  const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', origin);
+    if (pathname === '/authorize') {
+      const answer = new URLSearchParams({ code: 'theirs', state: searchParams.get('state') ?? '' });
+      response.writeHead(302, { location: `${searchParams.get('redirect_uri')}?${answer.toString()}` }).end();
+      return;
+    }
+    const documents: Readonly<Record<string, object>> = {
+      '/.well-known/oauth-protected-resource/mcp': { resource: `${origin}/mcp`, authorization_servers: [origin] },
+      '/.well-known/oauth-authorization-server': {
+        issuer: origin,
+        authorization_endpoint: `${origin}/authorize`,
+        token_endpoint: `${origin}/token`,
+        registration_endpoint: `${origin}/register`,
+        code_challenge_methods_supported: ['S256'],
+      },
+      '/register': { client_id: 'us' },
+      '/token': { access_token: 'granted', token_type: 'Bearer' },
+    };
+    void bodyOf(request).then((body) => {
+      if (pathname === '/token') codes.push(new URLSearchParams(body).get('code') ?? '');
+      const missing = pathname === '/mcp' ? 401 : 404;
+      response.writeHead(pathname in documents ? 200 : missing, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(documents[pathname] ?? {}));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: `${origin}/mcp`,
+    codes,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+describe('a server that does not name itself in its answers', () => {
+  it('UPS-04 is believed at the place that it alone was given, and at no other', async () => {
+    await using up = await openNameless();
+    const configuration = { mcpServers: { up: { url: up.url, oauth: { allowLoopbackHttp: true } } } };
+    await using started = await startGateway(configuration);
+    const { logins } = started.gateway.rooms;
+    const comeBack = async (change: (back: string) => string): Promise<string> => {
+      const begun = await logins.login('up', { device: false });
+      if (begun.status !== 'login') throw new Error(JSON.stringify(begun));
+      const browser = new WebBrowser();
+      const { url } = await browser.open(begun.url, isBack);
+      return (await browser.open(change(url))).text;
+    };
+    const own = /\/oauth\/callback\/[0-9a-f]{32}\?/;
+    // What an answer that was meant for somebody else would look like.
+    expect(await comeBack((back) => back.replace(own, '/oauth/callback?'))).toContain('The login did not work');
+    expect(up.codes).toEqual([]);
+    expect(await comeBack((back) => (own.test(back) ? back : 'http://127.0.0.1:1/'))).toContain('You are logged in');
+    expect(up.codes).toEqual(['theirs']);
   });
 });
 

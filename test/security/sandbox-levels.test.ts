@@ -27,7 +27,7 @@ const status = 'return String(fs.readFileSync("/proc/self/status"))';
 
 describe.each(USERS)('a gateway of %s', (user) => {
   it.skipIf(!canTakeAway)(
-    'SBX-14 without bubblewrap does not start what needs it, and says what to do',
+    'SBX-14 without bubblewrap does not start what needs it, and says what to do (needs root, to take it away)',
     async () => {
       await using yard = await openYard(user);
       const servers = {
@@ -91,7 +91,7 @@ describe.each(USERS)('a gateway of %s', (user) => {
   );
 
   it.skipIf(CAGES.length < 2)(
-    'nothing written: standard, with a home that lasts and a project to each caller',
+    'nothing written: standard, with a home that lasts and a project to each caller (needs a sandbox)',
     async () => {
       await using yard = await openYard(user);
       await using serving = await serveIn(yard, { mad: hostile(undefined), other: hostile(undefined) });
@@ -107,7 +107,7 @@ describe.each(USERS)('a gateway of %s', (user) => {
   );
 
   it.skipIf(CAGES.length < 2)(
-    'paths in the arguments are given under standard, and not under strict',
+    'paths in the arguments are given under standard, and not under strict (needs a sandbox)',
     async () => {
       await using yard = await openYard(user);
       await yard.put('data/given.txt', 'given');
@@ -126,7 +126,7 @@ describe.each(USERS)('a gateway of %s', (user) => {
   );
 });
 
-describe.skipIf(!isRoot || CAGES.length < 2)('a gateway of root', () => {
+describe.skipIf(!isRoot || CAGES.length < 2)('a gateway of root (needs root and a sandbox)', () => {
   it(
     'lets a child through folders of its own to what it needs, and to nothing beside it',
     async () => {

@@ -117,38 +117,41 @@ async function underUnit(text: string, folder: string): Promise<readonly string[
   return [...inside, 'setpriv', ...rights, '--', 'perl', '-e', LOAD, filter];
 }
 
-describe.skipIf(lacking.length > 0)('under the hardening of the unit', () => {
-  const canCage = LEVELS.includes('strict');
-  const cages = { strict: hostile('strict'), offline: hostile({ level: 'standard', network: [] }) };
+describe.skipIf(lacking.length > 0)(
+  'under the hardening of the unit (needs root, x64, unshare, perl and systemd)',
+  () => {
+    const canCage = LEVELS.includes('strict');
+    const cages = { strict: hostile('strict'), offline: hostile({ level: 'standard', network: [] }) };
 
-  it.skipIf(!canCage)('children are caged', { timeout: TIMEOUT_MS }, async () => {
-    await using yard = await openYard('nobody');
-    const before = await underUnit(unit, yard.folder);
-    await using serving = await serveIn(yard, cages, { before, becomes: true });
-    const look = 'return String(fs.readFileSync("/proc/self/status"))';
-    for (const server of Object.keys(cages)) {
-      expect(await serving.evaluate(look, server)).toMatch(/^Seccomp:\s2$/m);
-    }
-    const servers = await serving.list();
-    expect(servers.map(({ name, sandbox }) => [name, sandbox.level])).toEqual([
-      ['strict', 'strict'],
-      ['offline', 'standard'],
-    ]);
-  });
+    it.skipIf(!canCage)('children are caged (needs the level strict)', { timeout: TIMEOUT_MS }, async () => {
+      await using yard = await openYard('nobody');
+      const before = await underUnit(unit, yard.folder);
+      await using serving = await serveIn(yard, cages, { before, becomes: true });
+      const look = 'return String(fs.readFileSync("/proc/self/status"))';
+      for (const server of Object.keys(cages)) {
+        expect(await serving.evaluate(look, server)).toMatch(/^Seccomp:\s2$/m);
+      }
+      const servers = await serving.list();
+      expect(servers.map(({ name, sandbox }) => [name, sandbox.level])).toEqual([
+        ['strict', 'strict'],
+        ['offline', 'standard'],
+      ]);
+    });
 
-  it
-    .skipIf(LEVELS.length === 0)
-    .each([
-      ...COVERS.map((name) => [name, `${unit}\n${name}=true\n`] as const),
-      ['a filter without @mount', `${unit}\nSystemCallFilter=@system-service\n`] as const,
-    ])('none would be with %s, and it says so', { timeout: TIMEOUT_MS }, async (_what, text) => {
-    await using yard = await openYard('nobody');
-    const before = await underUnit(text, yard.folder);
-    await using serving = await serveIn(yard, { strict: hostile('strict') }, { before, becomes: true });
-    const [server] = await serving.list();
-    expect(server?.state).toBe('failed');
-    expect(server?.error).toMatch(
-      /not to be had: bubblewrap does not work here: .*(Operation not permitted|Permission denied)/,
-    );
-  });
-});
+    it
+      .skipIf(LEVELS.length === 0)
+      .each([
+        ...COVERS.map((name) => [name, `${unit}\n${name}=true\n`] as const),
+        ['a filter without @mount', `${unit}\nSystemCallFilter=@system-service\n`] as const,
+      ])('none would be with %s, and it says so (needs a sandbox)', { timeout: TIMEOUT_MS }, async (_what, text) => {
+      await using yard = await openYard('nobody');
+      const before = await underUnit(text, yard.folder);
+      await using serving = await serveIn(yard, { strict: hostile('strict') }, { before, becomes: true });
+      const [server] = await serving.list();
+      expect(server?.state).toBe('failed');
+      expect(server?.error).toMatch(
+        /not to be had: bubblewrap does not work here: .*(Operation not permitted|Permission denied)/,
+      );
+    });
+  },
+);

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,7 @@ const CANARY = 'canary-51e0c2';
 const LEVELS = await levelsHere('sandbox.test.ts');
 const CASES = gatewayUsers('sandbox.test.ts').flatMap((user) => LEVELS.map((level) => ({ user, level })));
 
+const UNREACHABLE = expect.stringMatching(/^(ENETUNREACH|EHOSTUNREACH|EACCES)$/) as unknown;
 const GONE = expect.stringMatching(/^(ENOENT|EACCES)$/) as unknown;
 const REFUSED = expect.stringMatching(/^(ENOENT|EACCES|EROFS|EPERM|EBUSY)$/) as unknown;
 
@@ -91,6 +92,20 @@ describe.each(CASES)('a child of the gateway of $user under $level', ({ user, le
     expect(await readFile(yard.at('sallyport.json'), 'utf8')).toContain('mcpServers');
   });
 
+  it('SBX-05 does not see a configuration that was replaced where it would be seen: it is ended at once', async () => {
+    const look = (): Promise<unknown> =>
+      evaluate(`return await attempt(() => String(fs.readFileSync('sallyport.json')))`, 'wide');
+    const hidden = expect.stringMatching(/^(|EACCES)$/) as unknown;
+    expect(await look()).toEqual(hidden);
+    const text = await readFile(yard.at('sallyport.json'), 'utf8');
+    // As an editor saves.
+    const next = await yard.putOwn('sallyport.json.new', `${text}\n`);
+    await chmod(next, 0o600);
+    await rename(next, yard.at('sallyport.json'));
+    await serving.running.untilLine(/a hidden file was replaced where a server could see it/);
+    await expect.poll(() => look().catch(String), { timeout: 20_000 }).toEqual(hidden);
+  });
+
   it('SBX-05 writes in its folder, but not what others run later, and nowhere else', async () => {
     const later = [
       '.git/hooks/pre-commit',
@@ -108,6 +123,17 @@ describe.each(CASES)('a child of the gateway of $user under $level', ({ user, le
     expect(await readFile(yard.at('outside/secret.txt'), 'utf8')).toBe(CANARY);
     expect(await readdir(yard.at('work/.git/hooks'))).toEqual(['pre-commit']);
   });
+
+  it.runIf(level === 'standard')(
+    'P4-04 reaches nothing that tells a machine of a cloud its credentials (of the level standard)',
+    async () => {
+      const results = await evaluate(`const dgram = await import('node:dgram');
+      const way = (host, port) => attempt(() => new Promise((resolve, reject) => { const socket = dgram.createSocket('udp4').on('error', reject);
+        socket.connect(port, host, (error) => error ? reject(error) : resolve('a way')) }));
+      return await Promise.all([way('169.254.169.254', 80), way('168.63.129.16', 80), way('169.254.169.254', 53)])`);
+      expect(results).toEqual([UNREACHABLE, UNREACHABLE, 'a way']);
+    },
+  );
 
   it('P4-04 reaches neither the gateway nor another port, socket or name of this machine', async () => {
     let connections = 0;
@@ -128,7 +154,7 @@ describe.each(CASES)('a child of the gateway of $user under $level', ({ user, le
     expect(serving.running.lines.join('\n')).not.toMatch(/hostile.*\/mcp/);
   });
 
-  it.runIf(level === 'strict')('P4-04 has no network at all, names included', async () => {
+  it.runIf(level === 'strict')('P4-04 has no network at all, names included (of the level strict)', async () => {
     const results =
       await evaluate(`const dns = await import('node:dns/promises'); const dgram = await import('node:dgram');
       const udp = attempt(() => new Promise((resolve, reject) => { const socket = dgram.createSocket('udp4'); socket.on('error', reject);

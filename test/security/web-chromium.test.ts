@@ -10,9 +10,8 @@ import { Application, openSite, type Kind } from './web-site.ts';
 import { askList, toolsOf } from './web-support.ts';
 
 const program = findChromium();
-if (program === undefined) console.warn('skipped: signing in with a real browser (no chromium on the PATH)');
 
-describe.runIf(program !== undefined)('with Chromium', () => {
+describe.runIf(program !== undefined)('with Chromium (needs chromium)', () => {
   it.each<Kind>(['tls', 'loopback'])(
     'a person signs in, reads what is asked, approves, and the application gets its tokens, %s',
     { timeout: 60_000 },

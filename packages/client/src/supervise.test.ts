@@ -234,7 +234,8 @@ describe('starting', () => {
 
 describe('failing', () => {
   it('is not tried again at once, then later and later, then left alone but for single trials', async () => {
-    const { upstream, connector, time } = supervised();
+    let broken = 0;
+    const { upstream, connector, time } = supervised({ events: { ...SILENT, onBroken: () => broken++ } });
     connector.outcome = failure;
     const waits: number[] = [];
     for (let turn = 0; turn < 7; turn++) {
@@ -245,6 +246,7 @@ describe('failing', () => {
       await time.pass(upstream.status().retryInMs);
     }
     expect(waits).toEqual([500, 1000, 2000, 4000, 30_000, 30_000, 30_000]);
+    expect(broken).toBe(1);
     connector.outcome = undefined;
     const trial = upstream.leg('stateless');
     await new Promise(setImmediate);
@@ -446,7 +448,7 @@ describe('with real children', () => {
     await once(5);
   });
 
-  it('a crash loop costs 8 children a minute at most', async () => {
+  it('SBX-11 a crash loop costs 8 children a minute at most', async () => {
     let nowMs = 0;
     const upstream = real('crash', {}, () => nowMs);
     for (; nowMs < 60_000; nowMs += 250) await reasonOf(upstream.leg('session'));

@@ -213,8 +213,8 @@ class SupervisedUpstream implements Upstream {
       return failure;
     }
     this.#lastError = failure.message;
-    this.#backoff.failed();
     this.#options.events.onFailedStart?.(failure);
+    this.#fails();
     this.#options.events.log('error', failure.message, {
       server: this.name,
       failures: this.#backoff.failures,
@@ -243,10 +243,16 @@ class SupervisedUpstream implements Upstream {
     if (running === undefined || !this.#forget(running)) return;
     if (this.#parts.monotonic() - running.upAtMs >= STABLE_MS) this.#backoff.succeeded();
     const isFailure = error.reason !== 'unauthorized';
-    if (isFailure) this.#backoff.failed();
     this.#lastError = error.message;
     this.#options.events.onDown(error);
+    if (isFailure) this.#fails();
     if (isFailure && !this.#closed && !this.#backoff.isBroken) this.#expectRestart(preferred);
+  }
+
+  #fails(): void {
+    const wasBroken = this.#backoff.isBroken;
+    this.#backoff.failed();
+    if (!wasBroken && this.#backoff.isBroken) this.#options.events.onBroken?.();
   }
 
   /** A leg that went down is started again without a caller: subscriptions and list changes hang on it. */

@@ -152,7 +152,7 @@ describe.each(['http', 'sse', 'ws'] as const)('%s over TLS', (kind) => {
     expect((await failure(to(kind, port, {}).leg('session'))).reason).toBe('down');
   });
 
-  it('a pin is looked at besides, and before anything is said', async () => {
+  it('P4-09 a pin is looked at besides, and before anything is said', async () => {
     const tls = { ca: authority().cert, pin: pinOf(pki.other!) };
     const message = await refusal(kind, good(), () => ({ tls }));
     expect(message).toContain(`its key is ${pinOf(good())}`);

@@ -131,6 +131,8 @@ export interface UpstreamEvents {
   onStart?(isAgain: boolean): void;
   /** That failed, and it counts: not when it only asks for a credential or is closed meanwhile. */
   onFailedStart?(error: UpstreamError): void;
+  /** It failed so often in a row that it is left alone for a while. */
+  onBroken?(): void;
   /** A leg is up: the catalogue may be read, subscriptions renewed. */
   onUp(leg: Leg): void;
   onDown(error: UpstreamError): void;

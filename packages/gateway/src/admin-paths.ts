@@ -8,6 +8,7 @@ import {
   createAccess,
   createAdmin,
   createRoutes,
+  type AdminEvent,
   type AdminPaths,
   type AdminSettings,
   type AdminSource,
@@ -30,9 +31,14 @@ export interface AdminPathsOptions {
   readonly settings: AdminSettings;
   readonly source: AdminSource;
   readonly isLocal: (request: Arrival['request']) => boolean;
+  /** The same at a listener of its own; undefined: it has none. */
+  readonly isLocalApart: ((request: Arrival['request']) => boolean) | undefined;
   readonly record: (event: AuditEvent) => void;
   /** Somebody who is no admin came: the record of it, which may come often. */
   readonly refused: (event: AuditEvent, address: string | undefined) => void;
+  readonly failed: (id: string, error: unknown) => void;
+  readonly digest: (value: unknown) => string;
+  readonly randomId: () => string;
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -48,29 +54,28 @@ const OWN: readonly string[] = [
   EXPLAIN_PATH,
 ];
 
-export function createAdminPaths(options: AdminPathsOptions): AdminPaths {
-  const { isLocal, now, record, refused, settings, source, version } = options;
+const NOWHERE: AdminPaths = { get: () => undefined };
+
+export function createAdminPaths(options: AdminPathsOptions): {
+  readonly main: AdminPaths;
+  readonly apart: AdminPaths;
+} {
+  const { digest, failed, isLocalApart, now, randomId, record, refused, settings, source, version } = options;
   const routes = createRoutes(source);
   const shared = {
-    access: createAccess({ settings, isLocal, user: LOCAL, now }),
-    record: ({
-      action,
-      caller,
-      decision,
-      reason,
-      target,
-    }: Parameters<Parameters<typeof createAdmin>[0]['record']>[0]) =>
-      record(
-        adminEvent(action, decision, caller, {
-          ...(target !== '' && { target }),
-          ...(reason !== undefined && { reason }),
-        }),
-      ),
+    record: (event: AdminEvent) => record(recordOf(event)),
     refused: ({ address, endpoint, principal }: Arrival) =>
       refused(adminEvent('admin.request', 'deny', principal, { target: endpoint }), address),
+    failed,
+    digest,
+    randomId,
   };
+  const accessAt = (isLocal: AdminPathsOptions['isLocal']): ReturnType<typeof createAccess> =>
+    createAccess({ settings, isLocal, user: LOCAL, now });
+  const access = accessAt(options.isLocal);
   const own = createAdmin({
     ...shared,
+    access,
     path: OWN_PATH,
     routes: routes
       .filter(
@@ -80,7 +85,21 @@ export function createAdminPaths(options: AdminPathsOptions): AdminPaths {
       .map((route) => ({ ...route, needs: 'user' })),
     version: undefined,
   });
-  if (!settings.enabled) return own;
-  const api = createAdmin({ ...shared, path: settings.path, routes, version });
-  return { get: (path) => api.get(path) ?? own.get(path) };
+  if (!settings.enabled) return { main: own, apart: NOWHERE };
+  const apiAt = (at: typeof access): AdminPaths =>
+    createAdmin({ ...shared, access: at, path: settings.path, routes, version });
+  if (isLocalApart !== undefined) return { main: own, apart: apiAt(accessAt(isLocalApart)) };
+  const api = apiAt(access);
+  return { main: { get: (path) => api.get(path) ?? own.get(path) }, apart: NOWHERE };
+}
+
+function recordOf({ action, address, caller, decision, facts, id, reason, target }: AdminEvent): AuditEvent {
+  return {
+    ...adminEvent(action, decision, caller),
+    address,
+    correlationId: id,
+    facts,
+    ...(target !== '' && { target }),
+    ...(reason !== undefined && { reason }),
+  };
 }

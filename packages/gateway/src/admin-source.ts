@@ -1,57 +1,49 @@
 /** What the admin API tells and does, of what the gateway is made of. Its routes and who may use them stand in admin/. */
 
-import { hash } from 'node:crypto';
-import { KeyError, type KeyTable, type Session } from '@sallyport/server';
+import { auditActs, type AuditActsOptions } from './admin-audit.ts';
+import { callerActs, type CallerActsOptions } from './admin-callers.ts';
+import type { ConfigFile } from './admin-config.ts';
+import { configActs } from './admin-edits.ts';
+import type { History } from './admin-history.ts';
+import { pinActs } from './admin-pins.ts';
 import { AdminError, type AdminSource, type RecentLine } from './admin/index.ts';
-import { commandHash, etagOf, readServer, type ConfigFile } from './admin-config.ts';
 import type { Config } from './config/index.ts';
 import { masked } from './config/describe.ts';
-import type { Edit } from './config/edit.ts';
 import { effectiveView } from './config/effective.ts';
 import type { ConfigStatus, ReloadResult } from './config/reload.ts';
-import { listDisabled, setDisabled } from './disabled.ts';
-import { LOCAL, LOCAL_ISSUER } from './local.ts';
+import { LOCAL } from './local.ts';
+import type { PinsRoom } from './pins/index.ts';
+import { pinStore } from './pins-state.ts';
 import type { Rooms } from './rooms.ts';
 import { gatewayStatus, toolReport, type GatewayStatus } from './status.ts';
-import type { Store } from './store/index.ts';
-import { recordsOf } from './store/records.ts';
 import type { Redactor } from './telemetry/redact.ts';
 
-export interface AdminSourceOptions {
+export interface AdminSourceOptions extends CallerActsOptions {
   readonly rooms: Rooms;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly store: Store;
-  readonly keys: KeyTable | undefined;
+  readonly pins: PinsRoom;
   readonly redactor: Redactor;
   readonly recent: (server: string) => readonly RecentLine[];
   /** The gateway as a process. */
-  readonly system: () => object & { readonly config?: ConfigStatus };
+  readonly system: () => { readonly config?: ConfigStatus; readonly startedMs: number };
   readonly isDraining: () => boolean;
   readonly reload: (confirm: string | undefined) => Promise<ReloadResult>;
-  readonly configFile: ConfigFile;
-  /** Ends a session over HTTP. */
-  readonly end: (session: Session) => void;
-  readonly now: () => number;
+  readonly configFile: ConfigFile | undefined;
+  readonly history: History | undefined;
+  readonly trail: Pick<AuditActsOptions, 'folder' | 'keys' | 'shown'>;
 }
 
 export function createAdminSource(options: AdminSourceOptions): AdminSource {
-  const { env, reload, rooms, system } = options;
+  const { configFile, history, now, pins, reload, rooms, store, trail } = options;
+  const { env } = options;
   const status = (): GatewayStatus => gatewayStatus(rooms, env);
   return {
     ...serverActs(options, status),
     ...callerActs(options),
-    tools: () =>
-      rooms.catalog
-        .everything(LOCAL)
-        .ready()
-        .then(() => toolReport(rooms)),
-    config: () => ({
-      etag: etagOf(system().config?.hash),
-      ...system().config,
-      config: shown(masked(withoutValues(rooms.config)), options.redactor),
-    }),
-    health: () => ({ status: options.isDraining() ? 'stopping' : 'ready', notes: status().notes }),
-    system: () => ({ ...system(), ...status() }),
+    ...stateActs(options, status),
+    ...configActs({ file: configFile, history, servers: () => rooms.config.servers.map(({ name }) => name) }),
+    ...pinActs({ room: pins, store: pinStore(store), config: () => rooms.config }),
+    ...auditActs({ ...trail, now }),
     reload,
     login: (server, how) => rooms.logins.login(server, how),
     logout: (server) => rooms.logins.logout(server),
@@ -59,18 +51,25 @@ export function createAdminSource(options: AdminSourceOptions): AdminSource {
   };
 }
 
-type ServerActs = Pick<AdminSource, 'add' | 'logs' | 'remove' | 'restart' | 'server' | 'servers' | 'switchServer'>;
+type ServerActs = Pick<AdminSource, 'definition' | 'logs' | 'restart' | 'server' | 'servers' | 'tools'>;
 
-function serverActs({ configFile, recent, rooms }: AdminSourceOptions, status: () => GatewayStatus): ServerActs {
-  const find = (name: string): unknown => status().servers.find((server) => server.name === name);
+function serverActs({ recent, redactor, rooms }: AdminSourceOptions, status: () => GatewayStatus): ServerActs {
+  const find = (name: string): GatewayStatus['servers'][number] | undefined =>
+    status().servers.find((server) => server.name === name);
   const known = (name: string): void => {
     if (find(name) === undefined) throw new AdminError(404, 'not_found', `There is no server ${JSON.stringify(name)}.`);
   };
-  const change = async (edit: Edit, ifMatch: string | undefined): Promise<unknown> =>
-    await configFile.change(edit, ifMatch);
   return {
     servers: status,
-    server: find,
+    server: (name) => {
+      const found = find(name);
+      const config = serversIn(masked(withoutValues(rooms.config)))[name];
+      return found && { ...found, config: shown(config, redactor) };
+    },
+    definition: (name) => {
+      const servers = serversIn(effectiveView(rooms.config));
+      return Object.hasOwn(servers, name) ? servers[name] : undefined;
+    },
     logs: (name) => {
       known(name);
       return { lines: recent(name) };
@@ -81,138 +80,57 @@ function serverActs({ configFile, recent, rooms }: AdminSourceOptions, status: (
         throw new AdminError(409, 'disabled', 'This server is off.');
       return { restarted: name };
     },
-    add: async (name, written, { confirm, ifMatch, mayCommand }) => {
-      const server = readServer(written);
-      if ('command' in server) {
-        if (!mayCommand)
-          throw new AdminError(
-            403,
-            'forbidden',
-            'A command is added on the machine of the gateway, or from elsewhere with `admin.commands: true`.',
-          );
-        const wanted = commandHash(name, server);
-        if (confirm !== wanted) {
-          const command = [server.command, ...server.args];
-          const more = { command, environment: Object.keys(server.env ?? {}), confirm: wanted };
-          throw new AdminError(
-            428,
-            'confirm',
-            'This command will be run by the gateway. Send the same again with this `confirm` to add it.',
-            more,
-          );
-        }
-      }
-      return await change({ kind: 'add', name, server }, ifMatch);
-    },
-    switchServer: async (name, isOn, { ifMatch }) => await change({ kind: isOn ? 'enable' : 'disable', name }, ifMatch),
-    remove: async (name, { ifMatch }) => await change({ kind: 'remove', name }, ifMatch),
+    tools: () =>
+      rooms.catalog
+        .everything(LOCAL)
+        .ready()
+        .then(() => toolReport(rooms)),
   };
 }
 
-type CallerActs = Pick<
-  AdminSource,
-  'createKey' | 'endSession' | 'keys' | 'principals' | 'revokeKey' | 'rotateKey' | 'sessions' | 'setDisabled'
->;
+type StateActs = Pick<AdminSource, 'clearCache' | 'config' | 'health' | 'system'>;
 
-function callerActs({ end, keys, now, rooms, store }: AdminSourceOptions): CallerActs {
-  const table = (): KeyTable => {
-    if (keys === undefined) throw new AdminError(409, 'no_keys', 'Without authentication there are no keys.');
-    return keys;
-  };
-  const disabled = recordsOf(store, 'disabled');
-  const written = (): readonly string[] => rooms.config.auth.keys.map(({ name }) => name);
+function stateActs(options: AdminSourceOptions, status: () => GatewayStatus): StateActs {
+  const { isDraining, now, redactor, rooms, store, system } = options;
   return {
-    sessions: () => ({ sessions: [...rooms.sessions].map(sessionView) }),
-    endSession: (id) => {
-      const session = [...rooms.sessions].find((each) => shortId(each) === id);
-      if (session === undefined) throw new AdminError(404, 'not_found', 'There is no such session.');
-      if (session.transport !== 'http')
-        throw new AdminError(
-          409,
-          'connection',
-          'This is a connection, not a session over HTTP: disable its principal, or revoke its key.',
-        );
-      end(session);
-      return { ended: id };
+    config: () => ({ ...system().config, config: shown(masked(withoutValues(rooms.config)), redactor) }),
+    health: async () => {
+      const works = await store.version('disabled').then(
+        () => true,
+        () => false,
+      );
+      const { notes, servers } = status();
+      const ready = works ? 'ready' : 'impaired';
+      return {
+        status: isDraining() ? 'stopping' : ready,
+        store: works,
+        servers: counted(servers.map(({ state }) => state)),
+        notes,
+      };
     },
-    principals: async () => ({
-      disabled: (await listDisabled(disabled)).map(principalText),
-      keys: [...new Set([...written(), ...((await keys?.list()) ?? []).map(({ name }) => name)])],
-      sessions: [...new Set([...rooms.sessions].map(({ principal }) => principalText(principal)))],
-    }),
-    setDisabled: async (who, isDisabled) => {
-      await setDisabled(disabled, readPrincipal(who), isDisabled, now());
-      return { disabled: (await listDisabled(disabled)).map(principalText) };
+    system: () => {
+      const told = status();
+      const { heapUsed, rss } = process.memoryUsage();
+      const children = told.servers.flatMap(({ sandbox }) => (sandbox === undefined ? [] : [sandbox]));
+      return {
+        ...system(),
+        uptimeMs: now() - system().startedMs,
+        memory: { rssBytes: rss, heapBytes: heapUsed },
+        store: rooms.config.store,
+        sandbox: counted(children.map(({ level }) => level ?? 'not started')),
+        ...told,
+      };
     },
-    keys: async () => ({ keys: await table().list(), configured: written() }),
-    createKey: async ({ name, ...wanted }) => {
-      if (written().includes(name))
-        throw new AdminError(409, 'name_taken', 'The configuration has a key of this name.');
-      const { key, record } = await said(table().create({ name, ...wanted }));
-      return { ...record, key };
-    },
-    rotateKey: async (idOrName, graceMs) => {
-      const issued = await said(table().rotate(idOrName, { graceMs }));
-      if (issued === undefined) throw noSuchKey();
-      return { ...issued.record, key: issued.key };
-    },
-    revokeKey: async (idOrName) => {
-      const revoked = await said(table().revoke(idOrName));
-      if (revoked === undefined) throw noSuchKey();
-      return { ...revoked, revoked: true };
-    },
+    clearCache: () => ({ asked: rooms.relist() }),
   };
 }
 
-function noSuchKey(): AdminError {
-  return new AdminError(
-    404,
-    'not_found',
-    'There is no such key in the store: those of the configuration are changed there.',
-  );
+function counted(words: readonly string[]): Readonly<Record<string, number>> {
+  return Object.fromEntries([...Map.groupBy(words, (word) => word)].map(([word, all]) => [word, all.length]));
 }
 
-async function said<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof KeyError) throw new AdminError(409, error.code, error.message);
-    throw error;
-  }
-}
-
-/** The id itself is half of what it takes to speak in a session. */
-function shortId({ id }: Session): string {
-  return hash('sha256', id).slice(0, 16);
-}
-
-function sessionView(session: Session): object {
-  const { client, endpoint, principal, revision, transport } = session;
-  return {
-    id: shortId(session),
-    transport,
-    endpoint,
-    principal: principalText(principal),
-    revision,
-    client: client.info ?? null,
-  };
-}
-
-type Named = Parameters<typeof setDisabled>[1];
-
-function principalText({ issuer, subject }: Named): string {
-  return `${issuer}#${subject}`;
-}
-
-function readPrincipal(who: string): Named {
-  const at = who.indexOf('#');
-  const named =
-    at === -1 ? { issuer: LOCAL_ISSUER, subject: who } : { issuer: who.slice(0, at), subject: who.slice(at + 1) };
-  if (named.issuer === '' || named.subject === '')
-    throw new AdminError(400, 'invalid', 'Expected the name of a key, or ISSUER#SUBJECT.');
-  if (named.issuer === LOCAL.issuer && named.subject === LOCAL.subject)
-    throw new AdminError(409, 'local_key', 'The user of this machine cannot be shut out.');
-  return named;
+function serversIn(view: unknown): Readonly<Record<string, unknown>> {
+  return (view as { readonly mcpServers: Readonly<Record<string, unknown>> }).mcpServers;
 }
 
 const MASK = '********';

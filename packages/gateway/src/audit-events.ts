@@ -3,11 +3,14 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { constants } from 'node:os';
 import type { Launch } from '@sallyport/client';
 import type { Principal, Session } from '@sallyport/server';
 import { createCallerRecords, type CallerRecords } from './audit/callers.ts';
 import type { AuditEvent, RecordEvent } from './audit/index.ts';
 import type { ReloadResult } from './config/reload.ts';
+import { LOCAL } from './local.ts';
+import type { LoginEvent } from './logins/index.ts';
 import { createRepeatedLines, type RepeatedLines } from './telemetry/repeated.ts';
 
 /** A configuration was read again; undefined: nothing has changed. */
@@ -71,6 +74,40 @@ export function failedStartEvent(server: string, problem: string | undefined): A
   return { type: 'server_access', action: 'server.start', decision: 'deny', server, reason: problem };
 }
 
+/** A server went away unasked. */
+export function endedEvent(server: string, error: Error | undefined): AuditEvent {
+  const facts = exitFacts(error?.cause);
+  return {
+    type: 'server_access',
+    action: 'server.end',
+    decision: 'error',
+    server,
+    reason: error?.message,
+    ...(facts && { facts }),
+  };
+}
+
+/** How a child ended; what a cage passes on of a signal is its number, as shells do it. */
+function exitFacts(cause: unknown): Readonly<Record<string, unknown>> | undefined {
+  const { code, signal } = (cause ?? {}) as { readonly code?: unknown; readonly signal?: unknown };
+  if (typeof signal === 'string') return { signal };
+  if (typeof code !== 'number') return undefined;
+  const passedOn = Object.entries(constants.signals).find(([, number]) => code === 128 + number)?.[0];
+  return { code, ...(passedOn !== undefined && { signal: passedOn }) };
+}
+
+/** A server failed so often that it is left alone for a while, or answers again after that. */
+export function outageEvent(server: string, how: 'begins' | 'ends'): AuditEvent {
+  const isOver = how === 'ends';
+  return {
+    type: 'server_access',
+    action: isOver ? 'server.recover' : 'server.break',
+    decision: isOver ? 'allow' : 'error',
+    server,
+    reason: isOver ? 'It answers again.' : 'It failed so often in a row that it is left alone for a while.',
+  };
+}
+
 /** SHA-256 of a program, hexadecimal; undefined: it is large, or not there. */
 async function hashOf(path: string): Promise<string | undefined> {
   try {
@@ -98,6 +135,19 @@ export function webEvent(
     principal,
     address,
     detail: rest,
+  };
+}
+
+/** A login at a server began, was finished or refused. */
+export function loginEvent({ kind, owner, reason, server, who }: LoginEvent): AuditEvent {
+  return {
+    type: 'authentication',
+    action: `login.${kind}`,
+    decision: kind === 'refuse' ? 'deny' : 'allow',
+    principal: who ?? owner ?? LOCAL,
+    server,
+    reason,
+    facts: { for: owner === undefined ? 'gateway' : 'principal' },
   };
 }
 

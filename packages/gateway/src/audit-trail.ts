@@ -5,21 +5,28 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
-import { NO_AUDIT, openAudit, type Audit } from './audit/index.ts';
+import { NO_AUDIT, openAudit, type Audit, type RecordEvent } from './audit/index.ts';
 import type { TrailKeys } from './audit/folder.ts';
 import type { Config } from './config/index.ts';
 import { deriveKey, sealing } from './credentials/index.ts';
+import type { OutboundFetch } from './outbound.ts';
 import { setTimer } from './steps.ts';
+import { withoutAddresses, type People } from './privacy/index.ts';
 import type { Log } from './telemetry/index.ts';
 import { createRedactor, type Redactor } from './telemetry/redact.ts';
 import { traceIdOf } from './telemetry/trace.ts';
 
 export interface AuditTrailOptions {
-  readonly config: Pick<Config, 'audit' | 'store'>;
+  readonly config: Pick<Config, 'audit' | 'privacy' | 'store'>;
   /** Undefined: state is kept nowhere, and there is no trail. */
   readonly stateDirectory: string | undefined;
   readonly master: KeyObject;
   readonly redactor: Redactor | undefined;
+  readonly people: People;
+  /** For its sinks. */
+  readonly fetch: OutboundFetch;
+  /** What happens to the trail itself, when it happens. */
+  readonly told?: RecordEvent;
   readonly log: Log;
   readonly now: () => number;
   /** What the first record says of this process. */
@@ -38,7 +45,7 @@ export function auditKeys(master: KeyObject): TrailKeys & { readonly seal: (plai
 
 /** Rejects with an error for a person when there should be a trail and can be none. */
 export async function openAuditTrail(options: AuditTrailOptions): Promise<Audit> {
-  const { config, facts, log, master, now, redactor, stateDirectory } = options;
+  const { config, facts, fetch, log, master, now, people, redactor = createRedactor(), stateDirectory, told } = options;
   if (!config.audit.enabled) {
     log('warn', 'there is no audit trail: `audit.enabled` is false');
     return NO_AUDIT;
@@ -51,12 +58,14 @@ export async function openAuditTrail(options: AuditTrailOptions): Promise<Audit>
     settings: config.audit,
     folder: auditFolder(stateDirectory),
     keys: auditKeys(master),
-    redact: redactor ?? createRedactor(),
+    redact: withoutAddresses(redactor, config.privacy.addresses),
+    people,
     traceIdOf,
     pid: process.pid,
     hostname: hostname(),
     facts,
-    fetch: (url, init) => fetch(url, init),
+    fetch,
+    ...(told && { told }),
     timeout: (ms) => AbortSignal.timeout(ms),
     setTimer,
     log,

@@ -138,6 +138,23 @@ export interface Call {
   failure?: ErrorKey;
   /** Use `logIdOf`. */
   logId?: string;
+  /** The call in whose midst it is made, on behalf of the same caller. */
+  outer?: Call;
+  /** Set where it was meant through a tool of the gateway's own. */
+  via?: Via;
+  /** Lists: of this server alone. */
+  group?: string;
+}
+
+/** The tool through which a call was meant. */
+export interface Via {
+  readonly name: string;
+  /** Only a target that is believed to change nothing is called. */
+  readonly reads?: true;
+  /** Only a tool of this server is called: another one's may have the name that was made up for it. */
+  readonly server?: string;
+  /** What the client reads of the outcome; absent: what it would read of the direct call. */
+  readonly told?: (answer: Answer, call: Call) => Answer;
 }
 
 /** The id of a call in the log, in its error and in what is logged on its behalf. Made when it is first asked for. */

@@ -108,12 +108,13 @@ describe('the frame', () => {
   it.each([
     [['valdate'], 2, /there is no verb `valdate` — did you mean `validate`\?/],
     [['constructor'], 2, /there is no verb/],
+    [['\u001b[2J\u202enope'], 2, /there is no verb `\ufffd\[2J\ufffdnope`/],
     [['validate', '--nope'], 2, /unknown option '--nope'/],
     [['validate', 'a', 'b'], 2, /too many arguments/],
     [['remove'], 2, /missing required argument/],
     [['top'], 3, /`top` is not available in this version/],
-    [['doctor', '--production'], 3, /`doctor --production` is not available in this version/],
-    [['init', '--yes'], 3, /`init` is not available in this version/],
+    [['doctor', 'files', '--production'], 2, /--production and --alerts are about the whole: leave SERVER out/],
+    [['init'], 2, /asks its questions on a terminal; with --yes it asks none/],
     [['version', '--check'], 3, /not available in this version/],
     [['add', 'x', '--openapi', 'f'], 3, /not available in this version/],
     [['validate'], 3, /no configuration found[^]*sallyport init/],
@@ -141,7 +142,7 @@ describe('validate', () => {
   });
 
   it('prints all problems with their places, as JSON too', async () => {
-    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"privacy":{}}' };
+    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"interceptors":[]}' };
     const plain = await sallyport(['validate', '--config', 'c.json'], { files });
     expect(plain).toMatchObject({ code: 3, stdout: '' });
     expect(plain.stderr.split('\n').filter((line) => line.includes('c.json:'))).toHaveLength(3);
@@ -152,14 +153,26 @@ describe('validate', () => {
       file: '/work/c.json',
       line: 2,
       column: 1,
-      path: ['privacy'],
-      message: '`privacy` is not available in this version',
+      path: ['interceptors'],
+      message: '`interceptors` is not available in this version',
     });
   });
 });
 
 describe('config', () => {
   const files = (): Record<string, string> => ({ '/work/sallyport.json': config });
+
+  it('shows which values are those of the profile, and which of the file', async () => {
+    const text = '{"profile":"hardened","policy":{},"audit":{"encrypt":true},"mcpServers":{"a":{"command":"x"}}}';
+    const hardened = { '/work/c.json': text };
+    const shown = await sallyport(['config', 'show', '--config', 'c.json'], { files: hardened });
+    expect(shown.stdout).toContain('      level: strict # profile\n');
+    expect(shown.stdout).toContain('  encrypt: true\n');
+    const json = await sallyport(['config', 'show', '--config', 'c.json', '--json'], { files: hardened });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      origins: { 'audit.encrypt': 'file', 'audit.durability': 'profile', 'mcpServers.a.sandbox.level': 'profile' },
+    });
+  });
 
   it('shows what is in effect without secrets', async () => {
     for (const argv of [

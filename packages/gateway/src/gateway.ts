@@ -4,12 +4,10 @@
  */
 
 import type { Readable, Writable } from 'node:stream';
-import type { StdioDoor } from '@sallyport/server';
+import { principalKey, type StdioDoor } from '@sallyport/server';
 import { adminEvent, callerRecords, reloadEvent } from './audit-events.ts';
-import { createRecent, type AdminPaths, type Recent } from './admin/index.ts';
-import { createConfigFile } from './admin-config.ts';
-import { createAdminPaths } from './admin-paths.ts';
-import { createAdminSource } from './admin-source.ts';
+import { createRecent, type Recent } from './admin/index.ts';
+import { openAdministration, type Administration } from './admin-open.ts';
 import { describeLimits } from './admission/index.ts';
 import type { Config } from './config/index.ts';
 import { Reloader, type ConfigStatus, type ReloadRequest, type ReloadResult } from './config/reload.ts';
@@ -21,8 +19,11 @@ import { LOCAL } from './local.ts';
 import { watchLockdown } from './lockdown.ts';
 import { addMetricSources } from './metric-sources.ts';
 import { pinsSetup } from './pins-state.ts';
+import { createPeople } from './privacy-state.ts';
 import type { Rooms } from './rooms.ts';
-import { learnSecrets, preparePolicy, provision, type GatewayOptions, type Parts } from './provision.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { learnSecrets } from './own-secrets.ts';
+import { preparePolicy, provision, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
 import { enabledServers } from './servers.ts';
 import type { RecordLevel } from './telemetry/index.ts';
@@ -30,7 +31,7 @@ import { createRedactor, type Redactor } from './telemetry/redact.ts';
 import { publicRoutes } from './public-routes.ts';
 import { watchCertificates, watchStateOf } from './watches.ts';
 
-export type { GatewayOptions } from './provision.ts';
+export type { GatewayOptions } from './gateway-options.ts';
 
 /** The gateway as a process. */
 export interface SystemStatus {
@@ -51,6 +52,8 @@ export interface Listening {
   readonly port: number;
   /** Of the MCP endpoint, for a client on this machine. */
   readonly url: string;
+  /** Of the admin API, where it has a listener of its own. */
+  readonly adminPort?: number;
 }
 
 export interface Gateway {
@@ -71,16 +74,22 @@ export interface Gateway {
   destroy(): void;
 }
 
+type Administered = Pick<
+  Parameters<typeof openAdministration>[0],
+  'authenticate' | 'onRefused' | 'recent' | 'redactor'
+>;
+
 /** How often is taken over what another process created or revoked, and open streams are asked again who they are. */
 const REFRESH_MS = 500;
 
 /** Provisions everything and starts nothing but what must be known first. Rejects with an error for a person. */
 export async function createGateway(given: GatewayOptions): Promise<Gateway> {
-  const { log, now, redactor = createRedactor() } = given;
+  const { config, log, now, redactor = createRedactor() } = given;
+  const people = createPeople(config, redactor);
   const recent = createRecent({ log, now, redact: redactor });
   // Whoever asks first whether a line is wanted gets the same answer.
-  const tapped = Object.assign(recent.log, log.isOn && { isOn: log.isOn });
-  return new RunningGateway(await provision({ ...given, redactor, log: tapped }), redactor, recent);
+  const tapped = people.log(Object.assign(recent.log, log.isOn && { isOn: log.isOn }));
+  return new RunningGateway(await provision({ ...given, redactor, people, log: tapped }), redactor, recent);
 }
 
 class RunningGateway implements Gateway {
@@ -88,6 +97,7 @@ class RunningGateway implements Gateway {
   readonly rooms: Rooms;
   readonly #parts: Parts;
   readonly #doors: Doors;
+  readonly #administration: Administration;
   readonly #reloader: Reloader | undefined;
   readonly #startedMs: number;
   readonly #certificates: readonly Watch[];
@@ -111,19 +121,22 @@ class RunningGateway implements Gateway {
     this.#processSource = addProcessSource(metrics, version);
     this.#callers = callerRecords(parts.audit.record, now);
     this.#startedMs = now();
+    const authenticate = this.#callers.watch(parts.identity.authenticate);
+    const onRefused: Administered['onRefused'] = (reason, address) => {
+      metrics.refused(reason);
+      this.#callers.refused(reason, address);
+    };
+    this.#administration = this.#administer({ authenticate, onRefused, recent, redactor });
     this.#doors = new Doors({
       config,
       served,
       shield: parts.shield,
-      authenticate: this.#callers.watch(parts.identity.authenticate),
+      authenticate,
       place: (path, query, principal) => rooms.place(path, query, principal),
       edition: () => rooms.config,
-      admin: this.#admin(redactor, recent),
+      admin: this.#administration.paths,
       route: publicRoutes(parts, () => this.#draining),
-      onRefused: (reason, address) => {
-        metrics.refused(reason);
-        this.#callers.refused(reason, address);
-      },
+      onRefused,
       now,
     });
     const { stateDirectory } = parts.options;
@@ -140,6 +153,7 @@ class RunningGateway implements Gateway {
         apply: (next) => this.#apply(next),
         onResult: (result) => {
           metrics.reloaded(result.status);
+          this.#administration.reloaded(result);
           const event = reloadEvent(result);
           if (event !== undefined) parts.audit.record(event);
         },
@@ -150,7 +164,8 @@ class RunningGateway implements Gateway {
   }
 
   async listen(): Promise<Listening> {
-    const [{ port }] = await Promise.all([this.#doors.listen(), this.#reloader?.start()]);
+    const { door } = this.#administration;
+    const [{ port }, apart] = await Promise.all([this.#doors.listen(), door?.listen(), this.#reloader?.start()]);
     const { address, options } = this.#parts;
     address.port = port;
     address.listens = true;
@@ -158,7 +173,7 @@ class RunningGateway implements Gateway {
     for (const certificate of this.#certificates) void certificate.refresh();
     this.#startEager(options.config);
     options.log('info', 'the limits in force', { limits: describeLimits(options.config) });
-    return { port, url: this.#url };
+    return { port, url: this.#url, ...(apart && { adminPort: apart.port }) };
   }
 
   serveStdio(input: Readable, output: Writable, folder: string): StdioDoor {
@@ -240,7 +255,7 @@ class RunningGateway implements Gateway {
     const drainMs = this.#isLockedDown ? 0 : rooms.config.limits.drainMs;
     const reloaded = this.#reloader?.close();
     const idle = rooms.drain();
-    const drained = this.#doors.drain(drainMs);
+    const drained = Promise.all([this.#doors.drain(drainMs), this.#administration.door?.close(drainMs)]);
     await within(idle, drainMs);
     await drained;
     await reloaded;
@@ -263,18 +278,33 @@ class RunningGateway implements Gateway {
 
   /** Also when it could not be read what has changed: what is known expires meanwhile. */
   async #refreshShared(): Promise<void> {
-    const { identity, options, pins } = this.#parts;
+    const { identity, logins, options, pins } = this.#parts;
     const failed = (what: string) => (error: unknown) =>
       options.log('error', `the ${what} could not be read again`, { error: String(error) });
-    await Promise.all([identity.refresh().catch(failed('keys')), pins.refresh().catch(failed('pins'))]);
+    await Promise.all([
+      identity.refresh().catch(failed('keys')),
+      pins.refresh().catch(failed('pins')),
+      this.#forget().catch(failed('forgotten principals')),
+      logins.refresh().catch(failed('news of logins')),
+    ]);
     this.#doors.recheck();
+    await this.rooms.dropResults((owner) => identity.isOut(owner)).catch(failed('keys'));
     this.#callers.sweep();
+  }
+
+  /** Whom another process has forgotten is forgotten here: what is open for him ends, what was shown to him alone goes. */
+  async #forget(): Promise<void> {
+    for (const owner of await this.#parts.options.people.refresh()) {
+      this.#doors.sessions.endWhere(({ principal }) => principalKey(principal) === owner);
+      this.rooms.forget(owner);
+    }
   }
 
   #reloadTls(): void {
     const { log } = this.#parts.options;
     try {
-      this.#doors.reloadTls();
+      if (this.#parts.options.config.listen.tls !== undefined) this.#doors.reloadTls();
+      this.#administration.door?.reloadTls();
       log('info', 'the certificates were read again');
     } catch (error) {
       log('error', 'the new certificates cannot be used: the ones before stay in force', { error: String(error) });
@@ -286,36 +316,15 @@ class RunningGateway implements Gateway {
     return `${address.own()}${options.config.listen.path}`;
   }
 
-  #admin(redactor: Redactor, recent: Recent<RecordLevel>): AdminPaths {
-    const { audit, isLocal, keys, options, store } = this.#parts;
-    const { config, env, file, now, stateDirectory, version } = options;
-    const source = createAdminSource({
-      rooms: this.rooms,
-      env,
-      store,
-      keys,
-      redactor,
-      recent: (server) => recent.of(server),
+  #administer(given: Administered): Administration {
+    return openAdministration({
+      ...given,
+      parts: this.#parts,
       system: () => this.#system(),
       isDraining: () => this.#draining,
-      reload: (confirm) => this.reload(confirm === undefined ? {} : { confirm }),
-      configFile: createConfigFile({
-        path: file?.path,
-        stateDirectory,
-        env,
-        reload: () => this.reload({ isQuiet: true }),
-      }),
+      reload: (request) => this.reload(request),
       end: (session) => this.#doors.sessions.endWhere((visitor) => visitor === session),
-      now,
-    });
-    return createAdminPaths({
-      settings: config.admin,
-      source,
-      isLocal,
-      record: audit.record,
       refused: (event, address) => this.#callers.repeated(event, address),
-      version,
-      now,
     });
   }
 

@@ -2,8 +2,10 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from './config/schema.ts';
 import type { Config, ServerConfig } from './config/index.ts';
-import { createOwnSecrets } from './guard/secrets/own.ts';
-import { credentialsOf, learnedTokens } from './guard-state.ts';
+import { createOwnSecrets, secretsIn, type OwnSecrets } from './guard/secrets/own.ts';
+import { credentialsOf, guardedLogins, type LoginStore } from './guard-state.ts';
+import { createMemoryStore } from './store/memory.ts';
+import { recordsOf } from './store/records.ts';
 
 const entry = v.parse(configSchema, {});
 
@@ -12,7 +14,7 @@ function configOf(env: Record<string, string>, headers: Record<string, string> =
     { name: 'a', target: { kind: 'stdio', env } },
     { name: 'b', target: { kind: 'http', headers }, oauth: { clientSecret: 'of-the-client' } },
   ] as unknown as ServerConfig[];
-  return { ...entry, servers, secretFiles: [], discovery: { mode: 'full' } };
+  return { ...entry, servers, secretFiles: [] };
 }
 
 describe('credentials of a configuration', () => {
@@ -39,22 +41,59 @@ describe('credentials of a configuration', () => {
     expect(credentialsOf(configOf(env))).toEqual(['of-the-client']);
   });
 
+  it('are the headers of an external guard, too', () => {
+    const config = configOf({});
+    const external = { ...config.guard.external, headers: { authorization: 'Bearer of-the-guard' } };
+    const guard = { ...config.guard, external } as Config['guard'];
+    expect(credentialsOf({ ...config, guard })).toContain('Bearer of-the-guard');
+  });
+
   it('are the password in an address, too', () => {
     const url = ['postgres://ann', 'swordfish@db.example/x'].join(':');
     expect(credentialsOf(configOf({ DATABASE: url }))).toContain('swordfish');
   });
 });
 
-describe('tokens for servers', () => {
-  it('are known as soon as they are sent', async () => {
+describe('logins at servers', () => {
+  const sealed = (text: string, key: string): string => JSON.stringify({ text, key });
+  const store = async (given: Record<string, string> = {}): Promise<LoginStore & { readonly own: OwnSecrets }> => {
+    const memory = recordsOf(createMemoryStore({ now: () => 0 }), 'logins');
+    for (const [key, text] of Object.entries(given)) await memory.put(key, sealed(text, key));
     const own = createOwnSecrets();
-    const tokens = ['token-number-one', 'token-number-two'];
-    let next: string | Promise<string> = tokens[0] as string;
-    const learned = learnedTokens({ token: () => next, challenged: () => Promise.reject(new Error('no')) }, { own });
-    expect(learned?.token()).toBe(tokens[0]);
-    next = Promise.resolve(tokens[1] as string);
-    expect(await learned?.token()).toBe(tokens[1]);
-    for (const token of tokens) expect(own.literals.holds(Buffer.from(`a ${token} b`))).toBe(true);
-    expect(learnedTokens(undefined, { own })).toBeUndefined();
+    const sealing = {
+      seal: sealed,
+      unseal: (value: string) => (JSON.parse(value) as { text: string }).text,
+    };
+    return { ...(await guardedLogins({ records: memory, sealing }, own)), own };
+  };
+  const grant = (n: number): string =>
+    JSON.stringify({
+      issuer: 'https://as.example/token',
+      accessToken: `access-token-${n}`,
+      refreshToken: `refresh-token-${n}`,
+    });
+  const isKnown = (own: OwnSecrets, text: string): boolean => secretsIn(Buffer.from(`a ${text} b`), own) !== undefined;
+
+  it('TOK-07 their tokens and secrets are known from when they are stored until they are deleted, and no other member', async () => {
+    const { own, records, sealing } = await store();
+    sealing.seal(grant(1), 'grant/a');
+    sealing.seal(JSON.stringify({ id: 'client-id-public', secret: 'client-secret-1' }), 'client/a');
+    sealing.seal(JSON.stringify({ verifier: 'v'.repeat(43), resource: 'https://up.example/mcp' }), 'login/a');
+    const secrets = ['access-token-1', 'refresh-token-1', 'client-secret-1', 'v'.repeat(43)];
+    expect(secrets.map((secret) => isKnown(own, secret))).toEqual([true, true, true, true]);
+    expect(isKnown(own, 'https://as.example/token client-id-public https://up.example/mcp')).toBe(false);
+    await records.delete('grant/a');
+    expect(secrets.map((secret) => isKnown(own, secret))).toEqual([false, false, true, true]);
+  });
+
+  it('TOK-07 those that were stored before are known from the start, and the last ones when there are very many', async () => {
+    const { own, sealing } = await store({ 'grant/a': grant(1) });
+    expect(isKnown(own, 'refresh-token-1')).toBe(true);
+    for (let n = 2; n <= 1001; n++) sealing.seal(grant(n), `grant/${n}`);
+    expect(['refresh-token-1 ', 'refresh-token-2 ', 'refresh-token-1001 '].map((each) => isKnown(own, each))).toEqual([
+      false,
+      true,
+      true,
+    ]);
   });
 });

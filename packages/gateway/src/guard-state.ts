@@ -2,14 +2,15 @@
 
 import type { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { Authorization } from '@sallyport/client';
+import type { Records } from '@sallyport/server';
 import type { RecordEvent } from './audit/index.ts';
-import { resultText, withFront } from './bridge/result-text.ts';
+import { resultBytes, withFront } from './bridge/result-bytes.ts';
 import { logIdOf } from './call.ts';
 import type { Pins } from './catalog/pinned.ts';
 import type { Config, ServerConfig } from './config/index.ts';
-import { createGuard, type Finding, type Guard } from './guard/index.ts';
-import { withParams } from './restated.ts';
+import { createGuard, type Finding, type Guard, type OwnSecrets } from './guard/index.ts';
+import { withParams, withText } from './restated.ts';
+import type { Sealing } from './round.ts';
 import type { Log } from './telemetry/index.ts';
 import { isSecretName, isSecretNumberName } from './telemetry/secret-spans.ts';
 
@@ -18,10 +19,14 @@ export interface GuardStateOptions {
   readonly config: () => Config;
   readonly placeholderKey: KeyObject;
   readonly record: RecordEvent;
+  /** For proxies. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-export function openGuard({ config, log, placeholderKey, record }: GuardStateOptions): Guard {
+export function openGuard({ config, env, log, now, placeholderKey, record }: GuardStateOptions): Guard {
   const tell = (finding: Finding, about: Parameters<typeof eventOf>[1]): void => {
     const { correlationId, server, target } = about;
     log('warn', TEXTS[finding.check][finding.action], {
@@ -37,7 +42,8 @@ export function openGuard({ config, log, placeholderKey, record }: GuardStateOpt
     strict: () => config().strict,
     placeholderKey,
     withParams,
-    textOf: resultText,
+    withText,
+    bytesOf: resultBytes,
     withFront,
     pause: () => setImmediate(),
     report: (finding, call) => {
@@ -47,8 +53,26 @@ export function openGuard({ config, log, placeholderKey, record }: GuardStateOpt
       tell(finding, { ...about, principal, address: exchange.address });
     },
     found: tell,
+    fetch: (url, init) => fetchGuarded(url, init, config(), env),
+    timeout: (ms) => AbortSignal.timeout(ms),
+    now,
     log,
   });
+}
+
+/**
+ * To the external guard, which the configuration names: it is trusted to be where it is written to be, and leads nowhere else. A
+ * guard of connections for each question, since it keeps none open.
+ */
+async function fetchGuarded(
+  url: string,
+  init: RequestInit,
+  { egress }: Config,
+  env: GuardStateOptions['env'],
+): Promise<Response> {
+  const { createGuardedFetch } = await import('@sallyport/client/egress');
+  const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+  return await createGuardedFetch({ allow: [...egress.allow, host], env })(url, init);
 }
 
 const TEXTS = {
@@ -61,6 +85,11 @@ const TEXTS = {
     flag: 'what looks like hidden instructions was passed on',
     redact: 'what looks like hidden instructions was passed on',
     block: 'what looks like hidden instructions was kept back',
+  },
+  external: {
+    flag: 'the external guard has let content pass',
+    redact: 'the external guard has replaced content',
+    block: 'the external guard has refused content',
   },
 } as const;
 
@@ -77,23 +106,67 @@ function eventOf(
   };
 }
 
-/** The tokens that are got for a server are known as soon as they are sent. */
-export function learnedTokens(
-  authorization: Authorization | undefined,
-  { own }: Pick<Guard, 'own'>,
-): Authorization | undefined {
-  if (authorization === undefined) return undefined;
-  const learned = (token: string | undefined): string | undefined => {
-    if (token !== undefined) own.learn([token]);
-    return token;
+/** Kinds of records of logins: what is granted, who this gateway is at a server, logins under way. */
+const LOGIN_RECORDS = /^(?:grant|client|login)\//;
+/** Members of them that are credentials. */
+const LOGIN_SECRETS: readonly string[] = ['accessToken', 'refreshToken', 'secret', 'privateKey', 'verifier'];
+/** Records whose credentials are known: those that were used last. */
+const MAX_RECORDS = 1000;
+
+export interface LoginStore {
+  readonly records: Records;
+  readonly sealing: Sealing;
+}
+
+/**
+ * Where logins at servers are kept. What stands there is known to the guard from when it is written or read until its record is
+ * gone. Rejects when the store cannot be read.
+ */
+export async function guardedLogins({ records, sealing }: LoginStore, own: OwnSecrets): Promise<LoginStore> {
+  const known = new Set<string>();
+  const release = (key: string): void => {
+    if (known.delete(key)) own.release(`login ${key}`);
   };
-  return {
-    token: () => {
-      const token = authorization.token();
-      return token instanceof Promise ? token.then(learned) : learned(token);
+  const learn = (key: string, text: string): void => {
+    if (!LOGIN_RECORDS.test(key)) return;
+    own.hold(`login ${key}`, secretsOf(text));
+    known.delete(key);
+    known.add(key);
+    for (const oldest of known) {
+      if (known.size <= MAX_RECORDS) break;
+      release(oldest);
+    }
+  };
+  const guarded: LoginStore = {
+    sealing: {
+      seal: (text, key) => {
+        learn(key, text);
+        return sealing.seal(text, key);
+      },
+      unseal: (sealed, key) => {
+        const text = sealing.unseal(sealed, key);
+        if (text !== undefined) learn(key, text);
+        return text;
+      },
     },
-    challenged: (refusal) => authorization.challenged(refusal),
+    records: {
+      ...records,
+      delete: async (key) => {
+        const isGone = await records.delete(key);
+        release(key);
+        return isGone;
+      },
+    },
   };
+  for (const { key, value } of await records.list()) {
+    if (typeof value === 'string') guarded.sealing.unseal(value, key);
+  }
+  return guarded;
+}
+
+function secretsOf(text: string): string[] {
+  const record = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  return LOGIN_SECRETS.map((name) => record[name]).filter((value) => typeof value === 'string');
 }
 
 /** Tools that come into force are looked at before, in turns with everything else. */
@@ -111,17 +184,22 @@ export function preparedPins(pins: Pins, { screen }: Pick<Guard, 'screen'>): Pin
 }
 
 /** What the configuration holds that only the gateway may show, and only to whom it is meant for. */
-export function credentialsOf({ audit, auth, policy, servers, telemetry }: Config): string[] {
+export function credentialsOf({ alerts, audit, auth, discovery, guard, policy, servers, telemetry }: Config): string[] {
   const { introspection, keys, oidc } = auth;
   const headers = [
     ...Object.entries(policy?.external?.headers ?? {}),
-    ...audit.sinks.flatMap((sink) => ('headers' in sink ? Object.entries(sink.headers) : [])),
+    ...Object.entries(guard.external?.headers ?? {}),
+    ...[...audit.sinks, ...alerts.map(({ to }) => to)].flatMap((sink) =>
+      'headers' in sink ? Object.entries(sink.headers) : [],
+    ),
   ];
   return [
     telemetry.metrics.key,
+    discovery.embeddings?.key,
     oidc?.clientSecret,
     introspection?.clientSecret,
     ...keys.map(({ key }) => key),
+    ...alerts.map(({ to }) => ('secret' in to ? to.secret : undefined)),
     ...headers.filter(([name, value]) => isCredential(name, value)).map(([, value]) => value),
     ...servers.flatMap(ofServer),
   ].filter((value) => value !== undefined);

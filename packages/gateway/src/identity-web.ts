@@ -18,13 +18,13 @@ import {
 import type { AuthorizationServer } from '@sallyport/server/authorization-server';
 import type { Browser, Handler } from '@sallyport/server/browser';
 import { wireError, type JsonObject } from '@sallyport/wire';
-import { webEvent } from './audit-events.ts';
+import { loginEvent, webEvent } from './audit-events.ts';
 import type { RecordEvent } from './audit/index.ts';
 import type { Config } from './config/index.ts';
 import { sealing, type KeyPurpose } from './credentials/index.ts';
 import type { TokenParts } from './identity-tokens.ts';
 import type { Logins } from './logins/index.ts';
-import { CALLBACK_PATH, LINK_PURPOSE } from './logins/link.ts';
+import { CALLBACK_PATH, isCallback, LINK_PURPOSE } from './logins/link.ts';
 import type { LoginPages } from './logins/pages.ts';
 import type { Store } from './store/index.ts';
 import { recordsOf } from './store/records.ts';
@@ -38,6 +38,8 @@ export interface WebParts extends TokenParts {
   /** True for a request made on this machine, straight to the listener. */
   readonly isLocal: (request: IncomingMessage) => boolean;
   readonly logins: Logins;
+  /** Whether somebody may log in at a server for the whole gateway, at this moment. */
+  readonly mayLogInForAll: (principal: Principal) => Promise<boolean>;
   /** For the audit. */
   readonly record: RecordEvent;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -83,9 +85,11 @@ export async function createWebIdentity(parts: WebParts): Promise<WebIdentity> {
   return {
     verify: server?.verify,
     route: (path) => {
-      const own = browser.route(path);
+      const own = browser.route(isCallback(path) ? CALLBACK_PATH : path);
       const handler: Handler | undefined =
-        path === CALLBACK_PATH && own !== undefined ? callback(pages, own) : (own ?? server?.route(path));
+        isCallback(path) && own !== undefined
+          ? callback(pages, path === CALLBACK_PATH ? own : nothingHere)
+          : (own ?? server?.route(path));
       return (
         handler && {
           hostExempt: false,
@@ -133,14 +137,17 @@ export function createLazyWeb(parts: WebParts): WebIdentity {
   });
   return {
     verify: undefined,
-    route: (path) => (PAGES.test(path) && parts.logins.any ? route(path) : undefined),
+    route: (path) => ((isCallback(path) || PAGES.test(path)) && parts.logins.any ? route(path) : undefined),
     loginLink: async (principal, payload) => (await open()).loginLink(principal, payload),
     refresh: async () => (await opened)?.refresh(),
     close: async () => (await opened)?.close(),
   };
 }
 
-const PAGES = /^\/(?:login(?:\/[^/]+)?|logout|oauth\/callback)$/;
+const PAGES = /^\/(?:login(?:\/[^/]+)?|logout)$/;
+
+/** Our own provider never comes back to the place of another. */
+const nothingHere: Handler = (_request, response) => refusePlain(response, wireError('no_such_path'));
 
 /** Logins at servers and sign-ins of our own come back to the same path; their states tell them apart. */
 function callback(pages: LoginPages, signIn: Handler): Handler {
@@ -174,14 +181,16 @@ async function openBrowser(
     import('@sallyport/server/browser'),
     import('./logins/pages.ts'),
   ]);
-  const { config, failures, isLocal, keyFor, log, logins, now, store } = parts;
+  const { config, failures, isLocal, keyFor, log, logins, mayLogInForAll, now, store } = parts;
   const isSecure = (request: IncomingMessage): boolean => clients.get(request)?.secure === true;
   const pages = createLoginPages({
     logins,
+    mayLogInForAll,
     browser: () => browser,
     isSecure,
     isLocal,
     log,
+    told: (event) => parts.record(loginEvent(event)),
     random: randomBytes,
     ...sealing(keyFor('upstream-oauth')),
   });

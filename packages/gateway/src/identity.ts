@@ -27,7 +27,7 @@ import {
   type PublicRoute,
 } from '@sallyport/server';
 import { wireError, type JsonObject } from '@sallyport/wire';
-import type { AuthMode } from './config/types.ts';
+import type { AuthMode } from './config/types-auth.ts';
 import type { Config } from './config/index.ts';
 import { sendJson } from './admin-endpoints.ts';
 import type { TokenParts, TokenWays } from './identity-tokens.ts';
@@ -52,6 +52,11 @@ export interface Identity {
   use(config: Config): void;
   /** Takes over what other processes changed; meant to run twice a second. */
   refresh(): Promise<void>;
+  /**
+   * Whether nobody can come as this principal (`principalKey`) any more, as far as it is known here: it is disabled, or its key is
+   * gone. Who it is that a token names, its issuer knows.
+   */
+  isOut(principal: string): Promise<boolean>;
   /** The path of a page at which a principal agrees to a login at a server; undefined when it was given very many lately. */
   loginLink(principal: Principal, payload: JsonObject): Promise<string | undefined>;
   close(): Promise<void>;
@@ -85,9 +90,11 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   });
   let failingSinceMs: number | undefined;
   const isStale = (): boolean => failingSinceMs !== undefined && now() - failingSinceMs > STALE_MS;
-  const parts = { ...options, failures, resources, isStale };
   const disabled = createDisabled(recordsOf(options.store, 'disabled'));
   await disabled.refresh();
+  const mayLogInForAll: WebParts['mayLogInForAll'] = async (principal) =>
+    !disabled.has(principal) && (await options.mayLogInForAll(principal));
+  const parts = { ...options, failures, resources, isStale, mayLogInForAll };
   // Where nobody signs in at a provider, the pages are for logins at servers alone, and wait for the first.
   const web = auth.oidc === undefined ? createLazyWeb(parts) : await createWebIdentity(parts);
   const byKey = auth.modes.includes('key') ? await keyWays(parts) : undefined;
@@ -112,6 +119,13 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       failingSinceMs ??= now();
       await Promise.all([options.keys?.refresh(), disabled.refresh(), web.refresh()]);
       failingSinceMs = undefined;
+    },
+    isOut: async (principal) => {
+      const [issuer, subject] = JSON.parse(principal) as [string, string];
+      if (disabled.has({ issuer, subject, roles: [] })) return true;
+      if (byKey === undefined || issuer !== LOCAL_ISSUER || subject === LOCAL.subject || byKey.has(subject))
+        return false;
+      return !((await options.keys?.list()) ?? []).some(({ name }) => name === subject);
     },
     close: async () => {
       await Promise.all([options.keys?.close(), web.close()]);
@@ -158,11 +172,17 @@ async function keyWays(parts: TokenParts & IdentityOptions & Staleness): Promise
   const written = await writtenKeys(parts);
   for (const { name } of (await keys?.list()) ?? []) {
     if (!written.has(name)) continue;
-    log('warn', 'a key of the store is refused: the configuration has one of this name', { name });
+    log('warn', 'a key of the store is refused: the configuration has one of this name', {
+      principal: { issuer: LOCAL_ISSUER, subject: name },
+    });
   }
   const kept =
     keys && whileKnown(createKeyVerify({ keys, issuer: LOCAL_ISSUER, isTaken: (name) => written.has(name) }), parts);
-  return { ways: kept === undefined ? [written.prove] : [written.prove, kept], use: (next) => written.use(next) };
+  return {
+    ways: kept === undefined ? [written.prove] : [written.prove, kept],
+    has: (name) => written.has(name),
+    use: (next) => written.use(next),
+  };
 }
 
 interface Staleness {
@@ -171,6 +191,8 @@ interface Staleness {
 
 interface KeyWays {
   readonly ways: readonly Prove[];
+  /** Whether the configuration has a key of this name. */
+  has(name: string): boolean;
   use(config: Config): void;
 }
 

@@ -6,3 +6,7 @@ import type { Principal } from '@sallyport/server';
 export const LOCAL_ISSUER = 'local';
 
 export const LOCAL: Principal = { issuer: LOCAL_ISSUER, subject: 'local', roles: [] };
+
+export function isLocalUser({ issuer, subject }: Pick<Principal, 'issuer' | 'subject'>): boolean {
+  return issuer === LOCAL.issuer && subject === LOCAL.subject;
+}

@@ -31,12 +31,13 @@ export function followLogins(parts: LoginNewsParts): () => void {
 }
 
 /** Whoever has logged in sees what the server lists for that account, and nothing of it after a logout. */
-function loginChanged({ is, owner, server }: LoginChange, parts: LoginNewsParts): void {
+function loginChanged({ is, over, owner, server }: LoginChange, parts: LoginNewsParts): void {
   const { announcements, catalog, options, refresh, upstreams } = parts;
   const failed = (error: unknown): void =>
     options.log('debug', 'the lists of a server were not read after a login', { server, error: String(error) });
   const instance = owner && instanceFor(owner);
-  if (is === 'out') upstreams.end(server, instance?.owner);
+  // A session that was begun as one account is not gone on with as another.
+  if (over) upstreams.end(server, instance?.owner);
   // Whoever logs in may be another account there than before.
   if (is === 'out' || instance !== undefined) catalog.forget(server, instance?.owner).catch(failed);
   if (is === 'out') return;

@@ -71,8 +71,18 @@ function serverAt({ url }: Place, grant: LoginServer['oauth']['grant']): LoginSe
   return { name: 'up', url, oauth };
 }
 
-function open(server: LoginServer): Logins {
-  const store = createMemoryStore({ now: Date.now });
+/** What gateways of one installation share. */
+interface Shared {
+  readonly store: ReturnType<typeof createMemoryStore>;
+  readonly key: ReturnType<typeof createSecretKey>;
+}
+
+const alone = (): Shared => ({
+  store: createMemoryStore({ now: Date.now }),
+  key: createSecretKey(randomBytes(32)),
+});
+
+function open(server: LoginServer, { key, store } = alone()): Logins {
   const logins = new Logins({
     servers: [server],
     allow: [],
@@ -80,10 +90,12 @@ function open(server: LoginServer): Logins {
     records: recordsOf(store, 'upstream-oauth'),
     asked: recordsOf(store, 'upstream-asked'),
     browsers: recordsOf(store, 'upstream-browsers'),
-    sealing: sealing(createSecretKey(randomBytes(32))),
+    news: recordsOf(store, 'upstream-news'),
+    sealing: sealing(key),
     user: ALICE,
     redirectUri: () => 'http://127.0.0.1:1/oauth/callback',
     log: () => undefined,
+    told: () => undefined,
     now: Date.now,
   });
   closers.push(() => logins.close());
@@ -132,6 +144,37 @@ describe('a server that names another authorization server', () => {
     const next = tokens?.challenged({ ...REFUSED, sent: await tokens.token() });
     await expect(next).rejects.toThrow('oauth.clientSecret was used at');
     expect(evil.asked).toEqual(['/.well-known/oauth-authorization-server']);
+  });
+});
+
+describe('two gateways on one store', () => {
+  it('UPS-18 P1-01 hear of each other’s logins, of those over another and of logouts, and of none that is old', async () => {
+    const place = await openPlace();
+    place.entered = true;
+    const shared = alone();
+    const server = serverAt(place, 'authorization_code');
+    const [here, there] = [open(server, shared), open(server, shared)];
+    const heard: object[] = [];
+    there.onChanged((change) => heard.push(change));
+    await there.open();
+    const logIn = async (): Promise<void> => await (await here.beginDevice('up', ALICE)).device.finished;
+    for (const over of [false, true]) {
+      await logIn();
+      await expect
+        .poll(() => there.refresh().then(() => heard.splice(0)))
+        .toEqual([{ server: 'up', owner: ALICE, is: 'in', over }]);
+      expect(there.hasToken('up', ALICE)).toBe(true);
+    }
+    await here.logout('up', ALICE);
+    await expect
+      .poll(() => there.refresh().then(() => heard.splice(0)))
+      .toEqual([{ server: 'up', owner: ALICE, is: 'out', over: true }]);
+    expect(there.hasToken('up', ALICE)).toBe(false);
+    const late = open(server, shared);
+    late.onChanged((change) => heard.push(change));
+    await late.open();
+    await Promise.all([late.refresh(), here.refresh(), there.refresh()]);
+    expect(heard).toEqual([]);
   });
 });
 

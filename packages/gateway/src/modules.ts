@@ -8,15 +8,14 @@ import type { Leg } from '@sallyport/client';
 import { principalKey, type Principal, type Served, type Session, type Visitor } from '@sallyport/server';
 import { Drain, type Admission } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
+import { bridgeOptions } from './bridge-options.ts';
 import { createChildren, type Children } from './children.ts';
-import { resultText } from './bridge/result-text.ts';
 import { logIdOf, type Audience, type Call, type Instance } from './call.ts';
 import { CatalogRoom, type CatalogView, type ListKind } from './catalog/index.ts';
 import { catalogOptions } from './catalog-options.ts';
-import { announced } from './catalog/snapshot.ts';
+import { LIST_KINDS } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
-import { sealing } from './credentials/index.ts';
 import { describeError, type LogFailure } from './errors.ts';
 import { instanceFor, principalInstance } from './isolation/index.ts';
 import type { Projects } from './isolation/project.ts';
@@ -25,22 +24,21 @@ import { createLoginActs } from './logins/acts.ts';
 import { createAnnouncements, type Announcements } from './logins/announcements.ts';
 import { followLogins } from './login-news.ts';
 import { LOCAL } from './local.ts';
+import { openOwnTools, type OwnTools } from './own-tools.ts';
 import { createPipeline } from './pipeline.ts';
 import { createExplain, type Explain, type Policy } from './policy/index.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { createServed } from './served.ts';
 import type { SandboxStatus } from './sandbox/index.ts';
 import { catalogSetup, enabledServers, loginServers, upstreamServer } from './servers.ts';
-import { createProjects, createSteps, openAdmission, setTimer, type StepParts } from './steps.ts';
-import { SubscriptionsRoom, type SubscriptionsOptions } from './subscriptions/index.ts';
-import { createAnnotationsOf, TaskRoom, type TasksOptions } from './tasks/index.ts';
-import { listsTasks, listTasks } from './tasks/list.ts';
+import { createProjects, createSteps, openAdmission, type StepParts } from './steps.ts';
+import { subscriptionOptions } from './subscription-options.ts';
+import { SubscriptionsRoom } from './subscriptions/index.ts';
+import { taskOptions } from './task-options.ts';
+import { TaskRoom } from './tasks/index.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
-import { ask, unasked } from './upstream/cause.ts';
 import { ownerOf, upstreamOptions } from './upstream-options.ts';
 import { UpstreamRoom } from './upstream/index.ts';
-import { metaText } from './upstream/request-text.ts';
-import { statusFor } from './upstream/send.ts';
 
 export function createRooms(options: RoomOptions): Rooms {
   return new Assembly(options);
@@ -63,6 +61,7 @@ class Assembly implements Rooms {
   readonly #tasks: TaskRoom;
   readonly #projects: Projects;
   readonly #bridge: Bridge;
+  readonly #own: OwnTools;
   readonly #announcements: Announcements;
   readonly #children: Children;
   readonly #usePersonal: () => void;
@@ -73,54 +72,56 @@ class Assembly implements Rooms {
     this.#policy = options.policy;
     this.#servers = enabledServers(options.config);
     this.#children = createChildren(options, () => this.#config.strict);
+    const later = { subscriptions: () => this.#subscriptions, tasks: () => this.#tasks, refresh: this.#refresh };
     this.upstreams = new UpstreamRoom(
       upstreamOptions({
+        ...later,
         options,
         children: this.#children,
         servers: this.#servers.map(upstreamServer),
         upstreams: () => this.upstreams,
-        subscriptions: () => this.#subscriptions,
-        tasks: () => this.#tasks,
-        refresh: (server, kinds, instance) => this.#refresh(server, kinds, instance),
       }),
     );
+    const { upstreams } = this;
     this.catalog = new CatalogRoom(
-      catalogOptions({
-        options,
-        upstreams: this.upstreams,
-        subscriptions: () => this.#subscriptions,
-        deadlineMs: () => this.#config.limits.listDeadlineMs,
-      }),
+      catalogOptions({ ...later, options, upstreams, deadlineMs: () => this.#config.limits.listDeadlineMs }),
     );
-    this.#admission = openAdmission(options, () => this.#config.limits, this.upstreams);
-    this.#subscriptions = new SubscriptionsRoom(this.#subscriptionOptions());
-    this.#tasks = new TaskRoom(this.#taskOptions());
-    this.#projects = createProjects(options);
-    this.#bridge = this.#createBridge();
     this.#announcements = createAnnouncements({ randomId, now: options.now });
-    this.#usePersonal = followLogins({
+    const rooms = {
       options,
+      upstreams,
+      limits: () => this.#config.limits,
       announcements: this.#announcements,
       catalog: this.catalog,
-      upstreams: this.upstreams,
-      servers: () => this.#servers.map(({ name }) => name),
-      refresh: (server, kinds, instance) => this.#refresh(server, kinds, instance),
+      audienceOf: this.#audienceOf,
+      viewOf: this.#viewOf,
+      legsFor: this.#legsFor,
+    };
+    this.#admission = openAdmission(options, rooms.limits, upstreams);
+    this.#subscriptions = new SubscriptionsRoom(
+      subscriptionOptions({ ...rooms, discovery: () => this.#own.discovery }),
+    );
+    this.#tasks = new TaskRoom(taskOptions(rooms));
+    this.#projects = createProjects(options);
+    this.#bridge = createBridge(bridgeOptions({ ...rooms, randomId }));
+    this.#own = openOwnTools({
+      ...rooms,
+      config: () => this.#config,
+      bridge: this.#bridge,
+      inner: (outer, exchange) => pipeline.inner(outer, exchange),
     });
+    this.#usePersonal = followLogins({ ...rooms, servers: this.#names, refresh: this.#refresh });
+    const pipeline = createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure, options.audit);
     this.served = createServed({
-      options,
-      pipeline: createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure, options.audit),
+      ...rooms,
+      pipeline,
       admission: this.#admission,
-      announcements: this.#announcements,
       subscriptions: this.#subscriptions,
       tasks: this.#tasks,
-      upstreams: this.upstreams,
       policy: () => this.#policy,
-      catalog: this.catalog,
       projects: this.#projects,
       sessions: this.#sessions,
       levelChanged: this.#levelChanged,
-      audienceOf: (visitor) => this.#audienceOf(visitor),
-      viewOf: (visitor) => this.#viewOf(visitor),
     });
   }
 
@@ -152,6 +153,15 @@ class Assembly implements Rooms {
     return this.#options.pins.notes();
   }
 
+  relist(): readonly string[] {
+    // What is somebody's own is asked for him when he comes.
+    const names = this.#servers
+      .map(({ name }) => name)
+      .filter((name) => !this.upstreams.personal(name) && this.upstreams.legs(name).length > 0);
+    for (const name of names) this.#refresh(name, LIST_KINDS);
+    return names;
+  }
+
   auditNotes(): readonly string[] {
     return this.#options.audit.notes();
   }
@@ -160,6 +170,10 @@ class Assembly implements Rooms {
     const audience = this.#ruled({ endpoint: path, principal });
     const placed = this.catalog.place(path, query, audience);
     return typeof placed === 'object' && 'name' in placed ? placed.name : undefined;
+  }
+
+  rolesOf(principal: Principal): ReadonlySet<string> {
+    return this.#policy.rolesOf(principal);
   }
 
   get explain(): Explain {
@@ -177,7 +191,7 @@ class Assembly implements Rooms {
     const acts = createLoginActs({
       logins,
       user: LOCAL,
-      servers: () => this.#servers.map(({ name }) => name),
+      servers: this.#names,
       reach: (server, owner) => this.upstreams.leg(server, 'stateless', owner && instanceFor(owner)),
     });
     return { ...acts, waitsForUser: (server) => logins.waitsFor(server, LOCAL) };
@@ -201,6 +215,22 @@ class Assembly implements Rooms {
     for (const endpoint of gone) this.#subscriptions.endpointGone(endpoint);
   }
 
+  forget(owner: string): void {
+    for (const { name: server } of this.#servers) {
+      this.upstreams.end(server, owner);
+      this.catalog.forget(server, owner).catch((error: unknown) => {
+        this.#options.log('warn', 'a catalogue could not be dropped', { server, error: String(error) });
+      });
+    }
+    this.#own.results.forget(owner).catch((error: unknown) => {
+      this.#options.log('warn', 'results could not be dropped', { error: String(error) });
+    });
+  }
+
+  dropResults(isOut: (owner: string) => Promise<boolean>): Promise<void> {
+    return this.#own.results.forgetWhere(isOut);
+  }
+
   drain(): Promise<void> {
     const idle = this.#drain.begin();
     this.#subscriptions.close();
@@ -210,44 +240,20 @@ class Assembly implements Rooms {
 
   async close(): Promise<void> {
     this.#children.close();
-    await Promise.all([this.upstreams.close(), this.#admission.close()]);
+    this.#own.discovery.close();
+    await Promise.all([
+      this.#own.code.close(),
+      this.upstreams.close(),
+      this.#admission.close(),
+      this.#own.results.close(),
+    ]);
   }
 
   destroy(): void {
     this.#children.close();
+    this.#own.discovery.close();
+    void this.#own.code.close();
     this.upstreams.destroy();
-  }
-
-  #subscriptionOptions(): SubscriptionsOptions {
-    return {
-      ownerOf: (uri, { audience, endpoint }) => this.catalog.view(endpoint, audience).ownerOf(uri),
-      audienceOf: (visitor) => this.#audienceOf(visitor),
-      changeBetween: (before, after) => {
-        const [seen, sees] = [before, after].map((each) => this.catalog.view(each.endpoint, each.audience));
-        const change = (sees as CatalogView).changeFrom(seen as CatalogView);
-        return { kinds: announced(change.kinds), owners: change.owners };
-      },
-      supports: (server, { audience, endpoint }) =>
-        this.catalog.view(endpoint, audience).can(server, 'resources', 'subscribe'),
-      instanceOf: (server, owner) => (this.upstreams.personal(server) ? principalInstance(owner) : undefined),
-      want: (server, uris, instance) => this.upstreams.want(server, uris, instance),
-      info: this.#options.info,
-      limits: () => this.#config.limits,
-      setTimer,
-    };
-  }
-
-  #taskOptions(): TasksOptions {
-    const { handleKey, log } = this.#options;
-    return {
-      ...sealing(handleKey),
-      textOf: resultText,
-      servers: (visitor) => this.#viewOf(visitor).servers.filter((name) => listsTasks(this.#legsFor(name, visitor))),
-      audienceOf: (visitor) => this.#audienceOf(visitor),
-      annotationsOf: createAnnotationsOf(({ principal }) => this.catalog.everything(principal).catalog.tools),
-      list: (server, visitor) => listTasks(this.#legsFor(server, visitor), this.#config.limits.listDeadlineMs),
-      log,
-    };
   }
 
   #stepParts(): StepParts {
@@ -262,31 +268,34 @@ class Assembly implements Rooms {
       tasks: this.#tasks,
       projects: this.#projects,
       bridge: this.#bridge,
+      discovery: this.#own.discovery,
+      results: this.#own.results,
       announcements: this.#announcements,
       isUnlisted: (server, { principal }) =>
         this.upstreams.personal(server)
           ? !this.#options.logins.hasToken(server, principal)
           : this.catalog.snapshot(server) === undefined,
-      view: (visitor) => this.#viewOf(visitor),
+      view: this.#viewOf,
       viewNameOf: (endpoint) => this.catalog.viewNameOf(endpoint),
       levelChanged: this.#levelChanged,
       randomId,
     };
   }
 
+  readonly #names = (): readonly string[] => this.#servers.map(({ name }) => name);
+
   /** Undefined without a policy, and where nothing is anybody's own: everything may be seen then. */
-  #audienceOf({ endpoint, principal }: Visitor): Audience | undefined {
-    return this.catalog.audienceOf(endpoint, principal, this.#ruled({ endpoint, principal }));
-  }
+  readonly #audienceOf = ({ endpoint, principal }: Visitor): Audience | undefined =>
+    this.catalog.audienceOf(endpoint, principal, this.#ruled({ endpoint, principal }));
 
   /** Those that lists are asked of for somebody. */
-  #legsFor(server: string, { principal }: Pick<Visitor, 'principal'>): readonly Leg[] {
+  readonly #legsFor = (server: string, { principal }: Pick<Visitor, 'principal'>): readonly Leg[] => {
     const isOwn = this.upstreams.personal(server);
     return this.upstreams.legs(
       server,
       isOwn ? principalInstance({ key: principalKey(principal), principal }) : undefined,
     );
-  }
+  };
 
   /** What the policy says. */
   #ruled({ endpoint, principal }: Visitor): Audience | undefined {
@@ -294,24 +303,7 @@ class Assembly implements Rooms {
     return this.#policy.audienceOf(principal, this.catalog.viewNameOf(endpoint));
   }
 
-  #viewOf(visitor: Visitor): CatalogView {
-    return this.catalog.view(visitor.endpoint, this.#audienceOf(visitor));
-  }
-
-  #createBridge(): Bridge {
-    const { now, stateKey } = this.#options;
-    return createBridge({
-      metaText,
-      ask: ({ exchange }, method, params) => ask(exchange, method, params, this.#config.limits.humanMs),
-      unasked,
-      needLevel: (leg, level) => this.upstreams.needLevel(leg, level),
-      statusFor: (answer) => statusFor(answer, 'stateless'),
-      ...sealing(stateKey),
-      requestStateMs: this.#config.limits.requestStateMs,
-      randomId,
-      now,
-    });
-  }
+  readonly #viewOf = (visitor: Visitor): CatalogView => this.catalog.view(visitor.endpoint, this.#audienceOf(visitor));
 
   readonly #levelChanged = (): void => this.upstreams.setLevels([...this.#sessions].map(({ logLevel }) => logLevel));
 
@@ -326,14 +318,14 @@ class Assembly implements Rooms {
   };
 
   /** Lists of a personal server are its instance's owner's; of all others the gateway's own instance is asked. */
-  #refresh(server: string, kinds: readonly ListKind[], instance?: Instance): void {
+  readonly #refresh = (server: string, kinds: readonly ListKind[], instance?: Instance): void => {
     const own = this.upstreams.personal(server) ? instance : undefined;
     const legs = this.upstreams.legs(server, own);
     if (legs.length === 0) return;
     const source = sourceOf(legs);
     if (own === undefined) void this.catalog.refresh(server, source, kinds);
     else void this.catalog.refreshFor(server, ownerOf(own), source, kinds);
-  }
+  };
 }
 
 /** Nobody guesses it. */

@@ -190,6 +190,8 @@ async function start(
     cursorKey: key(),
     handleKey: key(),
     stateKey: key(),
+    resultKey: key(),
+    resultsFolder: undefined,
     emptyFolder: '/nowhere',
     now: Date.now,
     metrics: createMetrics(),
@@ -320,7 +322,7 @@ describe('a server that all use with one login', () => {
     const { catalog } = setting.rooms;
     const begun = (): number => open.asked.filter((line) => line.endsWith('initialize')).length;
     expect([catalog.snapshot('open')?.tools.length, begun()]).toEqual([1, 1]);
-    setting.changed({ server: 'open', owner: undefined, is: 'out' });
+    setting.changed({ server: 'open', owner: undefined, is: 'out', over: true });
     expect(catalog.snapshot('open')).toBeUndefined();
     expect([...catalog.root.catalog.tools.keys()]).toEqual([]);
     expect(await store.get('catalog', 'open')).toBeUndefined();
@@ -421,12 +423,22 @@ describe('a remote server that lists something else for each token', () => {
     expect(await said(setting, 'alice', 'tools/list')).not.toContain('secret');
     const owner = { issuer: 'https://idp', subject: 'alice' };
     setting.tokens.set('alice', 'token-a');
-    setting.changed({ server: 'docs', owner, is: 'in' });
+    setting.changed({ server: 'docs', owner, is: 'in', over: false });
     // Nobody asks again so soon by itself.
     await expect.poll(() => said(setting, 'alice', 'tools/list')).toContain('secret');
     await expect.poll(() => heard).toContain('tools/list_changed ""');
     await expect.poll(() => store.list('catalog-owned')).toHaveLength(1);
     expect(JSON.stringify(await store.list('catalog'))).not.toContain('secret');
+
+    // A session that was begun with the first login is not gone on with after the second.
+    remote.shelves.set('token-other', { names: ['secret'] });
+    setting.tokens.set('alice', 'token-other');
+    const before = remote.asked.length;
+    setting.changed({ server: 'docs', owner, is: 'in', over: true });
+    await expect.poll(() => remote.asked.slice(before)).toContain('token-other initialize');
+    await expect.poll(() => said(setting, 'alice', 'tools/list')).toContain('secret');
+    await expect.poll(() => store.list('catalog-owned')).toHaveLength(1);
+    setting.tokens.set('alice', 'token-a');
 
     // Another process of the same store knows it at once.
     const other = await start(remote, new Map([['bob', 'token-b']]), store);
@@ -437,7 +449,7 @@ describe('a remote server that lists something else for each token', () => {
     heard.length = 0;
     setting.tokens.clear();
     remote.shelves.clear();
-    setting.changed({ server: 'docs', owner, is: 'out' });
+    setting.changed({ server: 'docs', owner, is: 'out', over: true });
     expect(await said(setting, 'alice', 'tools/list')).not.toContain('secret');
     await expect.poll(() => heard).toContain('tools/list_changed ""');
     expect(await store.list('catalog-owned')).toEqual([]);

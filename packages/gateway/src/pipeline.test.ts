@@ -34,6 +34,7 @@ describe('pages', () => {
         servers: [{ name: 'a', fingerprint: '', features, tools: rules, readOnly: false, tags: [], overHttp: false }],
         naming: { mode: 'prefixed', maxLength: 48 },
         views: {},
+        discovery: { mode: 'full', budget: 0, always: [] },
       },
       roots: ['/mcp'],
       watched: () => [],

@@ -7,6 +7,7 @@ import type { Answer, Exchange } from '@sallyport/server';
 import type { Audit } from './audit/index.ts';
 import { compose, type Call, type Next, type Step } from './call.ts';
 import { failureAnswer, Refused, type LogFailure } from './errors.ts';
+import type { InnerCall } from './meta.ts';
 import type { Measure } from './telemetry/measure.ts';
 
 /** The steps, by the names that stand in the route. */
@@ -15,10 +16,20 @@ export interface Steps {
   readonly drain: Step;
   /** Rates, quota and concurrency of the principal, and rates in all. */
   readonly admit: Step;
+  /** Results that cost more than their budget are kept, and read in pieces. */
+  readonly clip: Step;
+  /**
+   * Takes calls of the gateway's own tools: true for those that `answerOwn` answers. One that stands for another call goes on as
+   * that one.
+   */
+  readonly beginOwn: (call: Call) => boolean;
+  readonly answerOwn: Step;
   /** Name or URI → canonical id and server. */
   readonly resolve: Step;
   /** Allow, deny or ask, by canonical id. */
   readonly authorize: Step;
+  /** What destroys is asked about where a model finds tools by itself. */
+  readonly caution: Step;
   /** Rates per tool and server. */
   readonly admitTarget: Step;
   /** A person says yes or no, where the policy asks. */
@@ -41,6 +52,8 @@ export interface Steps {
   readonly send: Step;
   /** The same before a list, where a program may open the page: no longer than a list may take. */
   readonly loginForList: Step;
+  /** What is shown instead of the tools. */
+  readonly discover: Step;
   /** The lists, from the catalogue. */
   readonly list: Step;
   /** The caller's tasks, from every server that lists tasks. */
@@ -52,6 +65,8 @@ export interface Steps {
 export interface Pipeline {
   /** Answers any request. Never rejects. */
   handle(exchange: Exchange): Promise<Answer>;
+  /** Answers a call that is made in the midst of another one. Never rejects. */
+  readonly inner: InnerCall;
 }
 
 const LISTS: ReadonlySet<string> = new Set([
@@ -88,6 +103,7 @@ function callRoute(steps: Steps, head: readonly Step[]): Next {
     ...head,
     steps.resolve, // a pure look-up in what the principal may see: the policy needs the target
     steps.authorize, // before anything is spent on the call or told about it
+    steps.caution, // makes a question of what the policy let pass by default, so before anybody is asked
     steps.admitTarget, // what is refused takes nothing from those who may
     steps.approve, // a person is asked only about a call that nothing else stops
     steps.login, // around all that follows: the rest is done again after a login, and nobody waits with a server's place
@@ -103,32 +119,53 @@ function callRoute(steps: Steps, head: readonly Step[]): Next {
 
 const NOT_RECORDED = 'The call cannot be recorded at the moment, so it is not made or not answered.';
 
+/** Which way each call goes. */
+function createRoutes(steps: Steps): (call: Call) => Next {
+  const head: readonly Step[] = [
+    steps.drain, // before all else: nothing new begins in a gateway that stops
+    steps.admit, // rates and concurrency of the principal, before any work is done for it
+  ];
+  const answered: readonly Step[] = [
+    ...head,
+    steps.clip, // around all that answers a call: what is kept has passed the guard, and is what its caller would have read
+  ];
+  const call = callRoute(steps, answered);
+  const list: Next = compose([
+    ...head,
+    steps.loginForList, // what a server lists for somebody is known only after that
+    steps.discover, // what stands in place of the tools is made of what was seen just now
+    steps.list,
+  ]);
+  const taskList: Next = compose([
+    ...head,
+    steps.guardOut, // what tasks say of themselves is a server's text like any other
+    steps.taskList,
+  ]);
+  const session: Next = compose([...head, steps.session]);
+  const own: Next = compose([...answered, steps.answerOwn]);
+  // Its outer call is under way: it ends in a gateway that stops, and what it needs for that is not refused. A program reads the whole.
+  const inner = callRoute(steps, [steps.admit]);
+
+  return (current) => {
+    if (current.outer !== undefined) return inner;
+    const { exchange } = current;
+    const { method } = exchange.message;
+    if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
+    // Before all steps: what stands for another call is that call to every one of them.
+    if (method === 'tools/call') return steps.beginOwn(current) ? own : call;
+    if (LISTS.has(method)) return list;
+    if (method === 'tasks/list' && exchange.era === 'session') return taskList;
+    return OWN.has(method) ? session : call;
+  };
+}
+
 export function createPipeline(
   steps: Steps,
   log: LogFailure,
   measure: Measure<Call>,
   audit: Pick<Audit, 'blocked' | 'ended'>,
 ): Pipeline {
-  const head: readonly Step[] = [
-    steps.drain, // before all else: nothing new begins in a gateway that stops
-    steps.admit, // rates and concurrency of the principal, before any work is done for it
-  ];
-  const call = callRoute(steps, head);
-  const list: Next = compose([
-    ...head,
-    steps.loginForList, // what a server lists for somebody is known only after that
-    steps.list,
-  ]);
-  const taskList: Next = compose([...head, steps.taskList]);
-  const session: Next = compose([...head, steps.session]);
-
-  const routeOf = (exchange: Exchange): Next => {
-    const { method } = exchange.message;
-    if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
-    if (LISTS.has(method)) return list;
-    if (method === 'tasks/list' && exchange.era === 'session') return taskList;
-    return OWN.has(method) ? session : call;
-  };
+  const routeOf = createRoutes(steps);
 
   /** What cannot be recorded does not happen. */
   const refuseUnrecorded = (): void => {
@@ -137,24 +174,26 @@ export function createPipeline(
     throw new Refused('unavailable', NOT_RECORDED, { data: { reason: 'audit' }, detail: reason });
   };
 
+  const run = async (current: Call): Promise<Answer> => {
+    const beganMs = measure.begin();
+    let answer: Answer;
+    try {
+      refuseUnrecorded();
+      answer = await routeOf(current)(current);
+    } catch (error) {
+      answer = failureAnswer(error, current, log);
+    }
+    // Around all: a refusal is counted too, and only here a failure has become what its client reads.
+    measure.ended(current, answer, beganMs);
+    // Around all as well: a refusal is recorded too. Where the trail is strict, no answer leaves before its record is kept.
+    const recorded = audit.ended(current, answer, measure.begin() - beganMs);
+    if (recorded === undefined || (await recorded)) return current.via?.told?.(answer, current) ?? answer;
+    if (answer.kind === 'result') answer.rest?.cancel();
+    return failureAnswer(new Refused('unavailable', NOT_RECORDED, { data: { reason: 'audit' } }), current, log);
+  };
+
   return {
-    handle: async (exchange) => {
-      const current: Call = { exchange };
-      const beganMs = measure.begin();
-      let answer: Answer;
-      try {
-        refuseUnrecorded();
-        answer = await routeOf(exchange)(current);
-      } catch (error) {
-        answer = failureAnswer(error, current, log);
-      }
-      // Around all: a refusal is counted too, and only here a failure has become what its client reads.
-      measure.ended(current, answer, beganMs);
-      // Around all as well: a refusal is recorded too. Where the trail is strict, no answer leaves before its record is kept.
-      const recorded = audit.ended(current, answer, measure.begin() - beganMs);
-      if (recorded === undefined || (await recorded)) return answer;
-      if (answer.kind === 'result') answer.rest?.cancel();
-      return failureAnswer(new Refused('unavailable', NOT_RECORDED, { data: { reason: 'audit' } }), current, log);
-    },
+    handle: (exchange) => run({ exchange }),
+    inner: (outer, exchange) => run({ exchange, outer }),
   };
 }

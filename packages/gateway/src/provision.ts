@@ -4,68 +4,41 @@
  */
 
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createReaper, ensurePrivateDirectory, type Reaper } from '@sallyport/host';
-import { createKeyTable, createShield, type KeyTable, type Shield } from '@sallyport/server';
-import { createAddress, type Address } from './address.ts';
-import { openAuditTrail } from './audit-trail.ts';
+import { createReaper, ensurePrivateDirectory, processIsGone, type Reaper } from '@sallyport/host';
+import { adminKeys, type AdminKeys } from './admin-keys.ts';
+import { openAlertedTrail } from './alerts-state.ts';
 import type { Audit } from './audit/index.ts';
 import type { Call } from './call.ts';
+import { need, openCallers, rolesOfKey, type Callers } from './callers.ts';
 import type { Config } from './config/index.ts';
-import type { ReloadOptions } from './config/reload.ts';
 import { lockPath } from './config/trust.ts';
-import { deriveKey, openLocalKey, openMasterKey, sealing } from './credentials/index.ts';
-import { createRooms } from './modules.ts';
-import { checkEgress, throughProxy } from './egress-settings.ts';
-import { createIdentity, type Identity } from './identity.ts';
+import { deriveKey, openMasterKey, sealing } from './credentials/index.ts';
+import { createEgressRoom, type EgressRoom } from './egress/index.ts';
+import { throughProxy } from './egress-settings.ts';
+import type { GatewayOptions, ProvisionOptions } from './gateway-options.ts';
 import { installsBase } from './installs/place.ts';
-import { LOCAL } from './local.ts';
 import { refuseLockedDown } from './lockdown.ts';
 import { browserCommand, createOpenBrowser } from './logins/browser.ts';
-import { loginsOfDynamicMcp } from './logins/dynamic-mcp.ts';
-import { Logins } from './logins/index.ts';
-import { CALLBACK_PATH } from './logins/link.ts';
-import { credentialsOf, openGuard } from './guard-state.ts';
+import { createRooms } from './modules.ts';
+import { createOutbound } from './outbound.ts';
+import { guardOf, learnSecrets } from './own-secrets.ts';
 import type { PinsRoom } from './pins/index.ts';
 import { openPins } from './pins-state.ts';
 import { createPolicy, type Policy } from './policy/index.ts';
+import { openPeople, privateStore } from './privacy-state.ts';
+import { removeLeft, shelfFolder } from './results/index.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
-import { createEgressRoom, type EgressRoom } from './egress/index.ts';
 import { createSandboxRoom, type SandboxRoom } from './sandbox/index.ts';
-import { loginServers } from './servers.ts';
-import { createKeyStorage } from './store/key-storage.ts';
 import type { Store } from './store/index.ts';
 import { createMemoryStore } from './store/memory.ts';
-import { recordsOf } from './store/records.ts';
-import type { Log } from './telemetry/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { configuredSecrets, type Redactor } from './telemetry/redact.ts';
 import { Renewal } from './upstream/renewal.ts';
 
-export interface GatewayOptions {
-  readonly config: Config;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where state is kept. Undefined: nowhere, which goes with the memory store and no authentication alone. */
-  readonly stateDirectory: string | undefined;
-  readonly version: string;
-  readonly log: Log;
-  /** The one behind the log: it is told the secrets of every configuration. */
-  readonly redactor?: Redactor;
-  readonly now: () => number;
-  /** The file that the configuration came from, and how to read it again. Absent: it was given otherwise, and stays. */
-  readonly file?: Pick<ReloadOptions, 'path' | 'hash' | 'load'> & {
-    /** A server refused what it was shown: its secrets are had anew at the next reading. False: not yet again; undefined: none comes from a command. */
-    readonly renew?: (server: string) => boolean | undefined;
-    /** The values that the configuration has from a store of secrets, a file or a command. */
-    readonly secrets?: () => readonly string[];
-  };
-}
-
 /** What a gateway stands on. */
-export interface Parts {
-  readonly options: GatewayOptions;
+export interface Parts extends Callers {
+  readonly options: ProvisionOptions;
   readonly store: Store;
   readonly rooms: Rooms;
   readonly metrics: Metrics;
@@ -76,50 +49,33 @@ export interface Parts {
   readonly renewal: Renewal;
   readonly pins: PinsRoom;
   readonly challengeKey: KeyObject;
-  readonly localKey: string | undefined;
-  readonly keys: KeyTable | undefined;
-  readonly address: Address;
-  readonly shield: Shield;
-  /** True for a request made on this machine, straight to the listener. */
-  readonly isLocal: (request: IncomingMessage) => boolean;
-  readonly identity: Identity;
-  readonly logins: Logins;
+  readonly adminKeys: AdminKeys;
 }
 
 /** Starts nothing. Rejects with an error for a person. */
-export async function provision(options: GatewayOptions): Promise<Parts> {
+export async function provision(options: ProvisionOptions): Promise<Parts> {
   const { config, env, stateDirectory, log, now } = options;
   if (stateDirectory !== undefined) await refuseLockedDown(stateDirectory);
   const master = await openMaster(options);
-  const store = await openStore(options);
+  const store = await openStore(options, master);
   learnSecrets(options, config);
-  const audit = await openAuditTrail({ ...options, master, redactor: options.redactor, facts: startFacts(options) });
+  await openPeople(options.people, { config, master, now, store });
+  const fetch = createOutbound(throughProxy(env, config.egress.proxy));
+  const facts = startFacts(options);
+  const audit = await openAlertedTrail({ ...options, fetch, master, redactor: options.redactor, facts });
   const metrics = createMetrics();
   const reaper = createReaper({ log: (text) => log('warn', text) });
-  const egress = createEgressRoom({
-    allow: () => rooms.config.egress.allow,
-    env: () => throughProxy(env, rooms.config.egress.proxy),
-    log,
-  });
-  const sandboxes = createSandboxRoom({
-    stateDirectory,
-    hidden: () => hiddenFiles(options, rooms.config),
-    openWay: (child) => egress.open(child),
-    log,
-  });
+  const cages = openCages(options, () => rooms);
   const pins = await openPins({ ...options, record: audit.record, store });
   const { guard, learnOwn } = guardOf(options, { audit, master, config: () => rooms.config });
   const renewal = new Renewal({ renew: options.file?.renew, log });
-  const callers = await openCallers(options, { audit, master, store });
-  const { address, identity, keys, localKey, logins } = callers;
-  if (localKey !== undefined) guard.own.learn([localKey]);
-  const browser = browserCommand(env['SALLYPORT_BROWSER']);
+  const callers = await openCallers(options, { audit, master, own: guard.own, store, rooms: () => rooms });
+  if (callers.localKey !== undefined) guard.own.hold('local key', [callers.localKey]);
   const rooms: Rooms = createRooms({
     metrics,
     audit,
     reaper,
-    sandboxes,
-    egress,
+    ...cages,
     renewal,
     pins,
     guard,
@@ -130,10 +86,58 @@ export async function provision(options: GatewayOptions): Promise<Parts> {
     store,
     log,
     now,
+    fetch,
     info: { name: 'sallyport', title: 'Sallyport', version: options.version },
     ...sealingKeys(master),
     emptyFolder: await emptyFolder(stateDirectory),
+    resultsFolder: await resultsFolder(stateDirectory),
     policy: await preparePolicy(config, options),
+    ...callersFor(options, callers),
+  });
+  await rooms.catalog.open();
+  const challengeKey = deriveKey(master, 'daemon-challenge');
+  return {
+    options,
+    audit,
+    metrics,
+    reaper,
+    ...cages,
+    renewal,
+    pins,
+    store,
+    rooms,
+    challengeKey,
+    adminKeys: adminKeys(master),
+    ...callers,
+  };
+}
+
+/** What children are caged with. */
+function openCages(options: GatewayOptions, rooms: () => Rooms): Pick<Parts, 'egress' | 'sandboxes'> {
+  const { env, log, stateDirectory } = options;
+  const egress = createEgressRoom({
+    allow: () => rooms().config.egress.allow,
+    env: () => throughProxy(env, rooms().config.egress.proxy),
+    log,
+  });
+  const sandboxes = createSandboxRoom({
+    stateDirectory,
+    hidden: () => hiddenFiles(options, rooms().config),
+    openWay: (child) => egress.open(child),
+    exposed: (server) => rooms().upstreams.cut(server),
+    ownHome: env['HOME'],
+    log,
+  });
+  return { egress, sandboxes };
+}
+
+/** What the rooms know of callers. */
+function callersFor(
+  { config, env }: GatewayOptions,
+  { address, identity, keys, logins }: Callers,
+): Pick<RoomOptions, 'challenge' | 'loginLink' | 'logins' | 'openBrowser' | 'rolesOfKey'> {
+  const browser = browserCommand(env['SALLYPORT_BROWSER']);
+  return {
     rolesOfKey: async (name) => rolesOfKey(name, config, keys),
     logins,
     openBrowser: browser && createOpenBrowser(browser, env),
@@ -142,19 +146,17 @@ export async function provision(options: GatewayOptions): Promise<Parts> {
       return path === undefined ? undefined : `${address.bases()[0] ?? ''}${path}`;
     },
     challenge: (call, scopes) => identity.challenge(askedBy(call, config.listen.path), 'insufficient_scope', scopes),
-  });
-  await rooms.catalog.open();
-  const challengeKey = deriveKey(master, 'daemon-challenge');
-  return { options, audit, metrics, reaper, sandboxes, egress, renewal, pins, store, rooms, challengeKey, ...callers };
+  };
 }
 
 function sealingKeys(
   master: KeyObject,
-): Pick<Parameters<typeof createRooms>[0], 'cursorKey' | 'handleKey' | 'linkSealing' | 'stateKey'> {
+): Pick<Parameters<typeof createRooms>[0], 'cursorKey' | 'handleKey' | 'linkSealing' | 'resultKey' | 'stateKey'> {
   return {
     cursorKey: deriveKey(master, 'cursor'),
     handleKey: deriveKey(master, 'handle'),
     stateKey: deriveKey(master, 'request-state'),
+    resultKey: deriveKey(master, 'result'),
     linkSealing: sealing(deriveKey(master, 'upstream-oauth')),
   };
 }
@@ -162,86 +164,6 @@ function sealingKeys(
 async function openMaster({ env, stateDirectory }: GatewayOptions): Promise<KeyObject> {
   if (stateDirectory === undefined) return createSecretKey(randomBytes(32));
   return await openMasterKey({ directory: stateDirectory, env });
-}
-
-type Callers = Pick<Parts, 'address' | 'identity' | 'isLocal' | 'keys' | 'localKey' | 'logins' | 'shield'>;
-
-/** Who may call, and from where. */
-async function openCallers(
-  options: GatewayOptions,
-  { audit, master, store }: { readonly audit: Audit; readonly master: KeyObject; readonly store: Store },
-): Promise<Callers> {
-  const { config, env, log, now, stateDirectory } = options;
-  const { auth, listen } = config;
-  const isOpen = auth.modes.includes('none');
-  const localKey = isOpen ? undefined : await openLocalKey({ directory: need(stateDirectory) });
-  const keys = localKey === undefined ? undefined : await openKeys(store, master, localKey, now);
-  const publicUrl = listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl);
-  const shield = createShield({ ...listen, publicUrl });
-  const isLocal: Parts['isLocal'] = ({ headers, socket }) => shield.isLocal({ peer: socket.remoteAddress, headers });
-  const address = createAddress(listen);
-  const logins = await openLogins(options, { address, master, store });
-  const identity = await createIdentity({
-    config,
-    store,
-    keyFor: (purpose) => deriveKey(master, purpose),
-    keys,
-    bases: () => address.bases(),
-    isLocal,
-    logins,
-    record: audit.record,
-    env,
-    log,
-    now,
-  });
-  return { address, identity, isLocal, keys, localKey, logins, shield };
-}
-
-/** Logins at servers. */
-async function openLogins(
-  { config, env, log, now }: GatewayOptions,
-  { address, master, store }: { readonly address: Address; readonly master: KeyObject; readonly store: Store },
-): Promise<Logins> {
-  await checkEgress(config);
-  const logins = new Logins({
-    servers: loginServers(config),
-    allow: config.egress.allow,
-    env,
-    records: recordsOf(store, 'upstream-oauth'),
-    asked: recordsOf(store, 'upstream-asked'),
-    browsers: recordsOf(store, 'upstream-browsers'),
-    sealing: sealing(deriveKey(master, 'upstream-oauth')),
-    user: { issuer: LOCAL.issuer, subject: LOCAL.subject },
-    redirectUri: () => (address.listens ? `${address.bases()[0] ?? ''}${CALLBACK_PATH}` : undefined),
-    log,
-    now,
-  });
-  await logins.open();
-  const home = env['HOME'] ?? env['USERPROFILE'];
-  if (home !== undefined && logins.new.length > 0) {
-    const { folder, servers } = await loginsOfDynamicMcp(home, logins.new);
-    for (const server of servers) {
-      const text = `dynamic-mcp was logged in at this server: \`sallyport login ${server}\` does it anew`;
-      log('info', text, { server, folder });
-    }
-  }
-  return logins;
-}
-
-/** Rejects with a `PolicyError` that says all that is wrong. */
-export async function preparePolicy({ policy }: Config, { log, now }: GatewayOptions): Promise<Policy> {
-  return await createPolicy(policy, { fetch, timeout: (ms) => AbortSignal.timeout(ms), log, now });
-}
-
-/** Those that its credential would state: the configuration's keys are meant before those of the store. */
-async function rolesOfKey(
-  name: string,
-  { auth }: Config,
-  keys: KeyTable | undefined,
-): Promise<readonly string[] | undefined> {
-  if (name === LOCAL.subject) return LOCAL.roles;
-  const written = auth.keys.find((key) => key.name === name);
-  return (written ?? (await keys?.list())?.find((key) => key.name === name))?.roles;
 }
 
 /** What a call asked for, as a challenge names it. */
@@ -268,46 +190,6 @@ function startFacts({ file, version }: GatewayOptions): Readonly<Record<string, 
   };
 }
 
-/** It knows the master key and what the configuration holds. */
-function guardOf(
-  { config, file, log }: GatewayOptions,
-  parts: { readonly audit: Audit; readonly master: KeyObject; readonly config: () => Config },
-): Pick<RoomOptions, 'guard' | 'learnOwn'> {
-  const { audit, master } = parts;
-  const placeholderKey = deriveKey(master, 'guard');
-  const guard = openGuard({ config: parts.config, placeholderKey, record: audit.record, log });
-  const learnOwn = (next: Config): void => guard.own.learn([...credentialsOf(next), ...(file?.secrets?.() ?? [])]);
-  guard.own.learn(keyForms(master));
-  learnOwn(config);
-  return { guard, learnOwn };
-}
-
-/** As it is written in files and variables. */
-function keyForms(master: KeyObject): string[] {
-  const bytes = master.export();
-  return [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url')];
-}
-
-/** Tells the log what must not stand in it. */
-export function learnSecrets({ redactor }: GatewayOptions, { audit, auth, policy, servers, telemetry }: Config): void {
-  const { introspection, keys, oidc } = auth;
-  redactor?.learn(
-    configuredSecrets(servers, [
-      telemetry.metrics.key,
-      oidc?.clientSecret,
-      introspection?.clientSecret,
-      ...keys.flatMap(({ hash, key }) => [hash, key]),
-      ...Object.values(policy?.external?.headers ?? {}),
-      ...audit.sinks.flatMap((sink) => ('headers' in sink ? Object.values(sink.headers) : [])),
-    ]),
-  );
-}
-
-function need(stateDirectory: string | undefined): string {
-  if (stateDirectory === undefined) throw new Error('Keys need a state directory.');
-  return stateDirectory;
-}
-
 /** In the state; without one nothing is kept, and a folder that is not there is as empty. */
 async function emptyFolder(stateDirectory: string | undefined): Promise<string> {
   if (stateDirectory === undefined) return join(tmpdir(), randomBytes(16).toString('hex'));
@@ -316,26 +198,20 @@ async function emptyFolder(stateDirectory: string | undefined): Promise<string> 
   return folder;
 }
 
-async function openStore({ config, stateDirectory, now }: GatewayOptions): Promise<Store> {
-  if (config.store === 'memory') return createMemoryStore({ now });
-  const { openSqliteStore } = await import('./store/sqlite.ts');
-  return await openSqliteStore({ path: join(need(stateDirectory), 'state.db'), now });
+/** What processes have left that died is gone by then. */
+async function resultsFolder(stateDirectory: string | undefined): Promise<string | undefined> {
+  if (stateDirectory === undefined) return undefined;
+  await removeLeft(stateDirectory, processIsGone);
+  return shelfFolder(stateDirectory, process.pid, randomBytes(8).toString('hex'));
 }
 
-/** The keys of clients over a store; the local key is one of them. */
-export async function openKeys(
-  store: Store,
-  master: KeyObject,
-  localKey: string,
-  now: () => number,
-): Promise<KeyTable> {
-  const table = createKeyTable({
-    storage: createKeyStorage(store),
-    hmacKey: deriveKey(master, 'client-key'),
-    now,
-    random: randomBytes,
-    localKey,
-  });
-  await table.refresh();
-  return table;
+async function openStore({ config, stateDirectory, now }: GatewayOptions, master: KeyObject): Promise<Store> {
+  if (config.store === 'memory') return createMemoryStore({ now });
+  const { openSqliteStore } = await import('./store/sqlite.ts');
+  return privateStore(await openSqliteStore({ path: join(need(stateDirectory), 'state.db'), now }), master);
+}
+
+/** Rejects with a `PolicyError` that says all that is wrong. */
+export async function preparePolicy({ policy }: Config, { log, now }: GatewayOptions): Promise<Policy> {
+  return await createPolicy(policy, { fetch, timeout: (ms) => AbortSignal.timeout(ms), log, now });
 }

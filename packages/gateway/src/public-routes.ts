@@ -7,6 +7,7 @@ import { sendJson } from './admin-endpoints.ts';
 import { answerChallenge, CHALLENGE_PATH } from './daemon.ts';
 import { LOCAL } from './local.ts';
 import type { Parts } from './provision.ts';
+import { SECURITY_TXT_PATH, securityText } from './security-txt.ts';
 import { createMetricsRoute, METRICS_PATH } from './telemetry/route.ts';
 
 export function publicRoutes(parts: Parts, isDraining: () => boolean): (path: string) => PublicRoute | undefined {
@@ -16,6 +17,7 @@ export function publicRoutes(parts: Parts, isDraining: () => boolean): (path: st
     '/healthz': constantRoute(200, '{"status":"ok"}', true),
     '/readyz': { handle: (...visit) => ready().handle(...visit), hostExempt: true },
     [CHALLENGE_PATH]: { handle: (request, response) => challenge(request, response, parts), hostExempt: false },
+    [SECURITY_TXT_PATH]: { handle: (request, response) => securityTxt(request, response, parts), hostExempt: false },
     ...metricsRoute(parts),
   };
   return (path) => (Object.hasOwn(fixed, path) ? fixed[path] : parts.identity.route(path));
@@ -44,6 +46,17 @@ function challenge(request: IncomingMessage, response: ServerResponse, { address
   const nonce = /[?&]nonce=([A-Za-z0-9_-]{16,128})(?:&|$)/.exec(request.url ?? '')?.[1];
   if (nonce === undefined) return refusePlain(response, wireError('no_such_path'));
   sendJson(response, 200, JSON.stringify({ answer: answerChallenge(challengeKey, nonce, address.port) }));
+}
+
+function securityTxt(request: IncomingMessage, response: ServerResponse, { options }: Parts): void {
+  const { listen, security } = options.config;
+  const text = securityText(security, listen.publicUrl, options.now());
+  if (text === undefined) return refusePlain(response, wireError('no_such_path'));
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
+  }
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) };
+  response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : text);
 }
 
 function constantRoute(status: number, body: string, hostExempt: boolean): PublicRoute {

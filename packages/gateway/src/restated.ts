@@ -3,6 +3,8 @@
 import type { Exchange } from '@sallyport/server';
 import {
   applyEdits,
+  isObject,
+  members,
   nestedMembers,
   type JsonObject,
   type JsonRpcNotification,
@@ -18,6 +20,11 @@ export function withParams(exchange: Exchange, changes: Readonly<Record<string, 
   return new Restated(exchange, { ...exchange.message, params }, restated(exchange, params, changes));
 }
 
+/** The exchange with another text of its request. */
+export function withText(exchange: Exchange, text: string): Exchange {
+  return new Restated(exchange, JSON.parse(text) as JsonRpcRequest, text);
+}
+
 /** The text of the request: what did not change stands in it as it was written, numbers that no double holds included. */
 function restated(
   { message, text }: Exchange,
@@ -28,13 +35,38 @@ function restated(
   const span = found?.outer.get('params');
   if (found?.inner === undefined || span === undefined) return JSON.stringify({ ...message, params });
   const kept = [...found.inner].filter(([name]) => !Object.hasOwn(changes, name));
-  const members = [
+  const written = [
     ...kept.map(([name, { start, end }]) => `${JSON.stringify(name)}:${text.slice(start, end)}`),
     ...Object.entries(changes).flatMap(([name, value]) =>
       value === undefined ? [] : [`${JSON.stringify(name)}:${JSON.stringify(value)}`],
     ),
   ];
-  return applyEdits(text, [{ ...span, text: `{${members.join(',')}}` }]);
+  return applyEdits(text, [{ ...span, text: `{${written.join(',')}}` }]);
+}
+
+/**
+ * A call of one tool as the call of another that its arguments name. `member` of the arguments becomes the arguments, in the text as
+ * it was written; everything else stays: the token of progress, a task, what the client brings back of an earlier round.
+ */
+export function withTarget(exchange: Exchange, name: string, member: string): Exchange {
+  const { message, text } = exchange;
+  const { arguments: outer, ...rest } = message.params ?? {};
+  const inner = isObject(outer) ? outer[member] : undefined;
+  const params: JsonObject = { ...rest, name, ...(inner !== undefined && { arguments: inner }) };
+  const restatedMessage = { ...message, params };
+  return new Restated(exchange, restatedMessage, retargeted(text, name, member) ?? JSON.stringify(restatedMessage));
+}
+
+/** Undefined where the text could mean different things to different parsers, or has no such arguments. */
+function retargeted(text: string, name: string, member: string): string | undefined {
+  const found = nestedMembers(text, 0, 'params')?.inner;
+  const [named, outer] = [found?.get('name'), found?.get('arguments')];
+  const inner = outer && members(text, outer.start)?.get(member);
+  if (named === undefined || outer === undefined || inner === undefined) return undefined;
+  return applyEdits(text, [
+    { ...named, text: JSON.stringify(name) },
+    { ...outer, text: text.slice(inner.start, inner.end) },
+  ]);
 }
 
 class Restated implements Exchange {

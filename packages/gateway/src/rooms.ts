@@ -14,6 +14,7 @@ import type { ProgramStatus } from './installs/index.ts';
 import type { OpenBrowser } from './logins/browser.ts';
 import type { LoginActs } from './logins/acts.ts';
 import type { Logins } from './logins/index.ts';
+import type { OutboundFetch } from './outbound.ts';
 import type { PinsRoom } from './pins/index.ts';
 import type { Explain, ExplainOptions, Policy } from './policy/index.ts';
 import type { SandboxRoom, SandboxStatus } from './sandbox/index.ts';
@@ -40,8 +41,14 @@ export interface RoomOptions {
   readonly handleKey: KeyObject;
   /** What clients bring back in `requestState`. */
   readonly stateKey: KeyObject;
+  /** Results that are kept for their callers. */
+  readonly resultKey: KeyObject;
+  /** For them, of this process alone; undefined: they stay in memory. */
+  readonly resultsFolder: string | undefined;
   /** A folder with nothing in it. */
   readonly emptyFolder: string;
+  /** To addresses that the operator wrote. */
+  readonly fetch: OutboundFetch;
   readonly now: () => number;
   readonly metrics: Metrics;
   readonly audit: Audit;
@@ -87,6 +94,8 @@ export interface Rooms {
   readonly parkedCalls: number;
   /** The canonical name of the place at a path and query, for somebody; undefined when there is none. */
   place(path: string, query: string, principal: Principal): string | undefined;
+  /** By the policy in force. */
+  rolesOf(principal: Principal): ReadonlySet<string>;
   /** What the policy says of a call that is not made, for the user of this machine. */
   readonly explain: Explain;
   /** What this machine's user does about logins at servers. */
@@ -96,6 +105,8 @@ export interface Rooms {
   };
   /** Tools that are not as they were pinned, a sentence for each server. */
   pinNotes(): readonly string[];
+  /** Asks the servers that are up for their lists anew; gives their names. */
+  relist(): readonly string[];
   /** What is wrong with the audit trail, a sentence each. */
   auditNotes(): readonly string[];
   /** The configuration in force. */
@@ -105,6 +116,10 @@ export interface Rooms {
    * that are no more are ended by who has them.
    */
   replace(config: Config, policy: Policy): void;
+  /** Ends what a principal (`principalKey`) has of servers for itself, and drops what they said to it alone. */
+  forget(owner: string): void;
+  /** Drops the results that are kept for principals of whom it is said that they are out. */
+  dropResults(isOut: (owner: string) => Promise<boolean>): Promise<void>;
   /** From now on new calls are refused; resolves when none is under way. */
   drain(): Promise<void>;
   /** Ends what is open in order. */

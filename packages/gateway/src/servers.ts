@@ -6,7 +6,7 @@ import type { Config, ServerConfig } from './config/index.ts';
 import { isExchange } from './config/schema-oauth.ts';
 import { present } from './config/schema-parts.ts';
 import type { ExchangeConfig, OAuthConfig } from './config/types-oauth.ts';
-import type { OidcConfig } from './config/types.ts';
+import type { OidcConfig } from './config/types-auth.ts';
 import type { ExchangePlace, LoginServer } from './logins/index.ts';
 import { upstreamTls } from './tls-files.ts';
 import type { UpstreamServer } from './upstream/index.ts';
@@ -83,6 +83,7 @@ export function catalogSetup(config: Config): Setup {
     servers: enabledServers(config).map(catalogServer),
     naming: config.naming,
     views: config.views,
+    discovery: config.discovery,
   };
 }
 

@@ -5,9 +5,11 @@
 
 import { childEnvironment } from '@sallyport/host';
 import type { JsonObject } from '@sallyport/wire';
+import { globMatcher } from './glob.ts';
 import { LOCAL } from './local.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { enabledServers } from './servers.ts';
+import { createToolCost } from './tool-cost.ts';
 
 type Config = RoomOptions['config'];
 type ServerConfig = Config['servers'][number];
@@ -79,6 +81,17 @@ export interface GatewayStatus {
   readonly servers: readonly ServerStatus[];
   readonly hidden: readonly HiddenOffer[];
   readonly catalogVersion: string;
+  /** How the tools are shown where no view and no request says otherwise. */
+  readonly discovery: {
+    readonly mode: Config['discovery']['mode'];
+    /** What that comes to for the user of this machine. */
+    readonly shown: Exclude<Config['discovery']['mode'], 'auto'>;
+    readonly budget: number;
+    /** Estimated: what all the tools cost. */
+    readonly tokens: number;
+    /** Canonical ids of tools that are shown in every mode. */
+    readonly always: readonly string[];
+  };
   /** What the operator should know, a sentence or two each. */
   readonly notes: readonly string[];
 }
@@ -104,9 +117,6 @@ export interface ToolReport {
   readonly tools: readonly ToolRecord[];
 }
 
-/** Characters of JSON that make one token, on the average of real definitions. */
-const CHARACTERS_PER_TOKEN = 4.7;
-
 /** `env` is the gateway's own environment, from which children get the allow-list. */
 export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewayStatus {
   const { config } = rooms;
@@ -114,6 +124,7 @@ export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewaySta
     servers: config.servers.map((server) => serverStatus(server, rooms, env)),
     hidden: [...seen(rooms).catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
     catalogVersion: seen(rooms).lists.version,
+    discovery: discoveryOf(rooms),
     notes: [
       ...enabledServers(config).flatMap(({ name }) =>
         [...rooms.upstreams.notes(name), ...rooms.blocked(name)].map((note) => `${name}: ${note}`),
@@ -127,6 +138,7 @@ export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewaySta
 /** Every tool that the user of this machine sees. */
 export function toolReport(rooms: Rooms): ToolReport {
   const { catalog, lists } = seen(rooms);
+  const costOf = createToolCost();
   return {
     catalogVersion: lists.version,
     tools: [...catalog.tools.values()].map(({ name, id, server, original, shown }) => ({
@@ -135,8 +147,23 @@ export function toolReport(rooms: Rooms): ToolReport {
       server,
       original,
       ...picked(shown, ['title', 'description', 'inputSchema', 'outputSchema', 'annotations']),
-      tokens: Math.ceil(JSON.stringify(shown).length / CHARACTERS_PER_TOKEN),
+      tokens: costOf({ shown }),
     })) as unknown as ToolRecord[],
+  };
+}
+
+function discoveryOf(rooms: Rooms): GatewayStatus['discovery'] {
+  const { always, budget, mode } = rooms.config.discovery;
+  const costOf = createToolCost();
+  const tools = [...seen(rooms).catalog.tools.values()];
+  const tokens = tools.reduce((sum, { shown }) => sum + costOf({ shown }), 0);
+  const isAlways = globMatcher(always);
+  return {
+    mode,
+    shown: mode !== 'auto' ? mode : tokens < budget ? 'full' : 'search',
+    budget,
+    tokens,
+    always: tools.filter(({ id }) => isAlways(id)).map(({ id }) => id),
   };
 }
 

@@ -14,16 +14,18 @@ import type { CatalogView } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
 import { createResolve, quarantineOf, refuseUnknown } from './catalog/resolve.ts';
 import { sealing } from './credentials/index.ts';
+import type { Discovery } from './discovery/index.ts';
 import { Refused } from './errors.ts';
 import { createIsolate, principalInstance } from './isolation/index.ts';
 import { Projects } from './isolation/project.ts';
-import { LOCAL } from './local.ts';
+import { isLocalUser } from './local.ts';
 import type { Announcements } from './logins/announcements.ts';
 import { linkPayload } from './logins/link.ts';
 import { createListLoginStep } from './logins/list-step.ts';
 import { createLoginSteps, type LoginSteps } from './logins/step.ts';
 import type { Steps } from './pipeline.ts';
 import { createAuthorize, type Policy } from './policy/index.ts';
+import type { Results } from './results/index.ts';
 import type { RoomOptions } from './rooms.ts';
 import type { SubscriptionsRoom } from './subscriptions/index.ts';
 import { createSessionStep } from './subscriptions/session-step.ts';
@@ -45,6 +47,8 @@ export interface StepParts {
   readonly tasks: TaskRoom;
   readonly projects: Projects;
   readonly bridge: Bridge;
+  readonly discovery: Discovery;
+  readonly results: Results;
   readonly announcements: Announcements;
   /** Whether nothing is known of what a server lists for somebody. */
   readonly isUnlisted: (server: string, exchange: Exchange) => boolean;
@@ -56,7 +60,7 @@ export interface StepParts {
 }
 
 export function createSteps(parts: StepParts): Steps {
-  const { admission, projects, subscriptions, tasks, upstreams, view } = parts;
+  const { admission, discovery, projects, subscriptions, tasks, upstreams, view } = parts;
   const { challenge, cursorKey, now } = parts.options;
   const { admit, admitTarget, takeTurn } = admission;
   const cursors = sealing(cursorKey);
@@ -65,8 +69,12 @@ export function createSteps(parts: StepParts): Steps {
   return {
     drain: parts.drain.step,
     admit,
+    clip: parts.results.clip,
+    beginOwn: (call) => discovery.begin(call),
+    answerOwn: discovery.answer,
     resolve: around(createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call) })),
     authorize,
+    caution: discovery.caution,
     admitTarget,
     approve: approveStep(parts),
     login,
@@ -88,6 +96,7 @@ export function createSteps(parts: StepParts): Steps {
       ...bridging(parts),
     }),
     loginForList: loginForListStep(parts),
+    discover: discovery.list,
     list: createList({
       view,
       sealCursor: (place, exchange) => cursors.seal(place, bearer(exchange)),
@@ -227,18 +236,17 @@ function isOwnUser({ local, principal }: Exchange): boolean {
   return local !== undefined && isLocalUser(principal);
 }
 
-function isLocalUser({ issuer, subject }: Exchange['principal']): boolean {
-  return issuer === LOCAL.issuer && subject === LOCAL.subject;
-}
-
 /** Who gets what a server says meanwhile, in one era and across eras. */
-function bridging({ bridge, limits, randomId, tasks }: StepParts): Pick<SendOptions, 'cause' | 'bridge'> {
+function bridging({ bridge, limits, options, randomId, tasks }: StepParts): Pick<SendOptions, 'cause' | 'bridge'> {
   const causeOptions: CauseOptions = {
     humanMs: () => limits().humanMs,
     shown: tasks.shown.bind(tasks),
     questionIn: (revision, method, params) => sessionQuestion(method, params, revision, randomId),
     answerIn: (revision, method, answer) => sessionAnswer(method, answer, revision),
-    taskStatus: tasks.status.bind(tasks),
+    meanwhile: options.guard.meanwhile,
+    taskStatus: (server, message) => {
+      if (options.guard.meanwhile.mayTell(server, message.params)) tasks.status(server, message);
+    },
   };
   return {
     cause: (call, leg) => causeOf(call, leg.revision, causeOptions),

@@ -7,7 +7,8 @@
 import type { TlsFiles } from '@sallyport/client';
 import { readSecretFileSync } from '@sallyport/host';
 import type { TlsOptions } from '@sallyport/server';
-import type { TlsConfig, UpstreamTlsConfig } from './config/types.ts';
+import type { TlsConfig } from './config/types-auth.ts';
+import type { UpstreamTlsConfig } from './config/types-server.ts';
 
 /** Certificates and keys are far smaller; the revocation list of a large authority is not. */
 const MAX_BYTES = 16 * 1024 * 1024;

@@ -1,12 +1,11 @@
 /** What the upstreams are given of the other rooms, and what they tell them: starts, lists, updates, news of tasks. */
 
 import type { Leg } from '@sallyport/client';
-import { failedStartEvent } from './audit-events.ts';
+import { endedEvent, failedStartEvent, outageEvent } from './audit-events.ts';
 import { TASK_STATUS, type Instance, type Owner } from './call.ts';
 import { LIST_KINDS, type ListKind } from './catalog/index.ts';
 import { kindsChangedBy } from './catalog/snapshot.ts';
 import type { Children } from './children.ts';
-import { learnedTokens } from './guard-state.ts';
 import type { RoomOptions } from './rooms.ts';
 import type { SubscriptionsRoom } from './subscriptions/index.ts';
 import type { TaskRoom } from './tasks/index.ts';
@@ -26,11 +25,13 @@ export interface UpstreamParts {
 export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
   const { children, options, refresh, servers, subscriptions, tasks } = parts;
   const { audit, config, emptyFolder, env, guard, info, log, logins, metrics, now, reaper, renewal, store } = options;
+  /** Servers that are left alone for a while, as was recorded. */
+  const broken = new Set<string>();
   return {
     servers,
     reaper,
     launch: (server, instance) => children.launch(server, instance),
-    authorization: (server, instance) => learnedTokens(logins.authorizationFor(server, instance?.principal), guard),
+    authorization: (server, instance) => logins.authorizationFor(server, instance?.principal),
     emptyFolder,
     env,
     info,
@@ -43,8 +44,14 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
     onEvent: (server, event, error) => {
       metrics.server(server, event);
       if (event === 'failed_start') audit.record(failedStartEvent(server, error?.message));
+      else if (event === 'end') audit.record(endedEvent(server, error));
+    },
+    onBroken: (server) => {
+      broken.add(server);
+      audit.record(outageEvent(server, 'begins'));
     },
     onUp: (server, leg, instance) => {
+      if (broken.delete(server)) audit.record(outageEvent(server, 'ends'));
       // The gateway's own instance gives the lists: what it may see is what everybody may. Of a personal server others do too.
       if (instance === undefined || parts.upstreams().personal(server)) {
         refresh(server, isFirst(leg, server, instance, parts) ? LIST_KINDS : [], instance);
@@ -57,8 +64,9 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
       if (kinds.length > 0) refresh(server, kinds, instance);
       else if (message.method === 'notifications/resources/updated')
         subscriptions().updated(server, message, instance && ownerOf(instance));
-      else if (message.method === TASK_STATUS) tasks().status(server, message, instance?.owner);
-      else log('debug', 'a notification that concerns nobody', { server, method: message.method });
+      else if (message.method === TASK_STATUS) {
+        if (guard.meanwhile.mayTell(server, message.params)) tasks().status(server, message, instance?.owner);
+      } else log('debug', 'a notification that concerns nobody', { server, method: message.method });
     },
     log,
     now,

@@ -10,9 +10,9 @@ const STATE_MS = 60_000;
 /** Programs that renew certificates write several files. */
 const CERTIFICATE_QUIET_MS = 500;
 
-export function watchCertificates({ listen }: Config, log: Log, onChange: () => void): readonly Watch[] {
-  const { cert, clientCa, crl, key } = listen.tls ?? {};
-  const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
+export function watchCertificates({ admin, listen }: Config, log: Log, onChange: () => void): readonly Watch[] {
+  const files = [listen.tls, admin.listen?.tls].flatMap((tls) => [tls?.cert, tls?.key, tls?.clientCa, tls?.crl]);
+  const paths = [...new Set(files.filter((path) => path !== undefined))];
   return paths.map((path) => {
     const watch: Watch = watchFile({
       path,

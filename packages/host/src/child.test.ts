@@ -132,7 +132,7 @@ describe('messages', () => {
     expect(child.backlogBytes).toBe(0);
   });
 
-  it('are found among noise, which is counted', async () => {
+  it('SBX-01 are found among noise, which is counted', async () => {
     const { child, line, lines } = await run(`
       process.stdout.write('Server ready\\n\\n\\u001b[32m{"a":1}\\r\\n\\ufeff{"b":2}\\n"half":1}\\n{"c":3}\\n');${STAY}`);
     await line(2);
@@ -174,7 +174,7 @@ describe('messages', () => {
 });
 
 describe('arguments, environment and descriptors', () => {
-  it('passes arguments as they are, through no shell', async () => {
+  it('P2-19 passes arguments as they are, through no shell', async () => {
     const marker = join(folder, 'marker');
     const args = [
       `; touch ${marker}`,
@@ -228,7 +228,7 @@ describe('arguments, environment and descriptors', () => {
 });
 
 describe('stderr', () => {
-  it('of 200 MB neither blocks the child nor fills memory nor the log', { timeout: 60_000 }, async () => {
+  it('P1-16 of 200 MB neither blocks the child nor fills memory nor the log', { timeout: 60_000 }, async () => {
     const before = process.memoryUsage();
     const { child, stderr, line, exit } = await run(
       `
@@ -303,18 +303,22 @@ describe('the end', () => {
     expect(exits).toMatchObject([{ code: 4, signal: null, requested: true }]);
   });
 
-  it('kills the whole group when it does not listen, having asked once', { timeout: LADDER_TIMEOUT_MS }, async () => {
-    const { child, exits, line, lines } = await run(
-      `${GRANDCHILD()} ${DEAF} process.on('SIGTERM', () => console.log('{"asked":1}'));`,
-    );
-    const pid = grandchildPid(await line(0));
-    const closed = child.close();
-    await line(1);
-    await Promise.all([closed, child.close()]);
-    expect(exits).toMatchObject([{ code: null, signal: 'SIGKILL', requested: true }]);
-    expect([child.pid, pid].filter(isRunning)).toEqual([]);
-    expect(lines.slice(1)).toEqual(['{"asked":1}']);
-  });
+  it(
+    'P1-15 kills the whole group when it does not listen, having asked once',
+    { timeout: LADDER_TIMEOUT_MS },
+    async () => {
+      const { child, exits, line, lines } = await run(
+        `${GRANDCHILD()} ${DEAF} process.on('SIGTERM', () => console.log('{"asked":1}'));`,
+      );
+      const pid = grandchildPid(await line(0));
+      const closed = child.close();
+      await line(1);
+      await Promise.all([closed, child.close()]);
+      expect(exits).toMatchObject([{ code: null, signal: 'SIGKILL', requested: true }]);
+      expect([child.pid, pid].filter(isRunning)).toEqual([]);
+      expect(lines.slice(1)).toEqual(['{"asked":1}']);
+    },
+  );
 
   it('cuts the whole group at once', async () => {
     const { child, exits, line } = await run(`${GRANDCHILD()} ${DEAF}`);
@@ -409,7 +413,7 @@ describe('a child that cannot be started', () => {
   });
 
   it.skipIf(process.getuid?.() === 0)(
-    'a folder that may not be entered (root may enter all: run as another user)',
+    'a folder that may not be entered (root may enter all: needs another user)',
     async () => {
       const cwd = await mkdtemp(join(folder, 'closed-'));
       await chmod(cwd, 0o600);
@@ -420,7 +424,7 @@ describe('a child that cannot be started', () => {
     },
   );
 
-  it('too many open files', async () => {
+  it('REL-10 too many open files', async () => {
     const harness = await script(`import fs from 'node:fs';
       import { startChild } from ${JSON.stringify(new URL('child.ts', import.meta.url).href)};
       const nothing = () => {};

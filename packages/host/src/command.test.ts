@@ -40,7 +40,7 @@ describe('resolveCommand', () => {
     expect(await resolveCommand('folder', context)).toEqual({ path: join(root, 'two/folder') });
   });
 
-  it('never searches the working folder, however PATH names it', async () => {
+  it('P1-21 P4-17 never searches the working folder, however PATH names it', async () => {
     const path = `.::work:${root}/work:${root}/work/:${root}/one/../work:${root}/alias:${root}/two`;
     expect(await resolveCommand('both', { ...context, path })).toEqual({ path: join(root, 'two/both') });
     await expect(resolveCommand('planted', { ...context, path })).rejects.toMatchObject({

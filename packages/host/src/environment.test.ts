@@ -47,7 +47,7 @@ describe('environment of a child', () => {
     ]);
   });
 
-  it('never lets a name of the parent through that is not on the list', () => {
+  it('P1-10 P4-17 never lets a name of the parent through that is not on the list', () => {
     const allowed = new Set(['PATH', 'HOME', 'LANG', 'TMPDIR', 'TZ', 'TERM']);
     const environment = fc.dictionary(fc.string(), fc.string({ unit: 'grapheme-ascii' }));
     fc.assert(

@@ -89,7 +89,8 @@ async function syncDirectory(path: string): Promise<void> {
 
 const temporaryPrefix = (path: string): string => `.${basename(path).slice(0, 200)}.`;
 
-function processIsGone(pid: number): boolean {
+/** Another process may have the number by now: then it is there. */
+export function processIsGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return false;

@@ -8,6 +8,7 @@ export { resolveCommand, type CommandContext, type ResolvedCommand } from './com
 export {
   ensurePrivateDirectory,
   FileRefusedError,
+  processIsGone,
   readFileBounded,
   stateDirectory,
   tightenOrRefuse,

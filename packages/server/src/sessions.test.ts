@@ -31,7 +31,7 @@ function setup(limits: Partial<SessionLimits> = {}): Setup {
 const busy = { cancel: () => {}, cut: () => {} };
 
 describe('SessionTable', () => {
-  it('5,000 times: ids are random, the cap holds, and after expiry nothing is left', () => {
+  it('P3-02 5,000 times: ids are random, the cap holds, and after expiry nothing is left', () => {
     const { table, clock, closed, open } = setup();
     const ids = new Set(Array.from({ length: 5000 }, () => open()?.id));
     expect(ids.size).toBe(5000);

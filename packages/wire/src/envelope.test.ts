@@ -162,7 +162,7 @@ describe('the parts', () => {
     ]);
   });
 
-  it('withoutEnvelope takes the reserved keys and nothing else', () => {
+  it('INP-13 withoutEnvelope takes the reserved keys and nothing else', () => {
     const meta = JSON.parse(
       `{"${VERSION}":1,"io.modelcontextprotocol/x":2,"io.modelcontextprotocol":3,"progressToken":4,"__proto__":5}`,
     ) as JsonObject;

@@ -183,7 +183,7 @@ describe('standard headers', () => {
       undefined,
     ],
     ['a method of the prototype', call('constructor', { name: 'a' }), { 'mcp-method': 'constructor' }, undefined],
-  ])('%s', (_what, message, headers, header) => {
+  ])('SES-07 %s', (_what, message, headers, header) => {
     const error = checkStandardHeaders(headers, message);
     expect(error?.error.data).toEqual(header && { code: 'header_mismatch', header });
     expect(error?.error.code).toBe(header && -32_020);
@@ -330,7 +330,7 @@ describe('Mcp-Param headers', () => {
     [{}, undefined],
     [[], undefined],
     [undefined, undefined],
-  ])('of %j: %j', (args, header) => {
+  ])('SES-07 of %j: %j', (args, header) => {
     expect(mirrorParams([declared('string', 'a')], args)['mcp-param-x']).toBe(header);
   });
 

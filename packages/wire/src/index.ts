@@ -71,7 +71,14 @@ export {
   type NestedMembers,
   type Span,
 } from './json-text.ts';
-export { resultBytes, resultHead, scanResult, type ResultBytes, type ResultScan } from './response-bytes.ts';
+export {
+  membersOfBytes,
+  resultBytes,
+  resultHead,
+  scanResult,
+  type ResultBytes,
+  type ResultScan,
+} from './response-bytes.ts';
 export {
   checkParamHeaders,
   checkStandardHeaders,

@@ -382,11 +382,11 @@ describe('readMessage on what is no message', () => {
     expect(noJson.length + otherJson.length).toBeGreaterThan(300);
   });
 
-  it('answers -32700 to what is not JSON', () => {
+  it('INP-01 answers -32700 to what is not JSON', () => {
     expect(noJson.filter((text) => codeOf(readMessage(text)) !== -32_700)).toEqual([]);
   });
 
-  it('answers -32600 to JSON that is no message', () => {
+  it('INP-01 answers -32600 to JSON that is no message', () => {
     expect(otherJson.filter((text) => codeOf(readMessage(text)) !== -32_600)).toEqual([]);
   });
 
@@ -404,7 +404,7 @@ describe('readMessage on what is no message', () => {
     ],
     ['65 levels', '['.repeat(65) + ']'.repeat(65)],
     ['800,000 members in 4 MiB', `{${'"":0,'.repeat(800_000)}"":0}`],
-  ])('refuses %s before parsing', (_what, text) => {
+  ])('INP-02 refuses %s before parsing', (_what, text) => {
     expect(readMessage(text)).toMatchObject({
       kind: 'invalid',
       error: { key: 'parse', error: { message: /too many/ } },
@@ -463,7 +463,7 @@ describe('ids', () => {
     '1.0',
     '1e2',
     `"${'x'.repeat(MAX_ID_LENGTH)}"`,
-  ])('are echoed without loss: %s', (id) => {
+  ])('INP-02 are echoed without loss: %s', (id) => {
     const incoming = readMessage(request(id));
     expect(incoming.kind).toBe('request');
     const echoed = JSON.stringify(
@@ -489,7 +489,7 @@ describe('ids', () => {
     'false',
     '0.1',
     `"${'x'.repeat(MAX_ID_LENGTH + 1)}"`,
-  ])('are refused and not echoed: %s', (id) => {
+  ])('INP-02 are refused and not echoed: %s', (id) => {
     const incoming = readMessage(request(id));
     expect(incoming).toMatchObject({ kind: 'invalid', error: { key: 'invalid_request' } });
     expect(incoming).not.toHaveProperty('id');

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { resultBytes, resultHead, scanResult } from './response-bytes.ts';
+import { members } from './json-text.ts';
+import { membersOfBytes, resultBytes, resultHead, scanResult } from './response-bytes.ts';
 
 type Layout = (id: string, result: string) => string;
 
@@ -221,4 +222,32 @@ describe('resultHead and scanResult', () => {
       expect(resultBytes(Buffer.concat([message, Buffer.from('1}')]))).toBeUndefined();
     },
   );
+});
+
+describe('the members of an object in bytes', () => {
+  it('are those of its text, whatever it holds', () => {
+    const objects = fc.tuple(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), fc.nat(4), fc.boolean());
+    fc.assert(
+      fc.property(objects, ([object, space, twice]) => {
+        const json = JSON.stringify(object, null, space);
+        const written = twice ? json.replace(/\{\s*("(?:[^"\\]|\\.)*":)/, '{$1 1,$1') : json;
+        const bytes = Buffer.from(written);
+        expect(membersOfBytes(bytes, 0)).toEqual(members(bytes.toString('latin1'), 0));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('are never looked for beyond the end of what is no JSON', () => {
+    const pieces = fc.array(fc.constantFrom('{', '}', '[', ']', '"', '\\', ':', ',', ' ', 'a', '1'), { maxLength: 40 });
+    fc.assert(
+      fc.property(pieces, (all) => {
+        const broken = `{${all.join('')}`;
+        for (const { start, end } of membersOfBytes(Buffer.from(broken), 0)?.values() ?? []) {
+          expect([start <= end, end <= broken.length]).toEqual([true, true]);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
 });

@@ -9,6 +9,8 @@
  * framed by lines looks with `isSingleLine` first.
  */
 
+import type { Members, Span } from './json-text.ts';
+
 /** The bytes of a successful response, cut at its id: `before` + id + `after` is the whole. */
 export interface ResultBytes {
   readonly id: number;
@@ -37,6 +39,7 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const ZERO = 0x30;
+const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
@@ -134,6 +137,46 @@ export interface ResultScan {
 
 export function scanResult(): ResultScan {
   return new Scan();
+}
+
+/**
+ * The members of the object that opens at or after `at`, as `members` finds them in a text: spans are of bytes, names have one
+ * character for each byte. Undefined for an object that breaks off, too.
+ */
+export function membersOfBytes(bytes: Buffer, at: number): Members | undefined {
+  const open = behindSpace(bytes, at);
+  if (bytes[open] !== OPEN_OBJECT) return undefined;
+  const found = new Map<string, Span>();
+  let cursor = behindSpace(bytes, open + 1);
+  while (bytes[cursor] === QUOTE) {
+    const nameEnd = closingQuote(bytes, cursor + 1);
+    const name = bytes.toString('latin1', cursor + 1, nameEnd);
+    if (name.includes('\\') || found.has(name)) return undefined;
+    const start = behindSpace(bytes, behindSpace(bytes, nameEnd + 1) + 1);
+    const end = endOfValue(bytes, start);
+    found.set(name, { start, end });
+    cursor = behindSpace(bytes, end);
+    if (bytes[cursor] === COMMA) cursor = behindSpace(bytes, cursor + 1);
+  }
+  return bytes[cursor] === CLOSE_OBJECT ? found : undefined;
+}
+
+function behindSpace(bytes: Buffer, at: number): number {
+  let index = at;
+  while (isSpace(bytes[index])) index++;
+  return index;
+}
+
+function endOfValue(bytes: Buffer, start: number): number {
+  const first = bytes[start];
+  if (first === QUOTE) return Math.min(closingQuote(bytes, start + 1) + 1, bytes.length);
+  if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
+    const end = new Nesting(0).follow(bytes, start);
+    return end === -1 ? bytes.length : end;
+  }
+  let at = start;
+  while (at < bytes.length && !isSpace(bytes[at]) && bytes[at] !== COMMA && bytes[at] !== CLOSE_OBJECT) at++;
+  return at;
 }
 
 class Scan implements ResultScan {

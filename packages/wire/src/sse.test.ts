@@ -156,7 +156,7 @@ describe('the reader', () => {
     expect(read([`${line}\n`]).retryMs).toBe(retryMs);
   });
 
-  it('gives up an event once, at the limit, and reads nothing behind it', () => {
+  it('DOS-07 gives up an event once, at the limit, and reads nothing behind it', () => {
     const event = 'data: 1234\n\n';
     expect(read([event], 11).events).toHaveLength(1);
     expect(read([event], 10)).toMatchObject({ events: [], oversize: 1 });
@@ -267,7 +267,7 @@ const hostile = fc
   .map((parts) => parts.join(''));
 
 describe('the writer', () => {
-  it('makes exactly one event of any data, id and name, between two others', () => {
+  it('OUT-07 makes exactly one event of any data, id and name, between two others', () => {
     fc.assert(
       fc.property(
         hostile,

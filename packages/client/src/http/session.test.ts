@@ -163,7 +163,7 @@ describe('session era', () => {
       },
     ],
     ['events', (r: http.ServerResponse) => sse(r, ': \n\n')],
-  ])('runs out of time, tells the server and closes the stream: hangs at %s', async (_name, hang) => {
+  ])('P3-07 runs out of time, tells the server and closes the stream: hangs at %s', async (_name, hang) => {
     const closed = new Inbox<true>();
     const server = await sessionServer({
       call: (_request, response) => {

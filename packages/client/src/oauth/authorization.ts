@@ -52,7 +52,10 @@ export interface UpstreamAuthorizationOptions {
   readonly exchange?: ExchangeOptions;
   /** Lets `http:` be used for addresses of this machine. Everything else is `https:`. */
   readonly allowLoopbackHttp: boolean;
-  /** Where the browser comes back. Asked when it is needed, because a port may be known late. */
+  /**
+   * Where the browser comes back: there, or one name below, where a server that does not name itself in its answers has a
+   * place of its own. Asked when it is needed, because a port may be known late.
+   */
   readonly redirectUri: () => string;
   /** Shared by all processes of one installation, for these records alone. */
   readonly records: OAuthRecords;
@@ -101,8 +104,11 @@ export interface UpstreamAuthorization {
    * ends it. Rejects also when the server gives no such codes, and with a grant that needs no person.
    */
   beginDevice(refusal: Refusal, signal: AbortSignal): Promise<DeviceLogin>;
-  /** The query with which a browser came back from a login that was begun here or by another process. */
-  finish(parameters: URLSearchParams): Promise<void>;
+  /**
+   * The query with which a browser came back from a login that was begun here or by another process, and the name below
+   * `redirectUri` where it did; absent: it was `redirectUri` itself.
+   */
+  finish(parameters: URLSearchParams, below?: string): Promise<void>;
   /** `removed`: the tokens are gone here, but the server could not be told. */
   logout(): Promise<'nothing' | 'removed' | 'revoked'>;
   grant(): Promise<GrantFacts | undefined>;
@@ -254,7 +260,7 @@ class Authorization implements UpstreamAuthorization {
     return await beginDeviceLogin(server, wanted, { ...options, store }, signal);
   }
 
-  async finish(parameters: URLSearchParams): Promise<void> {
+  async finish(parameters: URLSearchParams, below?: string): Promise<void> {
     const states = parameters.getAll('state');
     const key = loginKey(states.length === 1 ? (states[0] ?? '') : '');
     const { value: login } = await this.#logins.read(key);
@@ -263,11 +269,16 @@ class Authorization implements UpstreamAuthorization {
     const server = await this.#servers.metadata(login.issuer);
     if (!(await this.#logins.delete(key))) throw unknown();
     const { now } = this.#options;
-    const grant = await redeem(login, server, parameters, {
-      now,
-      registration: this.#registration,
-      requests: this.#requests,
-    });
+    const grant = await redeem(
+      login,
+      server,
+      { parameters, below },
+      {
+        now,
+        registration: this.#registration,
+        requests: this.#requests,
+      },
+    );
     await this.#grants.put(this.#key, grant);
   }
 

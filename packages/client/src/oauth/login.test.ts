@@ -146,10 +146,15 @@ describe('the way back', () => {
   it('UPS-04 compares iss even where it was not advertised, and does without it there', async () => {
     scene().mock.publish({ server: { authorization_response_iss_parameter_supported: false } });
     const one = scene().open();
-    const evil = scene().back(await loginOf(one), { iss: 'https://evil.example' });
-    await expect(one.finish(evil)).rejects.toMatchObject({ problem: 'refused' });
+    const begun = await loginOf(one);
+    const way = new URL(begun.url).searchParams.get('redirect_uri')!.slice(REDIRECT_URI.length + 1);
+    await expect(one.finish(scene().back(begun, { iss: 'https://evil.example' }), way)).rejects.toMatchObject({
+      problem: 'refused',
+    });
     expect(scene().mock.asked('/token')).toEqual([]);
-    await one.finish(scene().back(await loginOf(one), { iss: undefined }));
+    const login = await loginOf(one);
+    const below = new URL(login.url).searchParams.get('redirect_uri')!.slice(REDIRECT_URI.length + 1);
+    await one.finish(scene().back(login, { iss: undefined }), below);
     expect(await one.token()).toBe('at1');
   });
 

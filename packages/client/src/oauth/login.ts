@@ -9,6 +9,7 @@ import * as oauth from 'oauth4webapi';
 import { AuthorizationError } from './error.ts';
 import { tokenParts, type Grant } from './grant.ts';
 import { askAs, type ClientReference, type Registration } from './registration.ts';
+import { wayBackOf } from './redirect-uris.ts';
 import { shown, type Requests } from './requests.ts';
 import { OFFLINE } from './scopes.ts';
 import { checkPkce } from './server-metadata.ts';
@@ -49,6 +50,7 @@ export interface LoginUnderWay {
 export interface LoginOptions {
   readonly vault: Vault<LoginUnderWay>;
   readonly registration: Registration;
+  /** As clients that were registered by hand have it. */
   readonly redirectUri: () => string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -119,14 +121,25 @@ export async function beginLogin(
   return { url: url.href, state, expiresAtMs, scopes: of.scopes, issuer };
 }
 
+/** What a browser brought back, and where to. */
+export interface CameBack {
+  readonly parameters: URLSearchParams;
+  /** What stood below the redirect URI of clients that were registered by hand; undefined: it was that one. */
+  readonly below: string | undefined;
+}
+
 /** The grant for the code that came back. The login must have been taken out of the vault. */
 export async function redeem(
   login: LoginUnderWay,
   server: oauth.AuthorizationServer,
-  parameters: URLSearchParams,
+  { below, parameters }: CameBack,
   { now, registration, requests }: RedeemOptions,
 ): Promise<Grant> {
   const { client, resource, scopes, verifier } = login;
+  if (below !== wayBackOf(login.issuer, client.redirectUri)) {
+    // RFC 9700 §4.4.2.2: somebody else's answer, and its code is for nobody else to see.
+    throw new AuthorizationError('refused', `What came back was not sent by ${shown(login.issuer)}.`);
+  }
   const code = readCode(server, parameters, client);
   const form = { code, redirect_uri: client.redirectUri, code_verifier: verifier, resource };
   const tokens = await askAs({ registration, requests }, { server, client }, 'authorization_code', form);

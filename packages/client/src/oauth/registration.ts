@@ -9,6 +9,7 @@ import type { AuthorizationServer } from 'oauth4webapi';
 import type { ClientCredentials } from './client-authentication.ts';
 import type { Claim } from './claim.ts';
 import { AuthorizationError } from './error.ts';
+import { checkLoginPage, redirectUriFor } from './redirect-uris.ts';
 import { ask, shown, statusError, type Requests } from './requests.ts';
 import { askForTokens, DEVICE_CODE, TokenRefused, type Tokens } from './token-endpoint.ts';
 import type { Vault } from './vault.ts';
@@ -35,8 +36,11 @@ export interface Registered extends ClientCredentials {
 }
 
 export interface Registration {
-  /** Registers when it must. Throws `unusable` when there is no way. */
-  choose(server: AuthorizationServer, redirectUri: string): Promise<ClientReference>;
+  /**
+   * Registers when it must. `shared`: where the browser comes back for clients that were registered by hand; empty: no browser
+   * does. Throws `unusable` when there is no way.
+   */
+  choose(server: AuthorizationServer, shared: string): Promise<ClientReference>;
   /** Undefined: it is not our client any more, so that what was granted to it is of no use. */
   credentials(issuer: string, client: ClientReference): Promise<ClientCredentials | undefined>;
   /** The server says that it does not know this client. */
@@ -61,16 +65,19 @@ export function createRegistration(options: RegistrationOptions): Registration {
     return value !== undefined && (value.expiresAtMs ?? Infinity) > now() ? value : undefined;
   };
   return {
-    choose: async (server, redirectUri) => {
+    choose: async (server, shared) => {
       if (clientId !== undefined) {
+        if (shared !== '') checkLoginPage(server);
         await claim(server.issuer);
-        return { id: clientId, via: 'given', redirectUri };
+        return { id: clientId, via: 'given', redirectUri: shared };
       }
       if (clientMetadataUrl !== undefined && server['client_id_metadata_document_supported'] === true) {
-        return { id: clientMetadataUrl, via: 'document', redirectUri };
+        if (shared !== '') checkLoginPage(server);
+        return { id: clientMetadataUrl, via: 'document', redirectUri: shared };
       }
+      const redirectUri = shared === '' ? '' : redirectUriFor(server, shared);
       const key = keyOf(server.issuer, redirectUri);
-      const registered = (await known(key)) ?? (await register(server, redirectUri, key, options));
+      const registered = (await known(key)) ?? (await register(server, { redirectUri, shared }, key, options));
       return { id: registered.id, via: 'registered', redirectUri };
     },
     credentials: async (issuer, { id, redirectUri, via }) => {
@@ -118,13 +125,13 @@ function keyOf(issuer: string, redirectUri: string): string {
 
 async function register(
   server: AuthorizationServer,
-  redirectUri: string,
+  { redirectUri, shared }: { readonly redirectUri: string; readonly shared: string },
   key: string,
   { requests, vault }: RegistrationOptions,
 ): Promise<Registered> {
   const url = server.registration_endpoint;
   if (url === undefined) {
-    const text = `${shown(server.issuer)} registers no clients. Register one there by hand ${redirectUri === '' ? 'for device codes' : `with the redirect URI ${redirectUri}`} and write oauth.clientId.`;
+    const text = `${shown(server.issuer)} registers no clients. Register one there by hand ${shared === '' ? 'for device codes' : `with the redirect URI ${shared}`} and write oauth.clientId.`;
     throw new AuthorizationError('unusable', text);
   }
   const body = JSON.stringify({

@@ -119,7 +119,8 @@ function onlyOnce(act: () => Promise<void>): () => Promise<void> {
 function exitError(name: string, exit: ChildExit): UpstreamError {
   const how = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
   const tail = exit.stderrTail === '' ? '' : ` It said last: ${exit.stderrTail}`;
-  return new UpstreamError('down', `The server "${name}" ended ${how}.${tail}`);
+  const { code, signal } = exit;
+  return new UpstreamError('down', `The server "${name}" ended ${how}.${tail}`, { cause: { code, signal } });
 }
 
 interface Prepared {

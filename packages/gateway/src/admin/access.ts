@@ -25,8 +25,16 @@ export interface Access {
   may(caller: Caller, needs: Needs): boolean;
   /** Whether he may have a command started that he writes. */
   mayCommand(caller: Caller): boolean;
-  /** Counts a request; true: too many came from there. This machine's user is not counted. */
-  isTooMuch(caller: Caller, address: string | undefined): boolean;
+  /** Counts a request; undefined: no more came from there than may. This machine's user is not counted. */
+  exceeded(caller: Caller, address: string | undefined): Exceeded | undefined;
+}
+
+/** Too many requests. */
+export interface Exceeded {
+  /** In a minute. */
+  readonly limit: number;
+  /** Milliseconds until some are taken again. */
+  readonly resetMs: number;
 }
 
 const ADMIN_ROLE = 'admin';
@@ -55,8 +63,8 @@ export function createAccess({ isLocal, now, settings, user }: AccessOptions): A
       return needs === 'read' || here || settings.remoteWrite;
     },
     mayCommand: ({ isLocal: here }) => here || (settings.commands && settings.remoteWrite),
-    isTooMuch: ({ isUser }, address) => {
-      if (isUser) return false;
+    exceeded: ({ isUser }, address) => {
+      if (isUser) return undefined;
       const [key, nowMs] = [networkOf(address), now()];
       const known = counts.get(key);
       const counted = known === undefined || nowMs - known.sinceMs >= WINDOW_MS ? { sinceMs: nowMs, count: 0 } : known;
@@ -64,7 +72,8 @@ export function createAccess({ isLocal, now, settings, user }: AccessOptions): A
       counts.delete(key);
       counts.set(key, counted);
       if (counts.size > MAX_COUNTED) for (const oldest of counts.keys().take(1)) counts.delete(oldest);
-      return counted.count > MAX_IN_WINDOW;
+      if (counted.count <= MAX_IN_WINDOW) return undefined;
+      return { limit: MAX_IN_WINDOW, resetMs: counted.sinceMs + WINDOW_MS - nowMs };
     },
   };
 }

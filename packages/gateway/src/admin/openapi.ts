@@ -16,9 +16,26 @@ const ERROR: JsonObject = {
     error: {
       type: 'object',
       required: ['code', 'message'],
-      properties: { code: { type: 'string' }, message: { type: 'string' }, id: { type: 'string' } },
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string' },
+        id: { type: 'string', description: 'Of the request, in the log and the audit trail.' },
+      },
     },
   },
+};
+
+const MEANINGS: Readonly<Record<number, string>> = {
+  400: 'What was sent cannot be meant.',
+  401: 'No good credential.',
+  403: 'Not from here, or not by this caller.',
+  404: 'There is no such thing; also for whoever is no admin.',
+  409: 'As things are it cannot be done; `confirm`: it will be done when this hash comes back.',
+  412: 'Another edition is there than the one that was seen.',
+  413: 'The body is too large.',
+  415: 'The body is not application/json.',
+  428: '`If-Match` is missing.',
+  429: 'Too many requests.',
 };
 
 export function openApiDocument(routes: readonly Route[], path: string, version: string): JsonObject {
@@ -44,17 +61,30 @@ export function openApiDocument(routes: readonly Route[], path: string, version:
   };
 }
 
-function operation({ body, method, needs, path, query = {}, summary }: Route): JsonObject {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
-  const parameters = [
-    ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-    ...Object.entries(query).map(([name, description]) => ({
-      name,
-      in: 'query',
-      description,
-      schema: { type: 'string' },
-    })),
-  ];
+/** The statuses with which a route refuses, ascending. */
+function refusalsOf(route: Route): readonly number[] {
+  const { action, method, needs, path, pages, refusals = [], resource } = route;
+  const isTagged = action !== undefined && resource !== undefined;
+  return [
+    ...new Set([
+      401,
+      404,
+      ...refusals,
+      // Nobody counts the user of this machine.
+      ...(needs === 'user' ? [] : [429]),
+      ...(path.includes('{') || pages !== undefined ? [400] : []),
+      ...(needs === 'write' ? [403] : []),
+      ...(method === 'GET' ? [] : [400, 413, 415]),
+      ...(isTagged ? [412] : []),
+      ...(route.needsEdition === true ? [428] : []),
+    ]),
+  ].toSorted((a, b) => a - b);
+}
+
+function operation(route: Route): JsonObject {
+  const { answer = {}, body, method, needs, path, resource, summary } = route;
+  const tag = { ETag: { schema: { type: 'string' }, description: 'The edition, for `If-Match`.' } };
+  const parameters = parametersOf(route);
   return {
     operationId: operationId(method, path),
     summary,
@@ -64,13 +94,41 @@ function operation({ body, method, needs, path, query = {}, summary }: Route): J
       requestBody: { required: true, content: { 'application/json': { schema: body ?? { type: 'object' } } } },
     }),
     responses: {
-      '200': { description: 'Done.', content: { 'application/json': { schema: {} } } },
-      default: {
-        description: 'Refused.',
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      '200': {
+        description: 'Done.',
+        ...(resource !== undefined && { headers: tag }),
+        content: { 'application/json': { schema: answer } },
       },
+      ...Object.fromEntries(
+        refusalsOf(route).map((status) => [
+          String(status),
+          {
+            description: MEANINGS[status] ?? 'Refused.',
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+          },
+        ]),
+      ),
     },
   };
+}
+
+function parametersOf({ action, needsEdition, path, query = {}, resource }: Route): JsonObject[] {
+  const schema = { type: 'string' };
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  const edition = { name: 'If-Match', in: 'header', required: false, schema };
+  return [
+    ...names.map((name) => ({ name, in: 'path', required: true, schema })),
+    ...Object.entries(query).map(([name, description]) => ({ name, in: 'query', description, schema })),
+    ...(action === undefined || resource === undefined
+      ? []
+      : [
+          {
+            ...edition,
+            description:
+              needsEdition === true ? 'The ETag that was seen; needed where it exists.' : 'The ETag that was seen.',
+          },
+        ]),
+  ];
 }
 
 function operationId(method: string, path: string): string {

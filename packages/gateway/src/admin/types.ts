@@ -21,8 +21,6 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** Empty without one. */
   readonly body: JsonObject;
-  /** The edition that the caller has seen; undefined: he says nothing of it. */
-  readonly ifMatch: string | undefined;
 }
 
 /**
@@ -31,8 +29,10 @@ export interface AdminRequest {
  */
 export type Needs = 'read' | 'write' | 'user';
 
+export type Refusal = 400 | 403 | 404 | 409 | 412 | 428 | 429 | 503;
+
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below `admin.path`; `{name}` is one part of a path. */
   readonly path: string;
   readonly summary: string;
@@ -41,20 +41,33 @@ export interface Route {
   readonly query?: Readonly<Record<string, string>>;
   /** JSON Schema of the body. */
   readonly body?: JsonObject;
+  /** JSON Schema of what is answered. */
+  readonly answer?: JsonObject;
+  /** With which its own work refuses, besides those that stand before it. */
+  readonly refusals?: readonly Refusal[];
+  /** The member of the answer that is a list, and is given in pages to whoever says `limit`. */
+  readonly pages?: string;
   /** What the audit trail calls it, and of the body or path what it is done to. Absent: it only reads. */
   readonly action?: { readonly name: string; readonly target: (request: AdminRequest) => string };
+  /**
+   * What it shows or changes, in full; undefined: it is not there. Its hash is the ETag, and before and after a change
+   * stands in the audit trail.
+   */
+  readonly resource?: (request: AdminRequest) => unknown;
+  /** `If-Match` must be there where the resource is. Otherwise it is heeded when it is there. */
+  readonly needsEdition?: boolean;
   /** Gives what is answered. Throws {@link AdminError}. */
   readonly handle: (request: AdminRequest) => unknown;
 }
 
 /** A refusal whose text the admin reads. */
 export class AdminError extends Error {
-  readonly status: 400 | 403 | 404 | 409 | 412 | 428;
+  readonly status: Refusal;
   readonly code: string;
   /** Stands beside the error. */
   readonly more: JsonObject;
 
-  constructor(status: AdminError['status'], code: string, message: string, more: JsonObject = {}) {
+  constructor(status: Refusal, code: string, message: string, more: JsonObject = {}) {
     super(message);
     this.name = 'AdminError';
     this.status = status;

@@ -44,8 +44,10 @@ export function remaining({ rate, used }: Bucket): number {
 }
 
 /** Milliseconds until one token is there; 0 when there is one. */
-export function roomInMs({ rate, used }: Bucket): number {
-  return Math.max(0, ((used + 1 - rate.count - ROUNDING) * rate.periodMs) / rate.count);
+export function roomInMs(bucket: Bucket): number {
+  const { rate, used } = bucket;
+  // The whole of it: what rounding leaves is forgiven when it is looked at then.
+  return hasRoom(bucket) ? 0 : ((used + 1 - rate.count) * rate.periodMs) / rate.count;
 }
 
 /** Milliseconds until all tokens are there. */

@@ -8,7 +8,7 @@
 
 import { principalKey, type Exchange, type Served } from '@sallyport/server';
 import { wireError } from '@sallyport/wire';
-import type { Step } from '../call.ts';
+import type { Call, Step } from '../call.ts';
 import { take } from './bucket.ts';
 import { longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
 import type { CallLimits } from './limits.ts';
@@ -50,7 +50,7 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Admit 
     const found = principal === undefined ? undefined : quotas.find(principal);
     // What is claimed was asked for in the same turn: nothing is waited for in between.
     const quota = found instanceof Promise ? await found : found;
-    const busy = isLasting(exchange) ? 0 : underWay.of(principal);
+    const busy = isLasting(exchange) ? 0 : underWay.of(principal) - placeOfOuter(call);
     const exceeded = claim(exchange, principal, [quotas.over(quota), overConcurrency(busy, limits().concurrency)]);
     if (exceeded !== undefined) throw refusalOf(exceeded);
     quotas.take(quota);
@@ -121,6 +121,11 @@ function overConcurrency(underWay: number, count: number): Exceeded | undefined 
   if (underWay < count) return undefined;
   const text = `${numberText(count)} calls of this client are under way, as many as may be.`;
   return { limit: 'concurrency', text, count, remaining: 0, retryAfterMs: RETRY_MS, resetMs: RETRY_MS };
+}
+
+/** A call in the midst of another one has the place of that one, which does nothing meanwhile: or one at a time would be none. */
+function placeOfOuter({ outer }: Call): number {
+  return outer === undefined ? 0 : 1;
 }
 
 /** What listens counts as a call, and not as one under way: it lasts. */

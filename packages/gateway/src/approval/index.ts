@@ -149,7 +149,8 @@ class Approval {
   }
 }
 
-const CANNOT_ASK = 'A person must approve this call, and this client cannot ask one: it does not offer elicitation.';
+const CANNOT_ASK =
+  'A person must approve this call, and this client cannot ask one: it does not offer elicitation. A rule of the policy can allow it.';
 
 /** Throws unless a person said yes. */
 function check(result: JsonValue): void {

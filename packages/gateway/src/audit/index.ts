@@ -13,11 +13,13 @@ import { createRecordMaker, type RecordOptions } from './record.ts';
 import { findOld, removeOld, type RetentionOptions } from './retention.ts';
 import { openSinks, type Sinks, type SinkParts } from './sinks/index.ts';
 import { Trail } from './trail.ts';
-import type { Audit, AuditEvent, AuditSettings, AuditType } from './types.ts';
+import type { Audit, AuditEvent, AuditSettings, AuditType, RecordedPeople, RecordEvent } from './types.ts';
 
-export type { Audit, AuditEvent, AuditSettings, RecordEvent } from './types.ts';
+export type { Audit, AuditEvent, AuditSettings, RecordedPeople, RecordEvent } from './types.ts';
 
-export interface AuditOptions extends SinkParts {
+export interface AuditOptions extends Omit<SinkParts, 'onLost' | 'outward'> {
+  /** What happens to the trail itself, when it happens: a record comes late, or never. */
+  readonly told?: RecordEvent;
   readonly settings: AuditSettings;
   /** The folder of the trail. */
   readonly folder: string;
@@ -26,6 +28,7 @@ export interface AuditOptions extends SinkParts {
     readonly seal: (plain: string, bound: string) => string;
   };
   readonly redact: RecordOptions['redact'];
+  readonly people: RecordedPeople;
   readonly traceIdOf: (exchange: Call['exchange']) => string | undefined;
   readonly pid: number;
   /** What the first record says of this process besides. */
@@ -76,13 +79,18 @@ class AuditRoom implements Audit {
   #closing: Promise<void> | undefined;
 
   constructor(options: AuditOptions, opened: OpenedChain) {
-    const { folder, keys, log, now, settings, setTimer } = options;
+    const { folder, keys, log, now, people, settings, setTimer } = options;
     this.#options = options;
     this.#opened = opened;
     this.#types = new Set(settings.events);
     this.#isStrict = settings.durability === 'strict';
     this.#maker = createRecordMaker({ ...options, values: settings.values });
-    this.#sinks = openSinks(settings, options);
+    this.#sinks = openSinks(settings, {
+      ...options,
+      outward: (line) => people.outward(line),
+      onLost: (target, dropped) =>
+        this.#tell(dropped === undefined ? 'audit.recover' : 'audit.drop', { target, dropped }),
+    });
     this.#file = new ChainFile({
       folder,
       chain: opened.chain,
@@ -93,18 +101,28 @@ class AuditRoom implements Audit {
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
     });
     this.#trail = new Trail({
-      file: this.#file,
+      file: {
+        link: (members) => this.#file.link(members),
+        // What nobody could read is not written.
+        append: async (records) => {
+          await people.saved();
+          await this.#file.append(records);
+        },
+      },
       isStrict: this.#isStrict,
       setTimer,
-      gapText: ({ count, fromMs, toMs }) =>
-        this.#maker.eventText({
+      gapText: ({ count, fromMs, toMs }) => {
+        this.#tell('audit.gap');
+        return this.#maker.eventText({
           type: 'admin_actions',
           action: 'audit.gap',
           decision: 'error',
           reason: 'The trail could not be written: so many calls were refused and so many events were not recorded.',
           facts: { missed: count, from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() },
-        }),
+        });
+      },
       onWritten: (records: readonly Linked[]) => this.#sinks.take(records),
+      onFailure: (isOver) => this.#tell(isOver ? 'audit.recover' : 'audit.fail'),
       log,
       now,
     });
@@ -112,7 +130,7 @@ class AuditRoom implements Audit {
 
   /** The first record: it is on the disk before anything else happens. */
   async begin(): Promise<void> {
-    const { former, recovered } = this.#opened;
+    const { cut, former, recovered } = this.#opened;
     const { facts, pid } = this.#options;
     const isWritten = await this.#trail.commit({
       text: () =>
@@ -126,6 +144,7 @@ class AuditRoom implements Audit {
             chain: this.#opened.chain,
             ...(former !== undefined && { former }),
             ...(recovered.length > 0 && { recovered }),
+            ...(cut.length > 0 && { cut }),
           },
         }),
     });
@@ -138,7 +157,17 @@ class AuditRoom implements Audit {
     for (const { chain, tornBytes } of recovered) {
       this.#options.log('warn', 'a process that wrote the audit trail was killed', { chain, tornBytes });
     }
+    for (const chain of cut) {
+      this.#options.log('error', 'a chain of the audit trail is not whole: see `sallyport audit verify`', { chain });
+      this.#tell('audit.broken', { target: chain });
+    }
     await this.#removal();
+  }
+
+  #tell(action: string, { dropped, target }: { target?: string; dropped?: number | undefined } = {}): void {
+    const decision = action === 'audit.recover' ? 'allow' : 'error';
+    const facts = dropped !== undefined && { facts: { dropped } };
+    this.#options.told?.({ type: 'admin_actions', action, decision, target, ...facts });
   }
 
   readonly record = (event: AuditEvent): void => {

@@ -16,7 +16,7 @@ import {
   type ChainFiles,
   type TrailKeys,
 } from './folder.ts';
-import { recoverChain, type Recovered } from './recover.ts';
+import { isCut, recoverChain, type Recovered } from './recover.ts';
 
 /** What the first record of a chain says of the one before. */
 export interface Former {
@@ -30,6 +30,8 @@ export interface OpenedChain {
   readonly chain: string;
   readonly former: Former | undefined;
   readonly recovered: readonly Recovered[];
+  /** Chains that do not end where they should. */
+  readonly cut: readonly string[];
   /** Ends the chain in order; what another process may do with it then. */
   end(): Promise<void>;
 }
@@ -42,6 +44,8 @@ export interface OpenOptions {
   readonly now: () => number;
 }
 
+/** The newest chains, whose ends are looked at. */
+const LOOKED_AT = 20;
 /** For the others that open a chain at the same time. */
 const LOCK_MS = 20_000;
 
@@ -64,11 +68,28 @@ export async function openChain({ folder, keys, now, pid }: OpenOptions): Promis
       chain,
       former: await formerOf(folder, before, keys),
       recovered,
+      cut: await cutOf(folder, before, recovered, keys),
       end: () => release(folder, chain, own),
     };
   } finally {
     lock.release();
   }
+}
+
+/** Of chains that nobody writes. */
+async function cutOf(
+  folder: string,
+  before: readonly ChainFiles[],
+  recovered: readonly Recovered[],
+  keys: TrailKeys,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const files of before.slice(-LOOKED_AT)) {
+    const { chain, isOpen } = files;
+    const hasEnded = !isOpen || recovered.some((each) => each.chain === chain);
+    if (hasEnded && (await isCut(folder, files, keys))) found.push(chain);
+  }
+  return found;
 }
 
 /** Undefined: its writer lives. */

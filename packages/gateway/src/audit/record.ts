@@ -9,7 +9,7 @@ import type { Answer, Principal } from '@sallyport/server';
 import { nameOf as nameIn, type ErrorKey } from '@sallyport/wire';
 import { logIdOf, type Call } from '../call.ts';
 import type { Entry } from './trail.ts';
-import type { AuditDecision, AuditEvent, AuditType } from './types.ts';
+import type { AuditDecision, AuditEvent, AuditType, RecordedPeople } from './types.ts';
 
 export interface RecordOptions {
   /** Without secrets and control characters, and bounded. */
@@ -17,6 +17,7 @@ export interface RecordOptions {
     text(text: string): string;
     detail(detail: Readonly<Record<string, unknown>>): Record<string, unknown>;
   };
+  readonly people: RecordedPeople;
   /** Arguments and results stand in the records. */
   readonly values: boolean;
   /** The trace that a call belongs to, 32 hexadecimal digits. */
@@ -42,16 +43,7 @@ const FAILED: ReadonlySet<ErrorKey> = new Set(['internal', 'unavailable', 'upstr
 
 export function createRecordMaker(options: RecordOptions): RecordMaker {
   const texts = new Texts(options.redact);
-  const principals = new WeakMap<object, string>();
-  const nameOf = (principal: Pick<Principal, 'issuer' | 'subject'>): string => {
-    let name = principals.get(principal);
-    if (name === undefined) {
-      name = texts.of(`${principal.issuer}#${principal.subject}`);
-      principals.set(principal, name);
-    }
-    return name;
-  };
-  const parts: Parts = { ...options, texts, nameOf };
+  const parts: Parts = { ...options, texts };
   const eventText = (event: AuditEvent, timeMs = options.now()): string => textOfEvent(event, timeMs, parts);
   return {
     ofCall: (call, answer, durationMs) => {
@@ -68,7 +60,6 @@ export function createRecordMaker(options: RecordOptions): RecordMaker {
 
 interface Parts extends RecordOptions {
   readonly texts: Texts;
-  readonly nameOf: (principal: Pick<Principal, 'issuer' | 'subject'>) => string;
 }
 
 /** Foreign texts as JSON. Those that come again and again are looked at once. */
@@ -124,6 +115,9 @@ interface CallFacts {
   readonly arguments: unknown;
   readonly result: ResultFacts | undefined;
   readonly id: string;
+  /** The id of the call in whose midst it was made, and the tool of ours through which it was meant. */
+  readonly parent: string | undefined;
+  readonly via: string | undefined;
   readonly trace: string | undefined;
 }
 
@@ -161,6 +155,8 @@ function factsOf(call: Call, answer: Answer, durationMs: number, { now, traceIdO
     arguments: bytesIn <= MAX_HASHED_BYTES ? message.params?.['arguments'] : undefined,
     result: answer.kind === 'result' ? resultFacts(answer, target !== undefined) : undefined,
     id: logIdOf(call),
+    parent: call.outer && logIdOf(call.outer),
+    via: call.via?.name,
     trace: traceIdOf(exchange),
   };
 }
@@ -173,12 +169,12 @@ function resultFacts({ after, before, rest }: Answer & { readonly kind: 'result'
 }
 
 function textOfCall(facts: CallFacts, parts: Parts): string {
-  const { nameOf, texts } = parts;
+  const { people, texts } = parts;
   const { policyVersion, ruled, target, trace } = facts;
   const asked = facts.asked === undefined ? undefined : texts.once(facts.asked);
   return (
-    `${headOf(facts.timeMs, facts.type)},"principal":${nameOf(facts.principal)}` +
-    member('address', texts.maybe(facts.address)) +
+    `${headOf(facts.timeMs, facts.type)},"principal":${texts.of(people.principal(facts.principal))}` +
+    member('address', texts.maybe(people.address(facts.address, facts.principal))) +
     member('action', texts.of(facts.method)) +
     member('target', target === undefined ? asked : texts.of(target.canonicalId)) +
     member('server', texts.maybe(target?.server)) +
@@ -190,6 +186,8 @@ function textOfCall(facts: CallFacts, parts: Parts): string {
     outcomeOf(facts, texts) +
     contentOf(facts, parts) +
     member('correlationId', `"${facts.id}"`) +
+    (facts.parent === undefined ? '' : member('parent', `"${facts.parent}"`)) +
+    (facts.via === undefined ? '' : member('via', `"${facts.via}"`)) +
     (trace === undefined ? '' : member('trace', `"${trace}"`)) +
     `,"transport":"${facts.transport}","endpoint":${texts.of(facts.endpoint)}`
   );
@@ -247,14 +245,18 @@ function rounded(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-function textOfEvent(event: AuditEvent, timeMs: number, { nameOf, redact, texts }: Parts): string {
-  const { detail, facts, principal, reason } = event;
+/** Their target is the name of somebody, as it was typed; of who is forgotten it is no name. */
+const ABOUT_SOMEBODY = /^(?:key\.|principal\.(?!forget$))/;
+
+function textOfEvent(event: AuditEvent, timeMs: number, { people, redact, texts }: Parts): string {
+  const { detail, facts, principal } = event;
+  const { reason, target } = ABOUT_SOMEBODY.test(event.action) ? withoutName(event, people) : event;
   return (
     headOf(timeMs, event.type) +
-    (principal === undefined ? '' : member('principal', nameOf(principal))) +
-    member('address', texts.maybe(event.address)) +
+    (principal === undefined ? '' : member('principal', texts.of(people.principal(principal)))) +
+    member('address', texts.maybe(people.address(event.address, principal))) +
     member('action', texts.of(event.action)) +
-    member('target', texts.maybe(event.target)) +
+    member('target', texts.maybe(target)) +
     member('server', texts.maybe(event.server)) +
     member('decision', `"${event.decision}"`) +
     member('rule', texts.maybe(event.rule)) +
@@ -263,6 +265,17 @@ function textOfEvent(event: AuditEvent, timeMs: number, { nameOf, redact, texts 
     membersOf(facts && without(facts)) +
     membersOf(detail && redact.detail(without(detail)))
   );
+}
+
+/** A name that the reason quotes stands there as it does for a target. */
+function withoutName(
+  { reason, target }: AuditEvent,
+  people: RecordedPeople,
+): { readonly reason: string | undefined; readonly target: string | undefined } {
+  if (target === undefined) return { reason, target };
+  const shown = people.typed(target);
+  const quoted = new RegExp(`(?<![\\w-])${target.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')}(?![\\w-])`, 'g');
+  return { reason: shown === target ? reason : reason?.replaceAll(quoted, shown), target: shown };
 }
 
 function membersOf(value: object | undefined): string {

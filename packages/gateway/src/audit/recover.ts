@@ -4,10 +4,10 @@
  * for `verify` to find.
  */
 
-import { appendFile, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, open, readFile, rm, truncate } from 'node:fs/promises';
 import { writeFileAtomic } from '@sallyport/host';
 import { chainRoot, headText, isSealed, parseLine, type Head } from './chain.ts';
-import { headOf, headPath, segmentPath, tornPath, type ChainFiles, type TrailKeys } from './folder.ts';
+import { headOf, headPath, isAbsent, segmentPath, tornPath, type ChainFiles, type TrailKeys } from './folder.ts';
 import { linesOf, recordsIn } from './read.ts';
 
 /** What a chain came to. */
@@ -47,6 +47,39 @@ async function keepApart(folder: string, chain: string, segment: number, end: nu
   if (end === 0) await rm(path);
   else if (rest.length > 0) await truncate(path, end);
   return rest.length;
+}
+
+/** Bytes of the end of a segment that are looked at; a last line that is longer is left to `verify`. */
+const END_BYTES = 1024 * 1024;
+
+/** Whether a chain that nobody writes does not end where its head says. By its end alone: all else is for `verify` to find. */
+export async function isCut(folder: string, { chain, segments }: ChainFiles, keys: TrailKeys): Promise<boolean> {
+  const head = await headOf(folder, chain, keys.mac);
+  const segment = head?.segment ?? segments.at(-1);
+  if (segment === undefined) return false;
+  const line = await lastLine(segmentPath(folder, chain, segment));
+  // Without a head there are no records either; a chain of which nothing was sealed has no files any more.
+  if (head === undefined || line === undefined) return (head === undefined) !== (line === undefined);
+  if (line === 'long') return false;
+  const record = recordsIn(line, chain, keys)?.at(-1) ?? '';
+  const parsed = parseLine(record);
+  return parsed === undefined || !parsed.isWhole || parsed.hash !== head.hash;
+}
+
+/** Undefined: there is no such file. */
+async function lastLine(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path);
+    const { size } = await file.stat();
+    const from = Math.max(0, size - END_BYTES);
+    const { buffer } = await file.read({ buffer: Buffer.alloc(size - from), position: from });
+    const text = buffer.toString('utf8').replace(/\n$/, '');
+    const begin = text.lastIndexOf('\n');
+    return begin === -1 && from > 0 ? 'long' : text.slice(begin + 1);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Unless its head knows of more. */

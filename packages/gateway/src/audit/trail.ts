@@ -13,6 +13,8 @@ export interface TrailOptions {
   readonly setTimer: (fire: () => void, ms: number) => () => void;
   /** The members of a record that says how many are missing. */
   readonly gapText: (gap: Gap) => string;
+  /** It cannot be written, or can again. */
+  readonly onFailure: (isOver: boolean) => void;
   /** A batch is on the disk. */
   readonly onWritten: (records: readonly Linked[]) => void;
   readonly log: (level: 'info' | 'error', text: string, detail?: Readonly<Record<string, unknown>>) => void;
@@ -204,11 +206,12 @@ export class Trail {
     const count = batch.length;
     this.#waiting = this.#waiting.slice(count);
     for (const { line } of batch) this.#waitingChars -= line.length;
-    const { onWritten, log } = this.#options;
+    const { log, onFailure, onWritten } = this.#options;
     if (this.#failure !== undefined) {
       this.#failure = undefined;
       this.#toldMs = Number.NEGATIVE_INFINITY;
       log('info', 'the audit trail is written again', { missed: this.#gap?.count ?? 0 });
+      onFailure(true);
     }
     const last = batch.at(-1)?.seq ?? 0;
     const waiters = this.#waiters;
@@ -218,7 +221,8 @@ export class Trail {
   }
 
   #failed(error: unknown): void {
-    const { log, now, setTimer } = this.#options;
+    const { log, now, onFailure, setTimer } = this.#options;
+    if (this.#failure === undefined) onFailure(false);
     const text = error instanceof Error ? error.message : String(error);
     this.#failure = { sinceMs: this.#failure?.sinceMs ?? now(), error: text };
     if (now() - this.#toldMs >= QUIET_MS) {

@@ -6,6 +6,19 @@
 import type { Answer, Principal } from '@sallyport/server';
 import type { Call } from '../call.ts';
 
+/** People as they stand in records: given by who knows how much may be said of them. */
+export interface RecordedPeople {
+  principal(who: Pick<Principal, 'issuer' | 'subject'>): string;
+  /** Undefined: it may not be written. `who`: whose address it is, where that is known. */
+  address(address: string | undefined, who: Pick<Principal, 'issuer' | 'subject'> | undefined): string | undefined;
+  /** The name of a key or `ISSUER#SUBJECT`, which somebody typed. */
+  typed(name: string): string;
+  /** When it resolves, this state can tell whom it gave out. A record is not written before. */
+  saved(): Promise<void>;
+  /** A line as it leaves this machine. */
+  outward(line: string): string;
+}
+
 /** The kinds of records, by their names in `audit.events`. */
 export const AUDIT_TYPES = [
   'authentication',

@@ -66,6 +66,16 @@ export async function verifyTrail(folder: string, keys: TrailKeys, anchors: read
   };
 }
 
+/** `chains` of what was verified before; undefined: it is none. */
+export function readAnchors(chains: unknown): readonly Anchor[] | undefined {
+  return Array.isArray(chains) && chains.every(isAnchor) ? chains : undefined;
+}
+
+function isAnchor(value: unknown): value is Anchor {
+  const { chain, hash, seq } = (value ?? {}) as Partial<Record<keyof Anchor, unknown>>;
+  return typeof chain === 'string' && typeof hash === 'string' && typeof seq === 'number';
+}
+
 /** What the records of a trail say of it. */
 interface OwnRecord {
   readonly seq?: unknown;

@@ -8,7 +8,6 @@
 import {
   UpstreamError,
   type Cause,
-  type Leg,
   type Outgoing,
   type Pending,
   type ServerRequestAnswer,
@@ -37,7 +36,7 @@ import {
   requiredUrls,
   sessionAnswer,
 } from './input.ts';
-import type { Unasked } from './options.ts';
+import type { Carrier, Unasked } from './options.ts';
 
 /** Characters of a server's own words that are passed on. */
 const MAX_SAID = 500;
@@ -51,7 +50,7 @@ export interface HeldCallOptions {
 /** One request of the client. */
 export interface Round {
   readonly call: Call;
-  readonly leg: Leg;
+  readonly leg: Carrier;
   /** The call as it would be sent now. Its cause is who hears of the server in this round. */
   readonly outgoing: Outgoing;
 }
@@ -86,7 +85,7 @@ export class HeldCall {
   #round: Round;
   /** False between rounds. */
   #isPresent = false;
-  #sent: { readonly leg: Leg; readonly pending: Pending } | undefined;
+  #sent: { readonly leg: Carrier; readonly pending: Pending } | undefined;
   #outcome: Outcome | undefined;
   #turn: PromiseWithResolvers<Turn> | undefined;
   #isCollecting = false;

@@ -4,20 +4,19 @@
  * within one era do not come here.
  */
 
-import type { Leg } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import type { Call } from '../call.ts';
 import type { HeldCall } from './held-call.ts';
-import type { BridgeOptions, Compose } from './options.ts';
+import type { BridgeOptions, Carrier, Compose } from './options.ts';
 import { ParkedCalls, unrefTimer } from './parked.ts';
 import { toSession, type SessionSide } from './to-session.ts';
 import { toStateless } from './to-stateless.ts';
 
-export type { BridgeOptions } from './options.ts';
+export type { BridgeOptions, Carrier, Compose } from './options.ts';
 
 export interface Bridge {
   /** Answers a call on a leg of the other era. Rejects with `UpstreamError` or `Refused`. */
-  carry(call: Call, leg: Leg, compose: Compose): Promise<Answer>;
+  carry(call: Call, leg: Carrier, compose: Compose): Promise<Answer>;
   /**
    * Ends the calls that wait for their clients between two rounds, and lets none wait any more. Calls whose client is
    * there go on. Idempotent.

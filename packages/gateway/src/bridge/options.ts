@@ -17,6 +17,9 @@ export type Unasked = (call: Call, method: string, params: JsonObject | undefine
 export type Changes = Readonly<Record<string, string | undefined>>;
 export type Compose = (changes: Changes) => Outgoing;
 
+/** What carries calls in one era: a leg to a server, or what does as if. */
+export type Carrier = Pick<Leg, 'era' | 'revision' | 'server' | 'request'>;
+
 export interface BridgeOptions {
   /** `_meta` as text, with the progress token left open. */
   readonly metaText: (meta: JsonObject) => string;
@@ -24,7 +27,7 @@ export interface BridgeOptions {
   readonly ask: (call: Call, method: string, params: JsonObject | undefined) => Promise<ServerRequestAnswer>;
   readonly unasked: Unasked;
   /** Lets a session-era server send the log messages that a stateless call wants. */
-  readonly needLevel: (leg: Leg, level: LogLevel) => Promise<void>;
+  readonly needLevel: (leg: Carrier, level: LogLevel) => Promise<void>;
   /** The HTTP status of a server's error for a stateless client. */
   readonly statusFor: (answer: UpstreamAnswer & { kind: 'error' }) => number;
   /** Authenticated encryption for `requestState`. */

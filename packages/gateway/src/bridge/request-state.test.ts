@@ -74,7 +74,7 @@ describe('a request state', () => {
     expect(refusal(CALL, state, { owner: 'there' })).toMatch(/restarted.*replica.*again without requestState/);
   });
 
-  it('cannot be changed, cut or made longer', () => {
+  it('SES-12 cannot be changed, cut or made longer', () => {
     fc.assert(
       fc.property(
         fc.nat(state.length - 1),

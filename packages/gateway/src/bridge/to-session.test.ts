@@ -48,7 +48,7 @@ describe('a call whose server asks nothing', () => {
     expect(await reply).toMatchObject({ error: {} });
   });
 
-  it.each([null, 1, [], 'x'])('is refused when its answers are %j', async (inputResponses) => {
+  it.each([null, 1, [], 'x'])('SES-12 is refused when its answers are %j', async (inputResponses) => {
     const { leg, request } = bench();
     await expect(request({ inputResponses }).answer).rejects.toMatchObject(invalid('must be an object'));
     expect(leg.sent).toHaveLength(0);
@@ -114,7 +114,7 @@ describe('a question in the middle of a call', () => {
     expect(valueOf(await end.answer)).toMatchObject({ resultType: 'complete' });
   });
 
-  it('is asked again when its answer is missing or malformed, and others are not', async () => {
+  it('SES-12 is asked again when its answer is missing or malformed, and others are not', async () => {
     const at = bench();
     const { answer } = at.request();
     const sent = await at.leg.until(1);
@@ -268,7 +268,7 @@ describe('the state of a round', () => {
     expect(await first.reply).toEqual({ result: ACCEPT });
   });
 
-  it('is nothing to somebody else, nor for another request, and is not used up by them', async () => {
+  it('SES-12 is nothing to somebody else, nor for another request, and is not used up by them', async () => {
     const at = bench();
     const first = await parked(at);
     await expect(at.retry(first.state, {}, { subject: 'bob' })).rejects.toMatchObject(invalid('not given out'));

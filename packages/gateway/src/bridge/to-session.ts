@@ -4,7 +4,6 @@
  * (2026-07-28, "Multi round-trip requests").
  */
 
-import type { Leg } from '@sallyport/client';
 import { principalKey, type Answer } from '@sallyport/server';
 import {
   ERRORS,
@@ -14,15 +13,14 @@ import {
   type JsonObject,
   type JsonRpcErrorObject,
   type JsonRpcRequest,
-  type JsonRpcResult,
 } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { HeldCall, missingCapability, type Round, type Turn } from './held-call.ts';
-import type { BridgeOptions, Compose } from './options.ts';
+import type { BridgeOptions, Carrier, Compose } from './options.ts';
 import type { ParkedCalls } from './parked.ts';
 import { badState, openState, sealState, type StateOptions } from './request-state.ts';
-import { resultText, withFront } from './result-text.ts';
+import { parsedResult, resultBytes, withFront } from './result-bytes.ts';
 
 export interface SessionSide {
   readonly options: Pick<
@@ -33,7 +31,7 @@ export interface SessionSide {
   readonly parked: ParkedCalls<HeldCall>;
 }
 
-export async function toSession(side: SessionSide, call: Call, leg: Leg, compose: Compose): Promise<Answer> {
+export async function toSession(side: SessionSide, call: Call, leg: Carrier, compose: Compose): Promise<Answer> {
   const { options, state, parked } = side;
   const { message, logLevel } = call.exchange;
   const responses = inputResponses(message);
@@ -74,7 +72,7 @@ function newCall({ options, parked }: SessionSide, round: Round): HeldCall {
   return new HeldCall({ unasked: options.unasked, seat: () => parked.seat(principal) }, round);
 }
 
-function inputRequired({ requests }: Turn & { kind: 'input' }, requestState: string, leg: Leg): Answer {
+function inputRequired({ requests }: Turn & { kind: 'input' }, requestState: string, leg: Carrier): Answer {
   const result = {
     resultType: 'input_required',
     inputRequests: requests,
@@ -88,16 +86,16 @@ async function overAnswer(
   { statusFor }: SessionSide['options'],
   { answer, lacking }: Turn & { kind: 'over' },
   call: Call,
-  leg: Leg,
+  leg: Carrier,
 ): Promise<Answer> {
   const { message } = call.exchange;
   if (answer.kind === 'error') {
     if (lacking !== undefined) throw missingCapability(lacking, answer.error.message);
     return { kind: 'error', error: statelessError(answer.error, message), status: statusFor(answer) };
   }
-  const text = await resultText(answer, call.exchange);
-  if (lacking !== undefined) checkSucceeded(text, lacking);
-  return withFront(text, {
+  const bytes = await resultBytes(answer, call.exchange);
+  if (lacking !== undefined) checkSucceeded(bytes, lacking);
+  return withFront(bytes, {
     resultType: 'complete',
     ...(message.method === 'resources/read' && { ttlMs: 0, cacheScope: 'private' }),
     _meta: { [META_SERVER_INFO]: leg.server.info },
@@ -105,9 +103,8 @@ async function overAnswer(
 }
 
 /** A server may do without what it was refused. One that fails then is taken to have needed it. */
-function checkSucceeded(text: string, lacking: JsonObject): void {
-  const { result } = JSON.parse(text) as JsonRpcResult;
-  const { isError, content } = result;
+function checkSucceeded(bytes: Buffer, lacking: JsonObject): void {
+  const { isError, content } = parsedResult(bytes);
   if (isError !== true) return;
   const [block] = Array.isArray(content) ? content : [];
   throw missingCapability(lacking, isObject(block) && typeof block['text'] === 'string' ? block['text'] : undefined);

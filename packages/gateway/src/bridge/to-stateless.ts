@@ -4,13 +4,7 @@
  * requests"; 2025-11-25, sampling, elicitation and roots).
  */
 
-import {
-  UpstreamError,
-  type Leg,
-  type Outgoing,
-  type ServerRequestAnswer,
-  type UpstreamAnswer,
-} from '@sallyport/client';
+import { UpstreamError, type Outgoing, type ServerRequestAnswer, type UpstreamAnswer } from '@sallyport/client';
 import type { Answer } from '@sallyport/server';
 import {
   ERRORS,
@@ -23,15 +17,14 @@ import {
   type JsonObject,
   type JsonRpcErrorObject,
   type JsonRpcNotification,
-  type JsonRpcResult,
   type JsonValue,
 } from '@sallyport/wire';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { withEars } from './ears.ts';
 import { MAX_QUESTIONS, MAX_ROUNDS, sessionQuestion } from './input.ts';
-import type { BridgeOptions, Changes, Compose } from './options.ts';
-import { resultText, withoutEra } from './result-text.ts';
+import type { BridgeOptions, Carrier, Changes, Compose } from './options.ts';
+import { parsedResult, resultBytes, withoutEra } from './result-bytes.ts';
 
 type Options = Pick<BridgeOptions, 'metaText' | 'ask' | 'unasked' | 'randomId'>;
 
@@ -47,7 +40,7 @@ const SHARED_CAPABILITIES: ReadonlySet<string> = new Set([
 /** Tasks of one era are not those of the other. */
 const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
-export async function toStateless(options: Options, call: Call, leg: Leg, compose: Compose): Promise<Answer> {
+export async function toStateless(options: Options, call: Call, leg: Carrier, compose: Compose): Promise<Answer> {
   const { exchange } = call;
   const own: Changes = {
     _meta: options.metaText(envelopeFor(call, leg)),
@@ -58,22 +51,22 @@ export async function toStateless(options: Options, call: Call, leg: Leg, compos
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const answer = await send(call, leg, withCause(compose({ ...own, ...input })));
     if (answer.kind === 'error') return sessionError(answer.error, call);
-    const text = await resultText(answer, exchange);
-    const required = inputRequired(text);
-    if (required === undefined) return withoutEra(text, exchange.message.method === 'resources/read');
+    const bytes = await resultBytes(answer, exchange);
+    const required = inputRequired(bytes);
+    if (required === undefined) return withoutEra(bytes, exchange.message.method === 'resources/read');
     input = await fetchInput(options, call, required);
     if (exchange.cancelled) throw new UpstreamError('cancelled', 'The client went between two rounds of input.');
   }
   throw new Refused('refused', `The server asked for input more than ${MAX_ROUNDS} times.`);
 }
 
-async function send(call: Call, leg: Leg, outgoing: Outgoing): Promise<UpstreamAnswer> {
+async function send(call: Call, leg: Carrier, outgoing: Outgoing): Promise<UpstreamAnswer> {
   const pending = leg.request(outgoing);
   call.exchange.onCancel(() => pending.cancel());
   return await pending.answer;
 }
 
-function envelopeFor({ exchange }: Call, leg: Leg): JsonObject {
+function envelopeFor({ exchange }: Call, leg: Carrier): JsonObject {
   const meta = exchange.message.params?.['_meta'];
   return {
     ...(isObject(meta) ? meta : {}),
@@ -126,10 +119,9 @@ const TASK = 'task';
 const FOREIGN_TYPES: readonly string[] = [`"${INPUT_REQUIRED}"`, `"${TASK}"`];
 
 /** What a result asks for; undefined for a complete one. */
-function inputRequired(text: string): InputRequired | undefined {
-  if (!FOREIGN_TYPES.some((type) => text.includes(type))) return undefined;
-  const { result } = JSON.parse(text) as JsonRpcResult;
-  const { resultType, inputRequests, requestState } = result;
+function inputRequired(bytes: Buffer): InputRequired | undefined {
+  if (!FOREIGN_TYPES.some((type) => bytes.includes(type))) return undefined;
+  const { resultType, inputRequests, requestState } = parsedResult(bytes);
   if (resultType === TASK) throw new UpstreamError('protocol', 'The server made a task for a client that has no such.');
   if (resultType !== INPUT_REQUIRED) return undefined;
   const requests = isObject(inputRequests) ? inputRequests : {};

@@ -9,7 +9,7 @@ import {
   type Setup,
   type Source,
 } from './index.ts';
-import { NO_PINS, NO_RECORDS } from './testing/rooms.ts';
+import { DISCOVERY, NO_PINS, NO_RECORDS } from './testing/rooms.ts';
 
 function server(name: string, more: Partial<CatalogServer> = {}): CatalogServer {
   return {
@@ -50,7 +50,7 @@ interface Setting {
 type Tell = (vantage: { readonly endpoint: string }, change: CatalogChange) => void;
 
 function setup(servers: readonly CatalogServer[], more: Partial<Setup> = {}): Setup {
-  return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, ...more };
+  return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, discovery: DISCOVERY, ...more };
 }
 
 function setting(servers: readonly CatalogServer[], more: Partial<CatalogOptions> = {}): Setting {

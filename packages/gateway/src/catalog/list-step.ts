@@ -22,10 +22,11 @@ export interface ListOptions {
 }
 
 export function createList(options: ListOptions): Step {
-  return async ({ exchange }) => {
+  return async ({ exchange, group }) => {
     const kind = LIST_OF.get(exchange.message.method) as ListKind;
     const cursor = exchange.message.params?.['cursor'];
     const view = await readyView(() => options.view(exchange), [kind]);
+    if (group !== undefined) return view.lists.ofServer(kind, exchange.era, group);
     // A cursor is a place in one version of one list: in another it would leave something out.
     const placeOf = (offset: number): string => `${kind} ${view.lists.versionOf(kind)} ${offset}`;
     const offset = cursor === undefined ? 0 : offsetIn(cursor, exchange, options, placeOf(0).slice(0, -1));

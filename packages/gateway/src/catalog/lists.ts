@@ -36,6 +36,8 @@ export interface Lists {
   versionOf(kind: ListKind): string;
   /** One page that begins at `offset`; `cursor` turns the next page's offset into text. */
   page(kind: ListKind, era: Era, offset: number, cursor: (offset: number) => string): Answer;
+  /** What one server alone has, whole. */
+  ofServer(kind: ListKind, era: Era, server: string): Answer;
 }
 
 type Entries = ReadonlyMap<string, Entry>;
@@ -128,6 +130,10 @@ export function createLists(options: ListsOptions): Lists {
       const page = pageOf([...entries.values()], shown);
       pages.put(key, entries, missingText, page);
       return page;
+    },
+    ofServer: (kind, era, server) => {
+      const entries = [...options.catalog()[kind].values()].filter((entry) => entry.server === server);
+      return pageOf(entries, { kind, era, missing: [], info, next: undefined });
     },
   };
 }

@@ -46,8 +46,14 @@ function merge(naming: Naming, ...offers: [OfferRules, Partial<Snapshot>][]): Ca
   const servers = offers.map(([rule]) => ({ ...rule, fingerprint: '' }));
   const offerOf = createOfferOf();
   const compose = createCompose(offerOf, createRootNames(offerOf));
-  const edition = { setup: { servers, naming, views: {} }, snapshots, pins: new Map(), locked: new Set<string>() };
-  return compose(edition, { servers, isAlone: false, hasTool: undefined, audience: undefined });
+  const discovery = { mode: 'full', budget: 0, always: [] } as const;
+  const edition = {
+    setup: { servers, naming, views: {}, discovery },
+    snapshots,
+    pins: new Map(),
+    locked: new Set<string>(),
+  };
+  return compose(edition, { servers, isAlone: false, hasTool: undefined, audience: undefined, discovery });
 }
 
 describe('names', () => {

@@ -6,6 +6,7 @@ const places: Places = {
   roots: ['/mcp', '/sse', 'stdio'],
   hasServer: (name) => ['a', 'b', 'Files'].includes(name),
   hasView: (name) => ['reading', 'a'].includes(name),
+  mayShowAs: (_base, mode) => mode !== 'full',
 };
 
 const named = (name: string): object => ({ name });

@@ -3,17 +3,23 @@
  * Pure. What such a place shows is decided in selection.ts.
  */
 
-/** `?servers= ?tags= ?tools=`, each without doubles and in order; an empty one narrows nothing. */
+import { DISCOVERY_MODES, type DiscoveryMode } from '../meta.ts';
+
+/** `?servers= ?tags= ?tools= ?discovery=`, each without doubles and in order; an empty one narrows nothing. */
 export interface Narrowing {
   /** Names or globs over names. */
   readonly servers: readonly string[];
   readonly tags: readonly string[];
   /** Globs over canonical ids. */
   readonly tools: readonly string[];
+  /** How the tools are shown; undefined: as the configuration says. */
+  readonly discovery?: DiscoveryMode;
 }
 
+export type Base = { readonly kind: 'root' } | { readonly kind: 'server' | 'view'; readonly name: string };
+
 export interface Endpoint {
-  readonly base: { readonly kind: 'root' } | { readonly kind: 'server' | 'view'; readonly name: string };
+  readonly base: Base;
   readonly narrowing: Narrowing;
 }
 
@@ -23,6 +29,8 @@ export interface Places {
   readonly roots: readonly string[];
   readonly hasServer: (name: string) => boolean;
   readonly hasView: (name: string) => boolean;
+  /** Whether a place may be shown in a mode: not in one that shows more than the configuration wants. */
+  readonly mayShowAs: (base: Base, mode: DiscoveryMode) => boolean;
 }
 
 /** The canonical name; `unknown` is answered like any other path that does not exist; a problem is told. */
@@ -32,6 +40,8 @@ type Read = { readonly endpoint: Endpoint; readonly path: string } | Exclude<Pla
 
 const NARROWING = ['servers', 'tags', 'tools'] as const;
 const NOTHING: Narrowing = { servers: [], tags: [], tools: [] };
+const NO_MODE = `The query parameter "discovery" takes one of ${DISCOVERY_MODES.join(', ')}.`;
+const WIDER = 'The query parameter "discovery" cannot show more than the configuration does.';
 /** Characters of a query, as it came and as it stands in a name. */
 const MAX_QUERY = 2048;
 /** Values of one query, in all. */
@@ -57,6 +67,7 @@ function nameOf(path: string, narrowing: Narrowing): string {
   const parts = NARROWING.flatMap((key) =>
     narrowing[key].length === 0 ? [] : [`${key}=${narrowing[key].map(encodeURIComponent).join(',')}`],
   );
+  if (narrowing.discovery !== undefined) parts.push(`discovery=${narrowing.discovery}`);
   return parts.length === 0 ? path : `${path}?${parts.join('&')}`;
 }
 
@@ -66,15 +77,29 @@ function readPlace(path: string, query: string, places: Places): Read {
   if (query === '') return { path, endpoint: { base, narrowing: NOTHING } };
   const values = valuesIn(query);
   if (values === undefined) return 'unknown';
-  if (values.has('discovery')) return { problem: 'The query parameter "discovery" is not available in this version.' };
+  const discovery = discoveryIn(values, base, places);
+  if (typeof discovery === 'object') return discovery;
   const listed = NARROWING.map((key) => [...(values.get(key) ?? [])].toSorted());
   const [servers = [], tags = [], tools = []] = listed;
   if (listed.flat().length > MAX_VALUES) return 'unknown';
   if (!servers.every((server) => server.includes('*') || places.hasServer(server))) return 'unknown';
-  return { path, endpoint: { base, narrowing: { servers, tags, tools } } };
+  return { path, endpoint: { base, narrowing: { servers, tags, tools, ...(discovery && { discovery }) } } };
 }
 
-function baseOf(path: string, { roots, hasServer, hasView }: Places): Endpoint['base'] | undefined {
+/** The mode that is asked for, if any; or what is wrong with it. */
+function discoveryIn(
+  values: ReadonlyMap<string, ReadonlySet<string>>,
+  base: Base,
+  { mayShowAs }: Places,
+): DiscoveryMode | { readonly problem: string } | undefined {
+  const asked = values.get('discovery');
+  if (asked === undefined) return undefined;
+  const mode = DISCOVERY_MODES.find((each) => asked.has(each));
+  if (mode === undefined || asked.size > 1) return { problem: NO_MODE };
+  return mayShowAs(base, mode) ? mode : { problem: WIDER };
+}
+
+function baseOf(path: string, { roots, hasServer, hasView }: Places): Base | undefined {
   if (roots.includes(path)) return { kind: 'root' };
   const [mcp] = roots;
   const name = path.slice((mcp?.length ?? 0) + 3);

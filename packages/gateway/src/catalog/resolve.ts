@@ -78,7 +78,7 @@ export function createResolve(options: ResolveOptions): Step {
     const { message } = call.exchange;
     const name = message.method === 'tools/call' ? message.params?.['name'] : undefined;
     const tool = typeof name === 'string' ? options.view(call.exchange).catalog.tools.get(name) : undefined;
-    if (tool === undefined) return seek(call, next);
+    if (tool === undefined || !isMeant(call, tool)) return seek(call, next);
     let target = targets.get(tool);
     if (target === undefined) targets.set(tool, (target = toolTarget(tool)));
     call.target = target;
@@ -107,10 +107,18 @@ function noCompletion(era: Era): JsonObject {
   return era === 'session' ? result : { ...result, resultType: 'complete' };
 }
 
+/** Who names the server too means no other one's tool. */
+function isMeant({ via }: Call, { server }: Pick<Target, 'server'>): boolean {
+  return via?.server === undefined || via.server === server;
+}
+
 function resolve(view: Place, call: Call, openTaskId: OpenTaskId): Target | undefined {
   const { method, params = {} } = call.exchange.message;
   const resolver = Object.hasOwn(RESOLVERS, method) ? RESOLVERS[method] : undefined;
-  if (resolver !== undefined) return resolver(view, params);
+  if (resolver !== undefined) {
+    const target = resolver(view, params);
+    return target !== undefined && isMeant(call, target) ? target : undefined;
+  }
   if (TASK_METHODS.has(method)) return byTask(openTaskId(text(params, 'taskId', method), call));
   return byCertainty(view, call, params, openTaskId);
 }

@@ -6,7 +6,8 @@
 import type { Audience } from '../call.ts';
 import { globMatcher, globReaches, canonicalId, type Naming } from './naming.ts';
 import type { OfferRules } from './offer.ts';
-import type { Endpoint, Narrowing, Places } from './place.ts';
+import type { DiscoveryMode, DiscoverySetting } from '../meta.ts';
+import type { Base, Endpoint, Narrowing, Places } from './place.ts';
 
 export interface CatalogServer extends OfferRules {
   /** Changes when another program or URL stands behind the name. */
@@ -20,6 +21,8 @@ export interface ViewRules {
   readonly tags?: readonly string[];
   /** Globs over canonical ids. */
   readonly tools?: readonly string[];
+  /** What it says of it; the rest is as everywhere. */
+  readonly discovery?: Partial<DiscoverySetting>;
 }
 
 /** What the configuration says of the catalogue. */
@@ -28,6 +31,7 @@ export interface Setup {
   readonly servers: readonly CatalogServer[];
   readonly naming: Naming;
   readonly views: Readonly<Record<string, ViewRules>>;
+  readonly discovery: DiscoverySetting;
 }
 
 export interface Selection {
@@ -39,12 +43,17 @@ export interface Selection {
   readonly hasTool: ((id: string) => boolean) | undefined;
   /** Who looks; undefined: somebody who may see everything. */
   readonly audience: Audience | undefined;
+  readonly discovery: DiscoverySetting;
 }
 
-const NOTHING: Selection = { servers: [], isAlone: false, hasTool: undefined, audience: undefined };
+const NOTHING: Omit<Selection, 'discovery'> = { servers: [], isAlone: false, hasTool: undefined, audience: undefined };
+
+/** How much each mode shows at once. */
+const WIDTHS: Readonly<Record<DiscoveryMode, number>> = { full: 2, groups: 1, search: 0, code: 0 };
 
 /** What an audience may not see does not exist for it. */
-export function placesOf({ servers, views }: Setup, roots: readonly string[], audience?: Audience): Places {
+export function placesOf(setup: Setup, roots: readonly string[], audience?: Audience): Places {
+  const { servers, views } = setup;
   const names = new Set(servers.map(({ name }) => name));
   return {
     roots,
@@ -56,13 +65,24 @@ export function placesOf({ servers, views }: Setup, roots: readonly string[], au
         audience.mayEnter(name) && servers.some((server) => belongs(server, rules) && audience.mayKnow(server.name))
       );
     },
+    mayShowAs: (base, asked) => {
+      const { mode } = discoveryAt(base, setup);
+      // Where it follows from what is seen, whoever asks may choose.
+      return mode === 'auto' || WIDTHS[asked] <= WIDTHS[mode];
+    },
   };
+}
+
+function discoveryAt(base: Base, { discovery, views }: Setup): DiscoverySetting {
+  const own = base.kind === 'view' && Object.hasOwn(views, base.name) ? views[base.name]?.discovery : undefined;
+  return own === undefined ? discovery : { ...discovery, ...own };
 }
 
 /** An endpoint that is not there any more selects nothing. */
 export function select(endpoint: Endpoint | undefined, setup: Setup, audience: Audience | undefined): Selection {
-  if (endpoint === undefined) return NOTHING;
+  if (endpoint === undefined) return { ...NOTHING, discovery: setup.discovery };
   const { base, narrowing } = endpoint;
+  const discovery = discoveryAt(base, setup);
   const selection = selectBase(base, setup);
   const { servers, isAlone } = selection;
   const globs = narrowing.tools.length === 0 ? undefined : narrowing.tools;
@@ -71,10 +91,11 @@ export function select(endpoint: Endpoint | undefined, setup: Setup, audience: A
     isAlone,
     hasTool: both(selection.hasTool, globs && globMatcher(globs)),
     audience,
+    discovery: narrowing.discovery === undefined ? discovery : { ...discovery, mode: narrowing.discovery },
   };
 }
 
-function selectBase(base: Endpoint['base'], { servers, views }: Setup): Omit<Selection, 'audience'> {
+function selectBase(base: Base, { servers, views }: Setup): Omit<Selection, 'audience' | 'discovery'> {
   if (base.kind === 'root') return { servers, isAlone: false, hasTool: undefined };
   if (base.kind === 'server') {
     return { servers: servers.filter(({ name }) => name === base.name), isAlone: true, hasTool: undefined };

@@ -4,6 +4,7 @@
  */
 
 import { isObject, type JsonObject } from '@sallyport/wire';
+import type { DiscoverySetting } from '../meta.ts';
 import { FULL_CAPABILITIES, offeredCapabilities, unionCapabilities } from './capabilities.ts';
 import { changeBetween, type CatalogChange } from './changes.ts';
 import { createCompose, type Compose, type Edition, type RootNames } from './composing.ts';
@@ -43,6 +44,8 @@ interface Shown {
 const NO_CHANGE: CatalogChange = { kinds: new Set(), owners: false };
 
 const INSTRUCTIONS_LENGTH = 200;
+/** Characters of all of them, where not even the tools are shown. */
+const ALL_INSTRUCTIONS_LENGTH = 2000;
 
 /**
  * What somebody sees when lists of some kinds are there, as far as servers answer in time. A server that is asked for them may
@@ -86,6 +89,11 @@ export class CatalogView {
   /** Names, in configuration order. */
   get servers(): readonly string[] {
     return this.#current.names;
+  }
+
+  /** How it is shown. */
+  get discovery(): DiscoverySetting {
+    return this.#current.selection.discovery;
   }
 
   /** What is known of a server here. */
@@ -158,12 +166,13 @@ export class CatalogView {
   /** The servers' own instructions, the beginning of each, and which of them have more to say after a login. */
   instructions(): string | undefined {
     const { edition, selection } = this.#current;
-    const parts = this.known.flatMap((name) => {
-      const said = edition.snapshots.get(name)?.instructions?.trim() ?? '';
-      const text = said === '' ? said : screenedText(this.#options.screen, name, said);
+    const said = this.known.flatMap((name) => {
+      const own = edition.snapshots.get(name)?.instructions?.trim() ?? '';
+      const text = own === '' ? own : screenedText(this.#options.screen, name, own);
       if (text === '') return [];
       return [selection.isAlone ? beginning(text) : `${name}: ${beginning(text)}`];
     });
+    const parts = selection.discovery.mode === 'full' ? said : fitting(said);
     const locked = this.known.filter((name) => edition.locked.has(name));
     if (locked.length > 0)
       parts.push(`Needs a login first: ${locked.map((name) => `${name} (${loginTo(name)})`).join(', ')}.`);
@@ -192,6 +201,12 @@ export class CatalogView {
     this.#present = { edition, selection, names };
     return this.#present;
   }
+}
+
+/** The first ones, as many as there is room for. */
+function fitting(texts: readonly string[]): string[] {
+  let left = ALL_INSTRUCTIONS_LENGTH;
+  return texts.filter((text) => (left -= text.length) >= 0);
 }
 
 function loginTo(server: string): string {

@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, option, record } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CatalogView, ViewRules } from './index.ts';
-import { filled, roomOf, stored, server, setupOf, type Offer } from './testing/rooms.ts';
+import { DISCOVERY, filled, roomOf, stored, server, setupOf, type Offer } from './testing/rooms.ts';
 
 const toolNames = (view: CatalogView): string[] => [...view.catalog.tools.keys()];
 const listed = (view: CatalogView, kind: 'tools' | 'resources' = 'tools'): string => {
@@ -217,5 +217,27 @@ describe('views', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('instructions', () => {
+  it('are not more than the tools that are shown in their place', async () => {
+    const names = Array.from({ length: 30 }, (_, at) => `s${at}`);
+    const offers = Object.fromEntries(names.map((name) => [name, { said: { instructions: 'x'.repeat(500) } }]));
+    const said = async (mode: 'full' | 'search'): Promise<string> => {
+      const discovery = { ...DISCOVERY, mode };
+      const { room } = await filled(
+        setupOf(
+          names.map((name) => server(name)),
+          { discovery },
+        ),
+        offers,
+      );
+      return room.view('/mcp').instructions() ?? '';
+    };
+    expect((await said('full')).length).toBeGreaterThan(6000);
+    const short = await said('search');
+    expect(short.length).toBeLessThan(2100);
+    expect(short).toMatch(/^s0: x+…\ns1: /);
   });
 });

@@ -1,10 +1,11 @@
-/** `sallyport add NAME -- CMD…` and `sallyport add NAME URL`: puts a server into the configuration, comments kept. */
+/** `sallyport add NAME -- CMD…`, `add NAME URL` and `add io.github.owner/name`: puts a server into the configuration, comments kept. */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { packageRun } from '@sallyport/host';
 import type { Command } from 'commander';
 import { unpinnedText } from '../config/children.ts';
 import type { PlainServer } from '../config/edit.ts';
-import { globalsOf, type CliContext } from './context.ts';
+import { addListed, isListedName } from './add-listed.ts';
+import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { editFile } from './edit.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { note, printResult } from './output.ts';
@@ -15,6 +16,9 @@ type Options = {
   readonly header: readonly string[];
   readonly description?: string;
   readonly openapi?: string;
+  readonly registry?: string;
+  readonly as?: string;
+  readonly via?: string;
 };
 
 export function register(program: Command, context: CliContext): void {
@@ -22,22 +26,57 @@ export function register(program: Command, context: CliContext): void {
     .command('add')
     .summary('put a server into the configuration')
     .description(
-      'Adds a server: a command to start (after `--`), or the URL of a remote one. The text is taken literally.',
+      'Adds a server: a command to start (after `--`), the URL of a remote one, or one of the MCP registry by its name there, its version pinned. The text is taken literally.',
     )
-    .argument('<NAME>', 'its name')
+    .argument('<NAME>', 'its name; or io.github.owner/name, perhaps with @VERSION')
     .argument('[WORDS...]', 'a URL, or after `--` a command and its arguments')
     .option('--env <NAME=VALUE>', 'environment of the command; repeatable', collect, [])
     .option('--header <NAME: VALUE>', 'header for the URL; repeatable', collect, [])
     .option('--description <TEXT>', 'what it is for')
     .option('--openapi <FILE>', 'a server made from an OpenAPI document')
+    .option('--registry <URL>', 'of the registry: another one')
+    .option('--as <NAME>', 'of the registry: the name to give it here')
+    .option('--via <KIND>', 'of the registry: remote, npm, pypi, oci or nuget')
     .action(async (name: string, words: readonly string[], options: Options, command: Command) => {
       const globals = globalsOf(command, context);
+      if (words.length === 0 && isListedName(name)) return await fromRegistry(context, globals, name, options);
+      refuseRegistryOptions(options);
       const plain = serverOf(words, options);
       const server = 'command' in plain ? await caged(context, name, plain) : plain;
       const path = await editFile(context, globals, { kind: 'add', name, server });
       printResult(context, globals, { path, name }, `added ${name} to ${path}`);
       if ('command' in server) for (const hint of await hintsFor(context, name, server, path)) note(context, hint);
     });
+}
+
+async function fromRegistry(
+  context: CliContext,
+  globals: GlobalOptions,
+  wanted: string,
+  { env, header, openapi: _openapi, ...options }: Options,
+): Promise<void> {
+  if (header.length > 0)
+    throw new CliError('--header is for a URL: give values of the registry with --env', exitCodes.usage);
+  const added = await addListed(context, globals, wanted, { ...options, given: pairs(env, '=', '--env') });
+  const { name, path, server, version } = added;
+  const { command, args, url } = server;
+  const words = typeof command === 'string' ? [command, ...(args as readonly string[])].join(' ') : String(url);
+  const value = { path, name, version, ...(command === undefined ? { url } : { command, args }) };
+  printResult(context, globals, value, `added ${name} ${oneLine(version)} to ${path}\n  ${oneLine(words)}`);
+  if (typeof command === 'string') {
+    for (const flag of (await openings(context, { command, args: args as readonly string[] })) ?? [])
+      note(context, `hint: ${oneLine(flag)} opens the container to this machine`);
+  }
+}
+
+function refuseRegistryOptions({ registry, as, via }: Options): void {
+  const given = registry ?? as ?? via;
+  if (given !== undefined) {
+    throw new CliError(
+      '--registry, --as and --via are for a name of the registry, io.github.owner/name',
+      exitCodes.usage,
+    );
+  }
 }
 
 type Child = Extract<PlainServer, { readonly command: string }>;

@@ -6,8 +6,14 @@ import type { KeyObject } from 'node:crypto';
 import { adminEvent } from '../audit-events.ts';
 import { openAuditTrail } from '../audit-trail.ts';
 import { defaultAudit } from '../config/schema-audit.ts';
+import { defaultPrivacy } from '../config/schema-privacy.ts';
 import type { Config } from '../config/types.ts';
+import { throughProxy } from '../egress-settings.ts';
 import { LOCAL } from '../local.ts';
+import { createOutbound } from '../outbound.ts';
+import { createPeople, openPeople } from '../privacy-state.ts';
+import type { Store } from '../store/index.ts';
+import { createRedactor } from '../telemetry/redact.ts';
 import type { CliContext } from './context.ts';
 import { note } from './output.ts';
 
@@ -18,19 +24,33 @@ export interface Change {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+export interface AuditedParts {
+  /** Undefined: there is none, and the defaults count. */
+  readonly config: Config | undefined;
+  readonly directory: string;
+  readonly master: KeyObject;
+  /** Where it is kept who is meant; without it nobody can be named but this machine's user. */
+  readonly store?: Store;
+}
+
 /** Does something and records what came of it. */
 export type Audited = <T>(change: Change, act: () => Promise<T>) => Promise<T>;
 
 export function createAudited(
   context: CliContext,
-  { config, directory, master }: { config: Config | undefined; directory: string; master: KeyObject },
+  { config: written, directory, master, store }: AuditedParts,
 ): Audited {
+  const config = written ?? { audit: defaultAudit(), privacy: defaultPrivacy(), store: 'sqlite' };
   return async ({ action, ...more }, act) => {
+    const people = createPeople(config, createRedactor());
+    if (store !== undefined) await openPeople(people, { config, master, now: context.now, store });
     const audit = await openAuditTrail({
-      config: config ?? { audit: defaultAudit(), store: 'sqlite' },
+      config,
+      people,
       stateDirectory: directory,
       master,
       redactor: undefined,
+      fetch: createOutbound(throughProxy(context.env, written?.egress.proxy)),
       facts: { role: 'command line', version: context.version },
       log: (level, text) => {
         if (level === 'error') note(context, `warning: ${text}`);

@@ -1,5 +1,5 @@
 /** A page about a part of the audit trail: who did what, what was refused, what was used most, what is missing. */
-import type { AuditRecord, ReadRecord } from './audit-read.ts';
+import type { AuditRecord, ReadRecord } from '../audit/in-order.ts';
 import { count, oneLine, table } from './text.ts';
 
 /** How often something came, the most frequent first. */

@@ -3,8 +3,9 @@
  * newest records, all of them, and a page about them. It changes nothing.
  */
 import type { Command } from 'commander';
-import { verifyTrail, type Anchor, type Verified } from '../audit/verify.ts';
-import { allRecords, openTrail, periodOf } from './audit-read.ts';
+import { allRecords } from '../audit/in-order.ts';
+import { readAnchors, verifyTrail, type Anchor, type Verified } from '../audit/verify.ts';
+import { findTrail, openTrail, periodOf, WHO } from './audit-read.ts';
 import { reportOf, reportText } from './audit-report.ts';
 import { registerTail } from './audit-tail.ts';
 import { globalsOf, type CliContext } from './context.ts';
@@ -15,6 +16,7 @@ import { count, oneLine } from './text.ts';
 interface PeriodOptions {
   readonly since?: string;
   readonly until?: string;
+  readonly principal?: string;
 }
 
 const MAX_ANCHOR_BYTES = 16 * 1024 * 1024;
@@ -40,8 +42,9 @@ export function register(program: Command, context: CliContext): void {
     .summary('all records, one a line, as JSON')
     .option('--since <WHEN>', SINCE)
     .option('--until <WHEN>', UNTIL)
+    .option('--principal <WHO>', WHO)
     .action(async (options: PeriodOptions) => {
-      const trail = await openTrail(context);
+      const trail = await openTrail(context, options.principal);
       const period = periodOf(options, context.now());
       for await (const { line } of allRecords(trail, period)) context.stdout.write(`${line}\n`);
     });
@@ -50,8 +53,9 @@ export function register(program: Command, context: CliContext): void {
     .summary('a page for a person: who, what, refusals, gaps')
     .option('--since <WHEN>', SINCE)
     .option('--until <WHEN>', UNTIL)
+    .option('--principal <WHO>', WHO)
     .action(async (options: PeriodOptions, command: Command) => {
-      const trail = await openTrail(context);
+      const trail = await openTrail(context, options.principal);
       const report = await reportOf(allRecords(trail, periodOf(options, context.now())));
       const verified = await verifyTrail(trail.folder, trail.keys);
       const value = { ...report, problems: verified.problems };
@@ -62,7 +66,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function verify(context: CliContext, { anchor }: { anchor?: string }, command: Command): Promise<void> {
   const anchors = anchor === undefined ? [] : await readAnchor(context, anchor);
-  const trail = await openTrail(context);
+  const trail = await findTrail(context);
   const verified = await verifyTrail(trail.folder, trail.keys, anchors);
   printResult(context, globalsOf(command, context), verified, verifiedText(verified));
   if (verified.problems.length > 0) context.exit(exitCodes.failed);
@@ -93,14 +97,8 @@ async function readAnchor({ files }: CliContext, path: string): Promise<readonly
 
 function chainsIn(text: string): readonly Anchor[] | undefined {
   try {
-    const { chains } = JSON.parse(text) as { readonly chains: unknown };
-    return Array.isArray(chains) && chains.every(isAnchor) ? chains : undefined;
+    return readAnchors((JSON.parse(text) as { readonly chains: unknown }).chains);
   } catch {
     return undefined;
   }
-}
-
-function isAnchor(value: unknown): value is Anchor {
-  const { chain, hash, seq } = (value ?? {}) as Partial<Record<keyof Anchor, unknown>>;
-  return typeof chain === 'string' && typeof hash === 'string' && typeof seq === 'number';
 }

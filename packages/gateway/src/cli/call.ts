@@ -87,8 +87,19 @@ async function fromPairs(setting: Setting, pairs: Extract<Words, { kind: 'pairs'
 }
 
 async function definitionOf({ gateway, tool }: Setting): Promise<JsonObject | undefined> {
-  const tools = await listAll(await gateway.session(), 'tools/list', 'tools');
+  const tools = await definitionsOf(gateway);
   return tools.find(({ name }) => name === tool);
+}
+
+/** Those that are listed, and where they are found instead of listed, those that this machine's user sees. */
+async function definitionsOf(gateway: Reached): Promise<readonly JsonObject[]> {
+  const tools = await listAll(await gateway.session(), 'tools/list', 'tools');
+  const { discovery } = await gateway.status();
+  if (discovery.shown === 'full') return tools;
+  const hidden = (await gateway.tools()).tools.map(({ description, inputSchema, name }): JsonObject => {
+    return { name, inputSchema, ...(description !== undefined && { description }) };
+  });
+  return [...tools, ...hidden];
 }
 
 function expected(tool: string, schema: JsonObject['inputSchema']): string {
@@ -100,7 +111,7 @@ const INVALID_PARAMS = -32602;
 /** For a name that nobody knows the nearest ones, for arguments that were refused what is expected. */
 async function explained(setting: Setting, error: unknown, given: JsonObject): Promise<unknown> {
   if (!(error instanceof UpstreamError) || errorOf(error)?.code !== INVALID_PARAMS) return error;
-  const tools = await listAll(await setting.gateway.session(), 'tools/list', 'tools');
+  const tools = await definitionsOf(setting.gateway);
   const definition = tools.find(({ name }) => name === setting.tool);
   if (definition === undefined)
     return unknownName(

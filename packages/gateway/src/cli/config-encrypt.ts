@@ -97,7 +97,8 @@ async function taskOf(context: CliContext, path: string): Promise<Task> {
   return { path, realPath, before, draft, plan, secrets, after };
 }
 
-async function storedValues(secrets: Secrets): Promise<Map<string, string>> {
+/** By name. */
+export async function storedValues(secrets: Secrets): Promise<Map<string, string>> {
   const names = (await secrets.list()).flatMap(({ name }) => name ?? []);
   // A name with a damaged value is taken all the same: no text is equal to this one.
   const values = [...(await secrets.read(names))];

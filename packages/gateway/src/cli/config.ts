@@ -1,14 +1,14 @@
 /** `sallyport config show|schema|convert|encrypt|export`: looks at configurations and rewrites them. Starts nothing, needs no trust. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
+import { Document, isNode, stringify } from 'yaml';
 import { convertConfig } from '../config/convert.ts';
 import { masked, withPlaceholders } from '../config/describe.ts';
 import { effectiveView } from '../config/effective.ts';
-import { configFormat } from '../config/load.ts';
+import { configFormat, type DetailedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
 import { asWritten } from '../config/secrets.ts';
-import { maxFileBytes } from '../config/source.ts';
+import { maxFileBytes, type Path } from '../config/source.ts';
 import { registerEncrypt } from './config-encrypt.ts';
 import { loadToLook } from './configuration.ts';
 import { globalsOf, type CliContext } from './context.ts';
@@ -52,9 +52,32 @@ async function show(context: CliContext, command: Command): Promise<void> {
   printResult(
     context,
     globals,
-    { path: loaded.path, hash: loaded.hash, config: view },
-    `# ${loaded.path}\n${stringify(view, { lineWidth: 0 })}`,
+    { path: loaded.path, hash: loaded.hash, config: view, origins: originsOf(loaded) },
+    `# ${loaded.path}\n${withOrigins(view, loaded.profiled)}`,
   );
+}
+
+/** Where values come from: a profile, or the file. What is not named is everybody's default. */
+function originsOf({ expanded, profiled }: DetailedConfig): Record<string, 'file' | 'profile'> {
+  const from = (paths: readonly Path[], origin: 'file' | 'profile'): [string, 'file' | 'profile'][] =>
+    paths.map((path) => [path.join('.'), origin]);
+  return Object.fromEntries([...from(leafPaths(expanded), 'file'), ...from(profiled, 'profile')]);
+}
+
+/** Values that are no objects; lists as a whole. */
+function leafPaths(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path];
+  return Object.entries(value).flatMap(([key, member]) => leafPaths(member, [...path, key]));
+}
+
+/** As YAML; what nobody wrote and the profile set is marked. */
+function withOrigins(view: unknown, profiled: readonly Path[]): string {
+  const document = new Document(view);
+  for (const path of profiled) {
+    const node = document.getIn(path, true);
+    if (isNode(node)) node.comment = ' profile';
+  }
+  return document.toString({ lineWidth: 0 });
 }
 
 async function exportConfig(context: CliContext, command: Command): Promise<void> {

@@ -44,6 +44,33 @@ export async function loadToRun(
   return loaded;
 }
 
+/**
+ * What the configuration at `path` would be if these were its bytes, with the secrets that `commands` hand out. Nothing is
+ * used of it, so it needs no trust. Throws ConfigError; prints nothing.
+ */
+export async function loadDraft(
+  context: CliContext,
+  globals: GlobalOptions,
+  path: string,
+  draft: { readonly bytes: Uint8Array; readonly commands: SecretCommands },
+): Promise<DetailedConfig> {
+  const { files } = context;
+  let own: string | undefined;
+  const drafted: CliContext['files'] = {
+    ...files,
+    checkTrusted: async (asked) => {
+      const found = await files.checkTrusted(asked);
+      if (asked === path) own = found.realPath;
+      return found;
+    },
+    read: async (asked, maxBytes) => (asked === own ? draft.bytes : await files.read(asked, maxBytes)),
+  };
+  const loaded = await loadConfig(loadOptions({ ...context, files: drafted }, globals, path, draft.commands));
+  await checkPolicy(loaded);
+  await checkEgress(loaded);
+  return loaded;
+}
+
 /** The configuration for a verb that starts nothing. Throws ConfigError; prints nothing. */
 export async function loadToLook(context: CliContext, globals: GlobalOptions, file?: string): Promise<DetailedConfig> {
   const loaded = await loadConfig(loadOptions(context, globals, file));

@@ -35,8 +35,12 @@ export type Prompts = {
 
 /** The file system of the command line: what the loader needs, and writing. */
 export type CliFiles = ConfigFiles & {
-  /** Replaces a file as a whole; its mode stays, a link is followed. */
-  readonly replace: (path: string, data: string | Uint8Array) => Promise<void>;
+  /** Replaces a file as a whole; its mode stays, or becomes 0600 where it is to be private. A link is followed. */
+  readonly replace: (
+    path: string,
+    data: string | Uint8Array,
+    options?: { readonly isPrivate: boolean },
+  ) => Promise<void>;
   /** Writes a new file for the user alone, and its directory. Fails when it is there. */
   readonly create: (path: string, text: string) => Promise<void>;
   /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */

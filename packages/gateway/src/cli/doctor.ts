@@ -1,14 +1,16 @@
-/** `sallyport doctor [SERVER]`: looks at everything in order and says what is wrong, and what mends it. */
+/** `sallyport doctor [SERVER]`: looks at everything in order and says what is wrong, and what mends it; or whether it is fit to be deployed. */
 import type { Command } from 'commander';
 import { ConfigError, didYouMean } from '../config/problems.ts';
 import type { DetailedConfig } from '../config/load.ts';
-import type { ServerConfig } from '../config/types.ts';
+import type { ServerConfig } from '../config/types-server.ts';
 import type { SecretBackend } from '../secrets/index.ts';
 import { loadToRun, trustStore } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
+import { checkAlerts } from './doctor/alerts.ts';
 import { checkConfiguration } from './doctor/configuration.ts';
 import { checkListener } from './doctor/listener.ts';
 import { checkMachine } from './doctor/machine.ts';
+import { examineProduction } from './doctor/production.ts';
 import { countsOf, reportRecord, reportText, type Section } from './doctor/report.ts';
 import { checkSandbox } from './doctor/sandbox.ts';
 import { checkServer } from './doctor/servers.ts';
@@ -22,6 +24,7 @@ import { oneLine } from './text.ts';
 
 interface Options {
   readonly production: boolean;
+  readonly alerts: boolean;
   readonly fix: boolean;
 }
 
@@ -37,10 +40,11 @@ export function register(program: Command, context: CliContext): void {
     )
     .argument('[SERVER]', 'look at this server alone')
     .option('--fix', 'mend what is safe: rights of files, what gateways that are gone have left', false)
-    .option('--production', 'check a deployment', false)
-    .action(async (server: string | undefined, { fix, production }: Options, command: Command) => {
-      if (production) {
-        throw new CliError('`doctor --production` is not available in this version', exitCodes.configuration);
+    .option('--production', 'whether this may be deployed as it is; starts no server', false)
+    .option('--alerts', 'send an alert to each place that is written, to try it', false)
+    .action(async (server: string | undefined, { alerts, fix, production }: Options, command: Command) => {
+      if (server !== undefined && (alerts || production)) {
+        throw new CliError('--production and --alerts are about the whole: leave SERVER out', exitCodes.usage);
       }
       const globals = globalsOf(command, context);
       const state = await context.files.stateDirectory();
@@ -48,7 +52,8 @@ export function register(program: Command, context: CliContext): void {
       const interrupted = interrupt.asked;
       const visit: Visit = { context, globals, fix, state, system: realDoctorSystem(), interrupted };
       try {
-        const sections = await Promise.race([examine(visit, server), interrupted]);
+        const examined = alerts || production ? examineWhole(visit, { alerts, production }) : examine(visit, server);
+        const sections = await Promise.race([examined, interrupted]);
         print(context, globals, sections);
       } finally {
         interrupt.forget();
@@ -82,6 +87,28 @@ async function examine(visit: Visit, server: string | undefined): Promise<readon
           { title: 'Gateway', findings: await checkListener({ ...visit, loaded }) },
           ...(await serverSections(visit, loaded, loaded.config.servers)),
         ]),
+  ];
+}
+
+/** What is asked about beside the servers. */
+async function examineWhole(
+  visit: Visit,
+  { alerts, production }: Pick<Options, 'alerts' | 'production'>,
+): Promise<readonly Section[]> {
+  const { findings, loaded } = await checkConfiguration(visit);
+  const configuration: Section = { title: 'Configuration', findings };
+  if (loaded === undefined) return [configuration];
+  const configured = { ...visit, loaded };
+  return [
+    configuration,
+    ...(production
+      ? [
+          { title: 'Machine', findings: await checkMachine(visit) },
+          { title: 'State', findings: await checkState(visit, backendOf(loaded)) },
+          ...(await examineProduction(configured)),
+        ]
+      : []),
+    ...(alerts ? [{ title: 'Alerts', findings: await checkAlerts(configured) }] : []),
   ];
 }
 

@@ -24,8 +24,17 @@ export async function changeFile(
   globals: GlobalOptions,
   edit: Edit,
 ): Promise<{ readonly path: string; readonly changed: boolean }> {
+  return await changeAll(context, globals, [edit]);
+}
+
+/** Several edits at once: all of them, or none. */
+export async function changeAll(
+  context: CliContext,
+  globals: GlobalOptions,
+  edits: readonly Edit[],
+): Promise<{ readonly path: string; readonly changed: boolean }> {
   const { files } = context;
-  if (edit.kind === 'add') await createFirst(context, globals);
+  if (edits.some(({ kind }) => kind === 'add' || kind === 'put')) await createFirst(context, globals);
   const { path } = await findConfig({ ...context, file: globals.config, exists: files.exists });
   const format = configFormat(path);
   const { realPath } = await files.checkTrusted(path);
@@ -34,11 +43,11 @@ export async function changeFile(
   const draft = await draftOf(path, text, format);
   // An unreadable file cannot be edited; one with a wrong key can, or nobody could remove what is wrong.
   if (draft.source.value === undefined || draft.source.problems.length > 0) throw configError(draft.problems);
-  const after = editConfig(text, format, edit);
+  const after = edits.reduce((changed, edit) => editConfig(changed, format, edit), text);
   const checked = checkDraft(await draftOf(path, after, format), { env: context.env, files: new Map() });
-  const own = checked.problems.filter((problem) => problem.path[1] === edit.name);
-  if ((edit.kind === 'add' || edit.kind === 'allow') && own.length > 0)
-    throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
+  const strict = new Set(edits.filter(({ kind }) => kind === 'add' || kind === 'allow').map(({ name }) => name));
+  const own = checked.problems.filter((problem) => strict.has(String(problem.path[1])));
+  if (own.length > 0) throw new ConfigError(own.map(({ message }) => message).join('\n'), own);
   if (after === text) return { path, changed: false };
   const store = await trustStore(context);
   const lock = (await files.exists(lockPath(path))) ? await files.read(lockPath(path), maxFileBytes * 8) : undefined;
@@ -49,7 +58,7 @@ export async function changeFile(
 }
 
 /** The first server needs a file to stand in: the user's own, when there is none anywhere. */
-async function createFirst(context: CliContext, globals: GlobalOptions): Promise<void> {
+export async function createFirst(context: CliContext, globals: GlobalOptions): Promise<void> {
   const { files } = context;
   const path = firstConfigPath({ ...context, file: globals.config });
   if (path === undefined) return;

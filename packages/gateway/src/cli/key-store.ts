@@ -8,7 +8,8 @@ import { ConfigError, didYouMean, nearest } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
 import { openLocalKey, openMasterKey } from '../credentials/index.ts';
 import { BUILTIN_ROLES } from '../policy/fallback.ts';
-import { openKeys } from '../provision.ts';
+import { privateStore } from '../privacy-state.ts';
+import { openKeys } from '../callers.ts';
 import type { Store } from '../store/index.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { createAudited, type Audited } from './audit-record.ts';
@@ -49,9 +50,9 @@ export async function withKeys<T>(
   const directory = await context.files.stateDirectory();
   const localKey = await openLocalKey({ directory });
   const master = await openMasterKey({ directory, env: context.env });
-  const store = await openSqliteStore({ path: join(directory, 'state.db'), now: context.now });
+  const store = privateStore(await openSqliteStore({ path: join(directory, 'state.db'), now: context.now }), master);
   try {
-    const audited = createAudited(context, { config, directory, master });
+    const audited = createAudited(context, { config, directory, master, store });
     return await use({ keys: await openKeys(store, master, localKey, context.now), audited, config, store });
   } catch (error) {
     throw error instanceof KeyError ? new CliError(error.message, KEY_ERROR_CODES[error.code]) : error;

@@ -24,7 +24,10 @@ export function register(program: Command, context: CliContext): void {
           lasting: gateway.running !== undefined,
         };
         printResult(context, globals, status, listText(status, layout));
-        if (!globals.json) note(context, whose(gateway));
+        if (!globals.json) {
+          note(context, whose(gateway));
+          note(context, discoveryText(status));
+        }
       };
       await withGateway(context, globals, show, { logLevel: 'silent' });
     });
@@ -36,6 +39,13 @@ export async function readStatus(gateway: Pick<Reached, 'status' | 'tools'>): Pr
   if (!status.servers.some(({ enabled, state }) => enabled && state !== 'failed')) return status;
   await gateway.tools();
   return await gateway.status();
+}
+
+function discoveryText({ discovery: { budget, mode, shown, tokens } }: GatewayStatus): string {
+  const cost = `about ${tokens.toLocaleString('en')} tokens`;
+  if (mode !== 'auto') return `Discovery: ${mode} (all tools would be ${cost}; \`sallyport context\` counts).`;
+  const why = `${cost} of tools, ${shown === 'full' ? 'within' : 'over'} a budget of ${budget.toLocaleString('en')}`;
+  return `Discovery: auto, so ${shown} (${why}).`;
 }
 
 function whose({ running, url }: Reached): string {

@@ -145,6 +145,7 @@ describe('what is listed', () => {
         servers: [waited ? { ...first, tools: 7 } : first],
         hidden: [],
         catalogVersion: '',
+        discovery: { mode: 'full', shown: 'full', budget: 0, tokens: 0, always: [] },
         notes: [],
       }),
       tools: async () => {

@@ -21,6 +21,7 @@ import { lockPath } from '../config/trust.ts';
 import { openMasterKey } from '../credentials/index.ts';
 import type { DaemonRecord } from '../daemon.ts';
 import { isLockedDown, lockdownPath } from '../lockdown.ts';
+import { removeLeft } from '../results/index.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { configuredSecrets, createRedactor } from '../telemetry/redact.ts';
 import { createAudited } from './audit-record.ts';
@@ -182,7 +183,11 @@ async function closeStore(
         ? told
         : `${told}; ${untold.length} removed here whose server could not be told: ${names}`;
     });
-    await attempt('caches', async () => `${count(await empty(store, 'caches'), 'record')} cleared`);
+    await attempt('caches', async () => {
+      // Those of a gateway that was killed: one that ends removes its own.
+      await removeLeft(state, () => true);
+      return `${count(await empty(store, 'caches'), 'record')} cleared`;
+    });
     return keys;
   } finally {
     await store.close();

@@ -41,7 +41,7 @@ describe('a systemd user unit', () => {
     expect(unit).toContain('StandardError=append:/home/me/100%%/daemon.log\n');
   });
 
-  it.skipIf(!hasSystemd)('is one to systemd', async () => {
+  it.skipIf(!hasSystemd)('is one to systemd (needs systemd-analyze)', async () => {
     const verify = (text: string): { status: number | null; stderr: string } =>
       spawnSync('systemd-analyze', ['verify', '--user', '--man=no', text], {
         encoding: 'utf8',
@@ -54,7 +54,7 @@ describe('a systemd user unit', () => {
 });
 
 describe('a launchd agent', () => {
-  it.skipIf(!hasPython)('says the same to another reader of property lists', async () => {
+  it.skipIf(!hasPython)('says the same to another reader of property lists (needs python3)', async () => {
     const script =
       'import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], "rb"), fmt=plistlib.FMT_XML)))';
     const read = (path: string): string => spawnSync('python3', ['-c', script, path], { encoding: 'utf8' }).stdout;

@@ -2,6 +2,7 @@
 import { formatProblem } from '../config/problems.ts';
 import type { Problem } from '../config/types.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
+import { plain } from './text.ts';
 
 /** Prints a result: `value` as JSON under `--json`, else `text`. Ends with one line break. */
 export function printResult(context: CliContext, globals: GlobalOptions, value: unknown, text: string): void {
@@ -9,9 +10,9 @@ export function printResult(context: CliContext, globals: GlobalOptions, value: 
   context.stdout.write(body.endsWith('\n') ? body : `${body}\n`);
 }
 
-/** A line for the person, on stderr. */
+/** Lines for the person, on stderr: whatever stands in them drives no terminal. */
 export function note(context: CliContext, text: string): void {
-  context.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+  context.stderr.write(`${plain(text).replace(/\n$/, '')}\n`);
 }
 
 /** The warnings of a configuration, one line each, on stderr. */

@@ -1,5 +1,6 @@
 /** `sallyport secret rekey`: seals the secrets of this state for the master key that is in force now. */
-import { resolve } from 'node:path';
+import type { KeyObject } from 'node:crypto';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -23,9 +24,30 @@ async function rekey(context: CliContext, from: string, command: Command): Promi
   const directory = await context.files.stateDirectory();
   const change = await openKeyChange({ directory, env: context.env, from: resolve(context.cwd, from) });
   const secrets = await openSecretFile(context, change.next);
+  await rekeyState(context, directory, change);
   const outcome = await secrets.rekey(sealing(deriveKey(change.old, 'secrets')));
   await change.settle();
   if (outcome === 'absent') throw new CliError(`there are no secrets in ${secrets.place}`, exitCodes.failed);
   const said = outcome === 'done' ? 'sealed anew' : 'under this master key already';
   printResult(context, globals, { place: secrets.place, outcome }, `${said}: ${secrets.place}`);
+}
+
+/** Whom the records of the audit trail mean. */
+async function rekeyState(
+  { files, now }: CliContext,
+  directory: string,
+  { next, old }: { readonly old: KeyObject; readonly next: KeyObject },
+): Promise<void> {
+  const path = join(directory, 'state.db');
+  if (!(await files.exists(path))) return;
+  const [{ openSqliteStore }, { rekeyPeople }] = await Promise.all([
+    import('../store/sqlite.ts'),
+    import('../privacy-state.ts'),
+  ]);
+  const store = await openSqliteStore({ path, now });
+  try {
+    await rekeyPeople(store, old, next);
+  } finally {
+    await store.close();
+  }
 }

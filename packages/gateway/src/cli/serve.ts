@@ -8,7 +8,7 @@ import { ConfigError } from '../config/problems.ts';
 import { commandsOf, type KnownSecret } from '../config/secrets.ts';
 import type { SecretCommands } from '../secrets/index.ts';
 import { createRedactor, type Redactor } from '../telemetry/redact.ts';
-import { loadToRun } from './configuration.ts';
+import { loadDraft, loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf } from './daemon-start.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -80,7 +80,12 @@ function fileOf(
   learn(loaded.secrets);
   // Nobody is asked while a gateway runs: what needs trust anew stays unused.
   const unasked = { ...context, isTerminal: false };
-  const load = async (anew: boolean): Promise<DetailedConfig> => {
+  const load = async (anew: boolean, draft?: Uint8Array): Promise<DetailedConfig> => {
+    if (draft !== undefined) {
+      const next = await loadDraft(unasked, globals, path, { bytes: draft, commands });
+      learn(next.secrets);
+      return { ...next, config: withListen(next.config, options), secrets: known };
+    }
     if (anew) commands.forget();
     const next = await loadToRun(unasked, globals, origin === 'directory' ? undefined : path, commands);
     if (next.path !== path) throw new ConfigError(`${next.path} stands before ${path} now: a restart takes it`);

@@ -112,10 +112,10 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
     read: async (path, maxBytes) => (await host()).readFileBounded(path, maxBytes),
     checkTrusted: async (path) => (await host()).checkTrustedFile(path),
     readSecret: async (path) => (await host()).readSecretFile(path),
-    replace: async (path, data) => {
+    replace: async (path, data, { isPrivate } = { isPrivate: false }) => {
       const { writeFileAtomic } = await host();
       const existing = await realpath(path).catch(() => undefined);
-      const mode = existing === undefined ? 0o600 : (await stat(existing)).mode & 0o777;
+      const mode = existing === undefined || isPrivate ? 0o600 : (await stat(existing)).mode & 0o777;
       await writeFileAtomic(existing ?? path, data, { mode });
     },
     create: async (path, text) => {

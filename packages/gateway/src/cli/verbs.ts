@@ -11,6 +11,7 @@ export type Verb = {
 };
 
 export const verbs: readonly Verb[] = [
+  { name: 'init', summary: 'a first configuration, out of what AI clients have', load: () => import('./init.ts') },
   { name: 'serve', summary: 'run the gateway in the foreground', load: () => import('./serve.ts') },
   { name: 'start', summary: 'run the gateway in the background', load: () => import('./start.ts') },
   { name: 'stop', summary: 'stop the gateway that is running', load: () => import('./stop.ts') },
@@ -24,11 +25,17 @@ export const verbs: readonly Verb[] = [
   { name: 'enable', summary: 'turn a server on', load: () => import('./enable.ts') },
   { name: 'disable', summary: 'turn a server off', load: () => import('./enable.ts') },
   { name: 'allow', summary: 'let a sandboxed server reach a host or path', load: () => import('./allow.ts') },
+  { name: 'search', summary: 'look for servers in a registry', load: () => import('./search.ts') },
+  { name: 'import', summary: 'take over the servers of an AI client', load: () => import('./import.ts') },
+  { name: 'connect', summary: 'put Sallyport into an AI client', load: () => import('./connect.ts') },
+  { name: 'disconnect', summary: 'take it out of one', load: () => import('./disconnect.ts') },
   { name: 'list', summary: 'the servers and how they are', load: () => import('./list.ts') },
   { name: 'tools', summary: 'the tools that clients see', load: () => import('./tools.ts') },
   { name: 'call', summary: 'call a tool', load: () => import('./call.ts') },
+  { name: 'context', summary: "what the tools cost in a model's context", load: () => import('./cost.ts') },
   { name: 'read', summary: 'read a resource', load: () => import('./read.ts') },
   { name: 'prompt', summary: 'get a prompt', load: () => import('./prompt.ts') },
+  { name: 'instructions', summary: 'a text for agents with a shell', load: () => import('./instructions.ts') },
   { name: 'validate', summary: 'check a configuration without starting it', load: () => import('./validate.ts') },
   {
     name: 'explain',
@@ -37,7 +44,7 @@ export const verbs: readonly Verb[] = [
   },
   { name: 'config', summary: 'show, describe, convert or export the configuration', load: () => import('./config.ts') },
   { name: 'key', summary: 'the keys of clients', load: () => import('./key.ts') },
-  { name: 'principal', summary: 'shut somebody out', load: () => import('./principal.ts') },
+  { name: 'principal', summary: 'who is known, and what is kept of them', load: () => import('./principal.ts') },
   { name: 'login', summary: 'log in at a server', load: () => import('./login.ts') },
   { name: 'logout', summary: 'log out of a server', load: () => import('./logout.ts') },
   { name: 'secret', summary: 'values for ${secret:NAME} in the configuration', load: () => import('./secret.ts') },
@@ -51,17 +58,4 @@ export const verbs: readonly Verb[] = [
 ];
 
 /** Verbs that the documentation names and that later versions bring. */
-export const laterVerbs: readonly string[] = [
-  'init',
-  'import',
-  'connect',
-  'disconnect',
-  'context',
-  'instructions',
-  'search',
-  'top',
-  'dashboard',
-  'spec',
-  'new',
-  'dev',
-];
+export const laterVerbs: readonly string[] = ['top', 'dashboard', 'spec', 'new', 'dev'];

@@ -3,6 +3,7 @@ import { changesBetween } from './changes.ts';
 import { checkConfig } from './check.ts';
 import { masked } from './describe.ts';
 import { effectiveView } from './effective.ts';
+import { withProfile } from './profile.ts';
 import { resolveServer } from './servers.ts';
 import type { Config } from './types.ts';
 
@@ -19,6 +20,8 @@ const exchanging = (oauth: object | undefined): object => ({
   auth: { mode: 'oidc', oidc: { issuer: 'https://id.test', clientId: 'us' } },
   mcpServers: oauth === undefined ? {} : { s: { url: 'https://s.test/mcp', oauth } },
 });
+/** What the profile sets, written. */
+const strictest = withProfile({ profile: 'hardened', policy: {}, mcpServers: { s: { command: 'x' } } }).value as object;
 const remote = (oauth: object): object => ({ mcpServers: { s: { url: 'https://s.test/mcp', oauth } } });
 const caged = (sandbox: unknown): object => ({ mcpServers: { s: { command: 'x', sandbox } } });
 
@@ -28,7 +31,7 @@ function configOf(value: object): Config {
   const { mcpServers, ...rest } = entry;
   const options = { directory: '/', fileEnv: {}, unresolved: [] };
   const servers = Object.entries(mcpServers).map(([name, server]) => resolveServer(name, server, options));
-  return { ...rest, servers, discovery: { mode: 'full' }, secretFiles: [] };
+  return { ...rest, servers, secretFiles: [] };
 }
 
 const everything = {
@@ -50,6 +53,7 @@ const everything = {
   },
   limits: { rate: { perPrincipal: 'off', perTool: '5/s' }, quota: { day: 5 } },
   telemetry: { metrics: { key: secret } },
+  discovery: { embeddings: { url: `https://e.example.com/?token=${secret}`, model: 'm', key: secret, timeout: '1s' } },
   mcpServers: { s: { command: 'x', readOnly: true } },
 };
 
@@ -126,6 +130,13 @@ describe('a change', () => {
     ['mcpServers.s.sandbox.processes', caged({ processes: 4 }), caged({ processes: 5 })],
     ['mcpServers.s.sandbox.user', caged({ user: 'nobody' }), caged({ user: 'root' })],
     ['egress.allow', { egress: { allow: [] } }, { egress: { allow: ['10.0.0.1'] } }],
+    [
+      'discovery.embeddings',
+      { discovery: { embeddings: { url: 'https://a.example/v1/embeddings', model: 'm' } } },
+      { discovery: { embeddings: { url: 'https://b.example/v1/embeddings', model: 'm' } } },
+    ],
+    ['alerts', { alerts: [{ to: { type: 'log' } }] }, {}],
+    ['profile', strictest, { ...strictest, profile: undefined }],
     ['listen.tls', { listen: { tls } }, {}],
     [
       'listen.tls.minVersion',

@@ -113,4 +113,17 @@ describe('listen and auth together', () => {
       expect(openListener({ listen: { ...listen, host }, auth })).toBeUndefined();
     }
   });
+
+  it.each([
+    [{}, 'admin.listen.host 192.0.2.1 is reachable from elsewhere'],
+    [{ auth: { mode: 'none' } }, 'with auth none would let anybody in'],
+    [{ listen: { plainBehindProxy: true } }, 'nothing'],
+    [{ admin: { listen: { port: 0, tls } } }, 'nothing'],
+  ])('ADM-01 holds a door of the admin API to the same: %j', (value, expected) => {
+    const entry = entryOf({ admin: { listen: { port: 0 } }, ...value });
+    expect(openListener(entry)).toBeUndefined();
+    const at = { ...entry.admin.listen, port: 0, host: '192.0.2.1' };
+    const problem = openListener({ ...entry, admin: { ...entry.admin, listen: at } });
+    expect(problem ?? 'nothing').toContain(expected);
+  });
 });

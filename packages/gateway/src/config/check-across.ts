@@ -7,7 +7,8 @@ import type { ConfigEntry } from './schema.ts';
 import { isExchange } from './schema-oauth.ts';
 import type { Finding } from './schema-parts.ts';
 import { isLoopbackHost } from './schema-values.ts';
-import type { AuthConfig, ListenConfig } from './types.ts';
+import type { AuthConfig } from './types-auth.ts';
+import type { AdminConfig, ListenConfig } from './types.ts';
 
 /** Everything that only shows across parts. */
 export function checkAcross(entry: ConfigEntry): Finding[] {
@@ -36,13 +37,31 @@ export function doubts({ listen }: Pick<Door, 'listen'>): Finding[] {
   );
 }
 
-type Door = { readonly listen: ListenConfig; readonly auth: AuthConfig };
+type Door = { readonly listen: ListenConfig; readonly auth: AuthConfig; readonly admin?: AdminConfig };
 
 /**
  * Why `serve` must not listen like this, and what to write instead; undefined when nothing is wrong. Only loopback goes
  * without authentication or TLS.
  */
-export function openListener({ listen, auth }: Door): string | undefined {
+export function openListener({ listen, auth, admin }: Door): string | undefined {
+  return openMain({ listen, auth }) ?? openAdmin({ listen, auth, ...(admin !== undefined && { admin }) });
+}
+
+/** A door of its own is for the same keys, so it is as open or shut as the main one may be. */
+function openAdmin({ listen, auth, admin }: Door): string | undefined {
+  const { host = '127.0.0.1', tls } = admin?.listen ?? {};
+  if (isLoopbackHost(host)) return undefined;
+  if (auth.modes.includes('none')) {
+    return `admin.listen.host ${host} with auth none would let anybody in: only loopback goes without keys`;
+  }
+  if (tls !== undefined || listen.plainBehindProxy) return undefined;
+  return (
+    `admin.listen.host ${host} is reachable from elsewhere and the listener is plain HTTP.\n` +
+    'Listen on 127.0.0.1, set admin.listen.tls, or put a TLS proxy in front and set listen.plainBehindProxy: true'
+  );
+}
+
+function openMain({ listen, auth }: Door): string | undefined {
   if (isLoopbackHost(listen.host)) return undefined;
   if (auth.modes.includes('none')) {
     return `listen.host ${listen.host} with auth none would let anybody in: only loopback goes without keys`;

@@ -22,7 +22,7 @@ describe('check of a configuration', () => {
     ).toEqual([]);
   });
 
-  it('tells all problems at once, with line, column, key and the nearest known key', async () => {
+  it('CFG-01 tells all problems at once, with line, column, key and the nearest known key', async () => {
     const text = [
       'mcpServers:',
       '  files:',
@@ -33,7 +33,7 @@ describe('check of a configuration', () => {
       '  port: 70000',
       '  hots: []',
       'limits: { body: lots }',
-      'profile: hardened',
+      'interceptors: []',
       'naming: prefixd',
       'polcy: {}',
     ].join('\n');
@@ -48,7 +48,7 @@ describe('check of a configuration', () => {
         'f:7:3: listen.port: expected a whole number from 0 to 65535',
         'f:8:3: listen.hots: unknown key — did you mean `host`?',
         'f:9:11: limits.body: expected a size such as "64 KiB" or "4 MiB" (a number is bytes), at least 1 bytes',
-        'f:10:1: profile: `profile` is not available in this version',
+        'f:10:1: interceptors: `interceptors` is not available in this version',
         'f:11:1: naming: expected `prefixed` or `plain` — did you mean `prefixed`?',
         'f:12:1: polcy: unknown key — did you mean `policy`?',
       ].toSorted(),
@@ -131,7 +131,7 @@ describe('check of a configuration', () => {
       'yaml',
       /more than 100 uses of YAML aliases/,
     ],
-  ] as const)('stops at a bomb of %s', async (_name, text, format, expected) => {
+  ] as const)('CFG-01 stops at a bomb of %s', async (_name, text, format, expected) => {
     expect((await problems(text, format)).join('\n')).toMatch(expected);
   });
 
@@ -157,7 +157,7 @@ describe('check of a configuration', () => {
     expect(found.length + warnings.length).toBeGreaterThanOrEqual(count);
   });
 
-  it('compares names without case in both directions', async () => {
+  it('CFG-01 compares names without case in both directions', async () => {
     const names = (...all: string[]): string =>
       json({ mcpServers: Object.fromEntries(all.map((name) => [name, { command: 'x' }])) });
     expect((await problems(names('files', 'FILES'))).join()).toContain('`files` only in case');
@@ -176,7 +176,7 @@ describe('check of a configuration', () => {
     ['a_', 'a'],
     ['my server', 'my-server'],
     ['x'.repeat(300), 'x'.repeat(32)],
-  ])('refuses the name %j and suggests another', async (name, suggestion) => {
+  ])('CFG-01 refuses the name %j and suggests another', async (name, suggestion) => {
     const found = await problems(json({ mcpServers: { [name]: { command: 'x' } } }));
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(`\`${suggestion}\` would do`);
@@ -237,20 +237,23 @@ describe('check of a configuration', () => {
   });
 
   it.each([
-    [{ views: { v: { discovery: 'search' } } }, 'views.v.discovery: search'],
-    [{ views: { v: { discovery: { budget: 1 } } } }, 'views.v.discovery.budget'],
-    [{ discovery: 'search' }, 'discovery: search'],
-    [{ discovery: { mode: 'auto' } }, 'discovery.mode: auto'],
-    [{ discovery: { budget: 5 } }, 'discovery.budget'],
+    [{ views: { v: { discovery: { embeddings: { url: 'http://x', model: 'm' } } } } }, 'views.v.discovery.embeddings'],
     [{ store: 'redis://x' }, 'store: redis://x'],
     [{ listen: { workers: 4 } }, 'listen.workers'],
     [{ telemetry: { traces: { endpoint: 'http://x' } } }, 'telemetry.traces'],
-    [{ profile: 'hardened' }, 'profile'],
     [{ interceptors: [] }, 'interceptors'],
+    [{ tools: { mine: { code: '1' } } }, 'tools'],
   ])('refuses %j by name', async (value, name) => {
     expect(
       (await problems(json(value))).filter((one) => one.includes(`\`${name}\` is not available in this version`)),
     ).toHaveLength(1);
+  });
+
+  it('sends a key for embeddings nowhere in the clear', async () => {
+    const embeddings = { url: 'http://host.example/v1/embeddings', model: 'm' };
+    expect(await problems(json({ discovery: { embeddings } }))).toEqual([]);
+    const withKey = await problems(json({ discovery: { embeddings: { ...embeddings, key: 'k' } } }));
+    expect(withKey.join()).toContain('expected an https URL where a `key` is sent');
   });
 
   it('accepts what is available in the words of a room that is not', async () => {
@@ -307,7 +310,7 @@ describe('check of a configuration', () => {
     expect(await problems(json({ strict: true, listen }))).toEqual([]);
   });
 
-  it('warns once of an undefined variable, and refuses it where its text will not do', async () => {
+  it('P1-09 warns once of an undefined variable, and refuses it where its text will not do', async () => {
     const soft = await check(server({ command: 'x', args: ['${NOPE}', '${NOPE}'] }));
     expect(soft.entry).toBeDefined();
     expect(soft.warnings.map(formatProblem)).toEqual([

@@ -8,6 +8,7 @@ import { relativeCommands, riskyVariables, unpinned } from './children.ts';
 import { expand, type Lookup } from './expand.ts';
 import { mapForeign } from './foreign.ts';
 import { refuseNotYet } from './not-yet.ts';
+import { isStrict } from './profile.ts';
 import type { ConfigEntry } from './schema.ts';
 import { checkServers } from './servers.ts';
 import { keysInOrder, locate, pathKey, readSource, type Format, type Path, type Source } from './source.ts';
@@ -32,6 +33,8 @@ export type Checked = {
   readonly warnings: readonly Problem[];
   /** The expanded value, before defaults. */
   readonly value: unknown;
+  /** What the profile put there. */
+  readonly profiled: readonly Path[];
   /** Paths that still hold an undefined variable. */
   readonly unresolved: readonly Path[];
 };
@@ -62,9 +65,11 @@ export async function draftOf(file: string, text: string, format: Format): Promi
 /** Expands and checks. Under `strict` undefined variables are problems. */
 export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   const place = placer(draft.file, draft.source, draft.moved);
-  if (!isObject(draft.value)) return { problems: draft.problems, warnings: draft.warnings, value: {}, unresolved: [] };
+  if (!isObject(draft.value)) {
+    return { problems: draft.problems, warnings: draft.warnings, value: {}, profiled: [], unresolved: [] };
+  }
   const expansion = expand(draft.value, lookup);
-  const { entry, findings } = checkConfig(expansion.value);
+  const { entry, findings, profiled } = checkConfig(expansion.value);
   const refused = refuseNotYet(expansion.value);
   const unresolved = [...expansion.undefinedVariables.values()].flat();
   const unresolvedKeys = new Set(unresolved.map(pathKey));
@@ -74,7 +79,7 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
   const undefinedVariables = [...expansion.undefinedVariables].map(([name, paths]) =>
     undefinedVariable(name, paths, wanted),
   );
-  const strict = isObject(expansion.value) && [true, 'true'].includes(expansion.value['strict'] as never);
+  const strict = isStrict(expansion.value);
   const isProblem = ({ path }: Finding): boolean => strict || isFirm(path) || wanted.has(pathKey(path));
   const doubted = entry === undefined ? [] : [...doubts(entry), ...unpinned(entry)];
   const problems = [
@@ -100,13 +105,14 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
     problems: eachOnce(problems),
     warnings,
     value: expansion.value,
+    profiled,
     unresolved,
   };
 }
 
 /** Where a text with an undefined variable would be a key that anybody can read, or a rule that never matches. */
 function isFirm([part]: Path): boolean {
-  return part === 'auth' || part === 'policy' || part === 'listen';
+  return ['alerts', 'audit', 'auth', 'listen', 'policy', 'security'].includes(String(part));
 }
 
 /** One message for a variable, at the place where it does most harm: where no text will do, else the first. */

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { checkAcross } from './check-across.ts';
 import { didYouMean, shorten } from './problems.ts';
 import { listOf } from './scalars.ts';
+import { withProfile } from './profile.ts';
 import { configSchema, type ConfigEntry } from './schema.ts';
 import type { Finding } from './schema-parts.ts';
 import type { Path } from './source.ts';
@@ -13,15 +14,20 @@ import type { Path } from './source.ts';
 export type { Finding } from './schema-parts.ts';
 type Issue = v.BaseIssue<unknown>;
 
-/** Gives the checked entry, or all findings. */
-export function checkConfig(value: unknown): { readonly entry?: ConfigEntry; readonly findings: readonly Finding[] } {
+/** Gives the checked entry with what its profile put there, or all findings. */
+export function checkConfig(given: unknown): {
+  readonly entry?: ConfigEntry;
+  readonly profiled: readonly Path[];
+  readonly findings: readonly Finding[];
+} {
+  const { value, applied: profiled, findings: weaker } = withProfile(given);
   const result = v.safeParse(configSchema, value);
   if (result.success) {
-    const found = checkAcross(result.output);
-    return found.length === 0 ? { entry: result.output, findings: [] } : { findings: found };
+    const found = [...weaker, ...checkAcross(result.output)];
+    return { profiled, findings: found, ...(found.length === 0 && { entry: result.output }) };
   }
   const context: Context = { value, hintsLeft: mostHints };
-  return { findings: result.issues.flatMap((issue) => translate(issue, [], context)) };
+  return { profiled, findings: [...weaker, ...result.issues.flatMap((issue) => translate(issue, [], context))] };
 }
 
 type Context = { readonly value: unknown; hintsLeft: number };

@@ -53,6 +53,16 @@ describe('masked', () => {
     }
   });
 
+  it('shows no address of a webhook whose path is its credential', () => {
+    const sinks = ['https://siem.example/audit-records-of-ours', `https://sumo.example/receiver/v1/${canary}x1`].map(
+      (url) => ({ type: 'webhook', url }),
+    );
+    const alerts = [{ to: { type: 'webhook', url: `https://chat.example/${canary}`, secret: canary } }];
+    const text = JSON.stringify(masked({ audit: { sinks }, alerts }));
+    expect(text).not.toContain(canary);
+    expect(text).toContain('https://siem.example/audit-records-of-ours');
+  });
+
   it('says nothing of the length of a secret', () => {
     const view = (secret: string): string => JSON.stringify(masked({ mcpServers: { a: { env: { TOKEN: secret } } } }));
     expect(view('a')).toBe(view('a'.repeat(100)));

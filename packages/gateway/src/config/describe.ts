@@ -22,6 +22,7 @@ const secretsOfParts: ReadonlyArray<readonly [string, ...string[]]> = [
   ['auth', 'oidc', 'clientSecret'],
   ['auth', 'introspection', 'clientSecret'],
   ['telemetry', 'metrics', 'key'],
+  ['discovery', 'embeddings', 'key'],
 ];
 
 /** The paths of a file's value (foreign keys mapped) whose text looks like a secret. */
@@ -30,21 +31,26 @@ export function secretPaths(value: unknown): Path[] {
   const found = servers.flatMap(([name, server]) =>
     isObject(server) ? serverSecrets(server).map((path): Path => ['mcpServers', name, ...path]) : [],
   );
-  const external = partOf(value, 'policy', 'external');
   return [
     ...found,
     ...keySecrets(value),
     ...secretsOfParts.filter((path) => partOf(value, ...path) !== undefined),
-    ...headerSecrets(isObject(external) ? external['headers'] : undefined).map((name) => [
-      'policy',
-      'external',
-      'headers',
-      name,
-    ]),
-    ...(isObject(external) && typeof external['url'] === 'string' && isSecretUrl(external['url'])
-      ? [['policy', 'external', 'url']]
-      : []),
+    ...['policy', 'guard'].flatMap((room) =>
+      externalSecrets(partOf(value, room, 'external')).map((path) => [room, 'external', ...path]),
+    ),
+    ...externalSecrets(partOf(value, 'discovery', 'embeddings')).map((path) => ['discovery', 'embeddings', ...path]),
     ...sinkSecrets(partOf(value, 'audit', 'sinks')),
+    ...alertSecrets(partOf(value, 'alerts')),
+  ];
+}
+
+/** Of somebody who is asked over HTTP. */
+function externalSecrets(external: unknown): string[][] {
+  if (!isObject(external)) return [];
+  const { headers, url } = external;
+  return [
+    ...headerSecrets(headers).map((name) => ['headers', name]),
+    ...(typeof url === 'string' && isSecretUrl(url) ? [['url']] : []),
   ];
 }
 
@@ -73,8 +79,25 @@ function sinkSecrets(sinks: unknown): Path[] {
   return (Array.isArray(sinks) ? sinks : []).flatMap((sink: unknown, index): Path[] => {
     if (!isObject(sink)) return [];
     const headers = headerSecrets(sink['headers']).map((name) => ['audit', 'sinks', index, 'headers', name]);
-    const isSecret = typeof sink['url'] === 'string' && isSecretUrl(sink['url']);
+    const { type, url } = sink;
+    const isSecret = typeof url === 'string' && (isSecretUrl(url) || (type === 'webhook' && hasTokenInPath(url)));
     return [...headers, ...(isSecret ? [['audit', 'sinks', index, 'url']] : [])];
+  });
+}
+
+/** A part of it that nobody would choose as a name. */
+function hasTokenInPath(url: string): boolean {
+  return (URL.parse(url)?.pathname ?? '').split('/').some((part) => part.length >= 12 && /[A-Z0-9]/.test(part));
+}
+
+/** Of a webhook for people the whole address is the credential. */
+function alertSecrets(alerts: unknown): Path[] {
+  return (Array.isArray(alerts) ? alerts : []).flatMap((alert: unknown, index): Path[] => {
+    const to = isObject(alert) ? alert['to'] : undefined;
+    if (!isObject(to)) return [];
+    const texts = ['url', 'secret'].filter((key) => typeof to[key] === 'string').map((key) => [key]);
+    const headers = headerSecrets(to['headers']).map((name) => ['headers', name]);
+    return [...texts, ...headers].map((path) => ['alerts', index, 'to', ...path]);
   });
 }
 

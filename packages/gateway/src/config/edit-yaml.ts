@@ -3,7 +3,7 @@
  * but line by line it writes what it read: what differs between its output before and after is the change, and the lines around
  * that are taken from the file itself.
  */
-import { isMap, parseDocument, type Document } from 'yaml';
+import { isMap, isScalar, isSeq, parseDocument, type Document } from 'yaml';
 import type { Path } from './source.ts';
 
 /** The text with `value` at `path`, or without that path when `value` is undefined. Missing maps are made. */
@@ -14,11 +14,17 @@ export function changeYaml(text: string, path: Path, value: unknown): string {
   const [root = ''] = path;
   if (value === undefined) document.deleteIn(path);
   else {
-    if (!isMap(document.get(root))) document.set(root, document.createNode({}));
+    const before: unknown = document.getIn(path, true);
+    const there = document.get(root);
+    // A number is a place in a list.
+    if (!isMap(there) && !(isSeq(there) && typeof path[1] === 'number')) document.set(root, document.createNode({}));
     // `{}` grows into a block, which is what a person would write.
     const parent: unknown = document.get(root);
     if (isMap(parent) && parent.items.length === 0) parent.flow = false;
-    document.setIn(path, document.createNode(value));
+    const node: unknown = document.createNode(value);
+    // What stands behind a value is said of its key.
+    if (isScalar(before) && isScalar(node)) node.comment = before.comment ?? null;
+    document.setIn(path, node);
   }
   const changed = document.toString(format);
   return splices(text, unchanged, changed).find((spliced) => meansTheSame(spliced, changed)) ?? changed;

@@ -31,6 +31,8 @@ export type PlainServer =
 export type Edit =
   | Allow
   | { readonly kind: 'add'; readonly name: string; readonly server: PlainServer }
+  /** In the words of the file: variables are meant. */
+  | { readonly kind: 'put'; readonly name: string; readonly server: Readonly<Record<string, unknown>> }
   | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'enable'; readonly name: string }
   | { readonly kind: 'disable'; readonly name: string };
@@ -38,25 +40,34 @@ export type Edit =
 /** The text after the edit. Throws ConfigError for a name that is (not) there, and for TOML with the lines to paste. */
 export function editConfig(text: string, format: Format, edit: Edit): string {
   if (format === 'toml') throw tomlRefusal(edit);
-  return format === 'json' ? editJson(text, edit) : editYaml(text, edit);
+  return changeConfig(text, format, (root, servers) => changesOf(edit, root, servers));
+}
+
+/** The text with other values at some paths. `changes` is told the key under which servers stand, and the servers as they are written. */
+export function changeConfig(
+  text: string,
+  format: Exclude<Format, 'toml'>,
+  changes: (root: string, servers: Readonly<Record<string, unknown>>) => readonly Change[],
+): string {
+  return format === 'json' ? editJson(text, changes) : editYaml(text, changes);
 }
 
 /** The root keys under which servers stand, ours first. */
 const roots = ['mcpServers', 'servers', 'mcp_servers'];
 
-/** A path that ends with a number is that of a new entry, the last of its list. */
-type Change = { readonly path: Path; readonly value: unknown };
+/** A path that ends with a number is that of a new entry, the last of its list. An undefined value is taken out. */
+export type Change = { readonly path: Path; readonly value: unknown };
 
 /** What to set (or, undefined, to take out) given the servers there are. */
 function changesOf(edit: Edit, root: string, servers: Readonly<Record<string, unknown>>): Change[] {
   const names = Object.keys(servers);
   const path = [root, edit.name];
-  if (edit.kind === 'add') {
+  if (edit.kind === 'add' || edit.kind === 'put') {
     if (!serverNamePattern.test(edit.name)) throw new ConfigError(badName(edit.name, lowerCase(names)));
     const taken = names.find((name) => name.toLowerCase() === edit.name.toLowerCase());
     if (taken !== undefined)
       throw new ConfigError(`there is a server \`${taken}\` already; remove it first, or take another name`);
-    return [{ path, value: literal(edit.server) }];
+    return [{ path, value: edit.kind === 'put' ? edit.server : literal(edit.server) }];
   }
   if (!Object.hasOwn(servers, edit.name)) {
     throw new ConfigError(`there is no server \`${edit.name}\` in the file${didYouMean(edit.name, names)}`);
@@ -86,7 +97,7 @@ function literal(value: unknown): unknown {
   );
 }
 
-function editJson(text: string, edit: Edit): string {
+function editJson(text: string, changes: Parameters<typeof changeConfig>[2]): string {
   const tree = parseTree(text, [], { allowTrailingComma: true });
   const root = roots.find((key) => tree !== undefined && findNodeAtLocation(tree, [key]) !== undefined) ?? 'mcpServers';
   const container = tree === undefined ? undefined : findNodeAtLocation(tree, [root]);
@@ -96,7 +107,7 @@ function editJson(text: string, edit: Edit): string {
     if (key !== undefined) servers[String(key.value)] = value === undefined ? {} : getNodeValue(value);
   }
   const formattingOptions = indentation(text);
-  return changesOf(edit, root, servers).reduce((before, { path, value }) => {
+  return changes(root, servers).reduce((before, { path, value }) => {
     if (value === undefined) return removeMember(before, path);
     const isArrayInsertion = typeof path.at(-1) === 'number';
     return applyEdits(before, modify(before, [...path], value, { formattingOptions, isArrayInsertion }));
@@ -112,13 +123,13 @@ function indentation(text: string): { insertSpaces: boolean; tabSize: number; eo
   };
 }
 
-function editYaml(text: string, edit: Edit): string {
+function editYaml(text: string, changes: Parameters<typeof changeConfig>[2]): string {
   const before = text.trim() === '' ? 'mcpServers: {}\n' : text;
   const document = readDocument(before);
   const root = roots.find((key) => document.has(key)) ?? 'mcpServers';
   const container: unknown = document.get(root);
   const servers = isMap(container) ? (container.toJS(document) as Readonly<Record<string, unknown>>) : {};
-  return changesOf(edit, root, servers)
+  return changes(root, servers)
     .filter(({ path, value }) => value !== undefined || document.hasIn(path))
     .reduce((changed, { path, value }) => changeYaml(changed, path, value), before);
 }
@@ -132,7 +143,8 @@ function tomlRefusal(edit: Edit): ConfigError {
     const entry = `${edit.key} = ${tomlValue([literal(edit.value)])}`;
     return new ConfigError(`TOML files are not rewritten; put this into \`sandbox\` of ${table}:\n\n${entry}\n`);
   }
-  const lines = edit.kind === 'disable' ? ['enabled = false'] : tomlLines(literal(edit.server));
+  const lines =
+    edit.kind === 'disable' ? ['enabled = false'] : tomlLines(edit.kind === 'put' ? edit.server : literal(edit.server));
   return new ConfigError(`TOML files are not rewritten; paste this:\n\n${[table, ...lines].join('\n')}\n`);
 }
 

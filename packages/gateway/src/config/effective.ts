@@ -4,19 +4,9 @@
  */
 import { facilityName } from './schema-audit.ts';
 import { rateText } from './schema-limits.ts';
-import type {
-  AuditConfig,
-  AuthConfig,
-  AuthServerConfig,
-  Config,
-  IntrospectionConfig,
-  JwtConfig,
-  LimitsConfig,
-  OidcConfig,
-  PolicyConfig,
-  SandboxConfig,
-  ServerConfig,
-} from './types.ts';
+import type { AuthConfig, AuthServerConfig, IntrospectionConfig, JwtConfig, OidcConfig } from './types-auth.ts';
+import type { SandboxConfig, ServerConfig } from './types-server.ts';
+import type { AlertConfig, AuditConfig, Config, LimitsConfig, PolicyConfig } from './types.ts';
 
 /** A value that could be written as a configuration file. */
 export function effectiveView(config: Config): Record<string, unknown> {
@@ -33,6 +23,7 @@ export function effectiveView(config: Config): Record<string, unknown> {
     egress,
     admin,
     audit,
+    privacy,
     strict,
     reload,
   } = config;
@@ -40,7 +31,7 @@ export function effectiveView(config: Config): Record<string, unknown> {
     mcpServers: Object.fromEntries(config.servers.map((server) => [server.name, serverView(server)])),
     listen,
     naming,
-    discovery: discovery.mode,
+    discovery: discoveryView(discovery),
     auth: authView(auth),
     ...(policy !== undefined && { policy: policyView(policy) }),
     limits: limitsView(config.limits),
@@ -51,14 +42,29 @@ export function effectiveView(config: Config): Record<string, unknown> {
     egress,
     admin,
     audit: auditView(audit),
+    privacy,
     guard: guardView(config),
+    alerts: config.alerts.map(alertView),
+    security: config.security.contact.length === 0 ? {} : config.security,
+    ...(config.profile !== undefined && { profile: config.profile }),
     strict,
     reload,
   };
 }
 
-function guardView({ guard: { resultMaxBytes, ...rest }, pins }: Config): Record<string, unknown> {
-  return { ...rest, pins: { mode: pins.mode }, resultMax: bytes(resultMaxBytes) };
+function discoveryView({ embeddings, ...rest }: Config['discovery']): Record<string, unknown> {
+  if (embeddings === undefined) return rest;
+  const { timeoutMs, ...endpoint } = embeddings;
+  return { ...rest, embeddings: { ...endpoint, timeout: duration(timeoutMs) } };
+}
+
+function guardView({ guard: { external, resultMaxBytes, ...rest }, pins }: Config): Record<string, unknown> {
+  return {
+    ...rest,
+    pins: { mode: pins.mode },
+    resultMax: bytes(resultMaxBytes),
+    ...(external !== undefined && { external: externalView(external) }),
+  };
 }
 
 function serverView(server: ServerConfig): Record<string, unknown> {
@@ -192,10 +198,17 @@ function auditView({ retentionMs, sinks, ...rest }: AuditConfig): object {
   };
 }
 
+function alertView({ quietMs, to, windowMs, ...rest }: AlertConfig): object {
+  const place = to.type === 'syslog' ? { ...to, facility: facilityName(to.facility) } : to;
+  return { ...rest, window: duration(windowMs), quiet: duration(quietMs), to: place };
+}
+
 function policyView({ external, ...rest }: PolicyConfig): object {
-  if (external === undefined) return rest;
-  const { timeoutMs, ...place } = external;
-  return { ...rest, external: { ...place, timeout: duration(timeoutMs) } };
+  return external === undefined ? rest : { ...rest, external: externalView(external) };
+}
+
+function externalView({ timeoutMs, ...place }: { readonly timeoutMs: number }): object {
+  return { ...place, timeout: duration(timeoutMs) };
 }
 
 function duration(ms: number): string {

@@ -30,7 +30,7 @@ describe('expand', () => {
     ['${DOLLAR}', '${A}$$'],
     ['${constructor}', '${constructor}'],
     ['${__proto__}', '${__proto__}'],
-  ])('%s becomes %s', (text, expected) => {
+  ])('P1-08 %s becomes %s', (text, expected) => {
     expect(one(text, { A: 'one', EMPTY: '', DOLLAR: '${A}$$' })).toBe(expected);
   });
 
@@ -68,7 +68,7 @@ describe('expand', () => {
     expect(one(`${text}}`)).toBe(`${text}}`);
   });
 
-  it('names each undefined variable once with all its places', () => {
+  it('P1-09 names each undefined variable once with all its places', () => {
     const result = expand({ a: '${NOPE}', b: ['${NOPE}${ALSO}', 1, true, null] }, lookup({}));
     expect(result.value).toEqual({ a: '${NOPE}', b: ['${NOPE}${ALSO}', 1, true, null] });
     expect([...result.undefinedVariables]).toEqual([

@@ -57,6 +57,6 @@ function userPlaces(env: Readonly<Record<string, string | undefined>>, home: str
 function notFound(places: readonly string[]): ConfigError {
   const tried = places.map((place) => `  ${place}`).join('\n');
   return new ConfigError(
-    `no configuration found. Tried $SALLYPORT_CONFIG and\n${tried}\n\`sallyport add NAME -- COMMAND\` writes a first one (\`sallyport init\`, which asks, comes in a later version); or name one with --config FILE`,
+    `no configuration found. Tried $SALLYPORT_CONFIG and\n${tried}\n\`sallyport add NAME -- COMMAND\` writes a first one, \`sallyport init\` one out of what your AI clients have; or name one with --config FILE`,
   );
 }

@@ -1,3 +1,4 @@
 /** The configuration room: one file in, one frozen `Config` out. */
-export type { Config, ServerConfig } from './types.ts';
+export type { ServerConfig } from './types-server.ts';
+export type { Config } from './types.ts';
 export { configForServer, loadConfig, type ConfigFiles, type DetailedConfig, type LoadOptions } from './load.ts';

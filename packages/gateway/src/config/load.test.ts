@@ -51,7 +51,7 @@ describe('finding the configuration', () => {
     return (await loadConfig(options(world, rest))).path;
   };
 
-  it('goes by the documented order', async () => {
+  it('P1-18 goes by the documented order', async () => {
     const here = ['/work/sallyport.json', '/work/sallyport.jsonc', '/work/sallyport.toml'];
     expect(await path({ file: 'given.json', env: { SALLYPORT_CONFIG: 'env.json' } })).toBe('/work/given.json');
     expect(await path({ env: { SALLYPORT_CONFIG: 'env.json' } })).toBe('/work/env.json');
@@ -62,7 +62,7 @@ describe('finding the configuration', () => {
     expect(await path({ env: { XDG_CONFIG_HOME: 'relative' } }, here)).toBe('/home/me/.config/sallyport/config.yml');
   });
 
-  it('names the places tried and the way out when there is none', async () => {
+  it('P1-18 names the places tried and the way out when there is none', async () => {
     await expect(loadConfig(options({}))).rejects.toThrow(
       /\/work\/sallyport\.json\n[^]*\/home\/me\/\.config\/sallyport\/config\.toml\n[^]*sallyport init/,
     );
@@ -182,7 +182,7 @@ describe('loadConfig', () => {
     expect(config.servers[0]).toMatchObject({ isolation: 'project', target: { cwd: '{root}/sub' } });
   });
 
-  it('never keeps a header with an undefined variable, but its name', async () => {
+  it('P1-09 never keeps a header with an undefined variable, but its name', async () => {
     const text = JSON.stringify({
       mcpServers: {
         a: { url: 'https://x/?t=${Q}', headers: { Authorization: 'Bearer ${NOPE}', B: '$${kept}', C: '${SET}' } },
@@ -243,7 +243,7 @@ describe('loadConfig', () => {
     expect(String(error)).toMatch(/c\.json:2:1: x: unknown key/);
   });
 
-  it('warns of a literal secret in a file that others may read, and refuses it under strict', async () => {
+  it('P1-20 warns of a literal secret in a file that others may read, and refuses it under strict', async () => {
     const load = async (value: unknown, open: readonly string[]): Promise<string[]> => {
       const files = filesOf({ '/c.json': JSON.stringify(value) }, open);
       const loaded = await loadConfig(options({}, { files, file: '/c.json', env: { T: 'x' } }));

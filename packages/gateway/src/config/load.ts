@@ -52,6 +52,8 @@ export type DetailedConfig = LoadedConfig & {
   /** The file's value, foreign keys mapped, before expansion and after. */
   readonly written: unknown;
   readonly expanded: unknown;
+  /** What its profile put there. */
+  readonly profiled: readonly Path[];
   /** What `${secret:NAME}` and `${exec:NAME}` stand for. */
   readonly secrets: readonly KnownSecret[];
   /** Where a key stands, or what is nearest above it. */
@@ -100,6 +102,7 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
     origin: found.origin,
     written: draft.value,
     expanded: checked.value,
+    profiled: checked.profiled,
     secrets: knownSecrets(secrets),
     positionOf: (key) => locate(draft.source, key),
   };
@@ -268,10 +271,10 @@ function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[]
     return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
   });
   const placed = withAbsolutePaths(rest, options.directory);
-  const keyFile = placed.listen.tls?.key;
-  const secretFiles = [...options.secretFiles, ...(keyFile === undefined ? [] : [keyFile])];
+  const keyFiles = [placed.listen.tls?.key, placed.admin.listen?.tls?.key].filter((key) => key !== undefined);
+  const secretFiles = [...options.secretFiles, ...keyFiles];
   const pins = { ...placed.pins, ...(options.lock !== undefined && { lock: options.lock }) };
-  return deepFreeze({ ...placed, servers, secretFiles, pins, discovery: { mode: 'full' } });
+  return deepFreeze({ ...placed, servers, secretFiles, pins });
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Keys and values that the documentation names and this version cannot do. Each is refused by name, wherever it is written:
- * accepting and ignoring `alerts`, say, would leave a door open that its author believes shut. A room that gets built
+ * accepting and ignoring `interceptors`, say, would leave a door open that its author believes shut. A room that gets built
  * takes its line out of the table.
  */
 import type { Path } from './source.ts';
@@ -27,16 +27,12 @@ export const notYet: readonly Entry[] = [
   server('balance'),
   server('cache'),
   { path: 'listen.workers' },
-  ...['discovery', 'views.*.discovery'].flatMap((path) => [
-    { path, except: (value: unknown) => value === 'full' || isObject(value) },
-    { path: `${path}.mode`, except: oneOf('full') },
-    ...['budget', 'always', 'embeddings', 'resultBudget'].map((key) => ({ path: `${path}.${key}` })),
-  ]),
+  { path: 'views.*.discovery.embeddings' },
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
   { path: 'telemetry.traces' },
-  { path: 'privacy' },
   { path: 'admin.dashboard', except: oneOf(false) },
-  ...['interceptors', 'alerts', 'security', 'profile'].map((path) => ({ path })),
+  { path: 'interceptors' },
+  { path: 'tools' },
 ];
 
 /** Every written key (or value) that is not available, with its place and the message. */

@@ -23,6 +23,14 @@ const events: Readonly<Record<string, string>> = {
   'admin.action': 'admin_actions',
 };
 
+/** What somebody is told of, by our names. */
+const happenings: Readonly<Record<string, string>> = {
+  server_down: 'breaker',
+  rate_limit: 'quota',
+  auth_failure: 'failed_authentication',
+  config_change: 'configuration_change',
+};
+
 function convertAudit(root: Block): void {
   const { ledger } = root;
   const blocks = ['audit', 'audit_logging'].flatMap((key) => root.block('observability').block(key) ?? []);
@@ -41,11 +49,15 @@ function convertAudit(root: Block): void {
     put(ledger, ['audit', 'enabled'], true, changes.at('log_config_changes'));
   } else changes.ignore('it is off', 'log_config_changes');
   if (changes.flag('notify_on_change') === true) {
-    put(ledger, ['alerts'], [{ url: changes.take('webhook_url') }], changes.at('notify_on_change'));
+    const alert = { on: ['configuration_change'], to: { type: 'webhook', url: changes.take('webhook_url') } };
+    put(ledger, ['alerts'], [alert], changes.at('notify_on_change'));
   } else changes.ignore('nobody is told', 'notify_on_change webhook_url');
   const told = root.block('collaboration').block('notifications');
   if (told.isOn()) {
-    put(ledger, ['alerts'], [{ url: told.take('webhook_url'), events: told.take('events') }], told.path);
+    const wanted = told.take('events');
+    const on = Array.isArray(wanted) ? [...new Set(wanted.map((event) => happenings[String(event)] ?? event))] : wanted;
+    const to = { type: 'webhook', url: told.take('webhook_url') };
+    put(ledger, ['alerts'], [{ ...(on !== undefined && { on }), to }], told.path);
   }
 }
 

@@ -64,7 +64,6 @@ describe('a file of Only1MCP', () => {
     expect(await errors(only1McpFiles.team)).toEqual([
       expect.stringMatching(/^rate_limit\.per_user\.requests_per_minute: .* one rate/),
       expect.stringMatching(/^rate_limit\.per_ip: calls are not counted per address/),
-      expect.stringMatching(/^collaboration\.notifications: our `alerts`: /),
       expect.stringMatching(/^resources\.budget\.monthly_limit: /),
       expect.stringMatching(/^backup\.config\.enabled: /),
       expect.stringMatching(/^environments\.overrides: /),
@@ -72,7 +71,6 @@ describe('a file of Only1MCP', () => {
     const rest = without(
       only1McpFiles.team.replace(', requests_per_minute: 2000', ''),
       /per_ip/,
-      /notifications/,
       /^resources|^backup|^environments/,
     );
     const { entry, text, notes } = await convert(rest);
@@ -83,6 +81,8 @@ describe('a file of Only1MCP', () => {
         { name: 'Admin-Key', key: env.ADMIN_KEY, roles: ['admin'] },
       ],
     });
+    expect(text).toContain('url: ${HOOK}');
+    expect(entry.alerts).toMatchObject([{ on: ['failed_authentication'], to: { type: 'webhook' } }]);
     expect(text).toContain('key: ${TEAM_KEY}');
     expect(entry.limits.rate).toEqual({
       perPrincipal: { count: 50, periodMs: 1000 },

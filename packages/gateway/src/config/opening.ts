@@ -5,17 +5,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isExchange } from './schema-oauth.ts';
 import { builtInRoles } from './schema-policy.ts';
+import { ADDRESSES, IDENTITIES } from './schema-privacy.ts';
+import type { AuthConfig, TlsConfig } from './types-auth.ts';
+import type { SandboxConfig, SandboxLevel, ServerConfig } from './types-server.ts';
 import type {
   AuditConfig,
-  AuthConfig,
   Config,
+  DiscoveryConfig,
   GuardConfig,
   ListenConfig,
   PolicyConfig,
-  SandboxConfig,
-  SandboxLevel,
-  ServerConfig,
-  TlsConfig,
+  PrivacyConfig,
 } from './types.ts';
 
 /** The keys whose change lets more in than before. */
@@ -25,15 +25,24 @@ export function opening(before: Config, after: Config): string[] {
     ...ofListen(before.listen, after.listen),
     ...ofPolicy(before.policy, after.policy),
     ...ofAudit(before.audit, after.audit),
+    ...ofPrivacy(before.privacy, after.privacy).map((key) => `privacy.${key}`),
+    ...(added(after.alerts, before.alerts) ? ['alerts'] : []),
+    ...(before.profile !== undefined && after.profile === undefined ? ['profile'] : []),
     ...ofGuard(before.guard, after.guard).map((key) => `guard.${key}`),
     ...(PIN_MODES.indexOf(after.pins.mode) < PIN_MODES.indexOf(before.pins.mode) ? ['guard.pins.mode'] : []),
     ...(added(before.egress.allow, after.egress.allow) ? ['egress.allow'] : []),
+    ...(sends(before.discovery, after.discovery) ? ['discovery.embeddings'] : []),
     ...before.servers.flatMap((was) => {
       const is = after.servers.find(({ name }) => name === was.name);
       return is === undefined ? [] : ofServer(was, is).map((key) => `mcpServers.${was.name}.${key}`);
     }),
     ...exchanging(before, after),
   ];
+}
+
+/** Texts of tools and questions go to an endpoint that did not get them. */
+function sends({ embeddings: was }: DiscoveryConfig, { embeddings: is }: DiscoveryConfig): boolean {
+  return is !== undefined && is.url !== was?.url;
 }
 
 /** From the weakest. */
@@ -49,6 +58,7 @@ function ofGuard(was: GuardConfig, is: GuardConfig): string[] {
     ...(INJECTION_MODES.indexOf(is.injection) < INJECTION_MODES.indexOf(was.injection) ? ['injection'] : []),
     ...(was.injectionResults && !is.injectionResults ? ['injectionResults'] : []),
     ...(is.resultMaxBytes > was.resultMaxBytes ? ['resultMax'] : []),
+    ...(was.external !== undefined && !isDeepStrictEqual(was.external, is.external) ? ['external'] : []),
   ];
 }
 
@@ -153,6 +163,14 @@ function ofAudit(was: AuditConfig, is: AuditConfig): string[] {
     ...(was.encrypt && !is.encrypt ? ['audit.encrypt'] : []),
     ...(!was.values && is.values ? ['audit.values'] : []),
     ...(added(is.sinks, was.sinks) ? ['audit.sinks'] : []),
+  ];
+}
+
+/** More is written about people than before. */
+function ofPrivacy(was: PrivacyConfig, is: PrivacyConfig): string[] {
+  return [
+    ...(IDENTITIES.indexOf(is.identities) < IDENTITIES.indexOf(was.identities) ? ['identities'] : []),
+    ...(ADDRESSES.indexOf(is.addresses) < ADDRESSES.indexOf(was.addresses) ? ['addresses'] : []),
   ];
 }
 

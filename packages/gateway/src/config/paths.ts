@@ -1,26 +1,25 @@
-/** The paths of `listen`, `auth` and `audit`, which are relative to the configuration file, made absolute. Those of servers: servers.ts. */
+/** The paths of `listen`, `admin`, `auth` and `audit`, which are relative to the configuration file, made absolute. Those of servers: servers.ts. */
 import { resolve } from 'node:path';
-import type { AuditConfig, AuthConfig, ListenConfig } from './types.ts';
+import type { AuthConfig, TlsConfig } from './types-auth.ts';
+import type { AdminConfig, AuditConfig, ListenConfig } from './types.ts';
 
 /** The same with absolute paths; `directory` is the folder of the file. */
 export function withAbsolutePaths<
-  T extends { readonly listen: ListenConfig; readonly auth: AuthConfig; readonly audit: AuditConfig },
+  T extends {
+    readonly listen: ListenConfig;
+    readonly admin: AdminConfig;
+    readonly auth: AuthConfig;
+    readonly audit: AuditConfig;
+  },
 >(entry: T, directory: string): T {
-  const { listen, auth, audit } = entry;
+  const { admin, listen, auth, audit } = entry;
   const at = (path: string): string => resolve(directory, path);
   return {
     ...entry,
-    listen: {
-      ...listen,
-      ...(listen.tls !== undefined && {
-        tls: {
-          ...listen.tls,
-          cert: at(listen.tls.cert),
-          key: at(listen.tls.key),
-          ...(listen.tls.clientCa !== undefined && { clientCa: at(listen.tls.clientCa) }),
-          ...(listen.tls.crl !== undefined && { crl: at(listen.tls.crl) }),
-        },
-      }),
+    listen: { ...listen, ...(listen.tls !== undefined && { tls: placed(listen.tls, at) }) },
+    admin: {
+      ...admin,
+      ...(admin.listen?.tls !== undefined && { listen: { ...admin.listen, tls: placed(admin.listen.tls, at) } }),
     },
     auth: {
       ...auth,
@@ -31,5 +30,16 @@ export function withAbsolutePaths<
       ...(audit.file !== undefined && { file: at(audit.file) }),
       sinks: audit.sinks.map((sink) => (sink.type === 'file' ? { ...sink, path: at(sink.path) } : sink)),
     },
+  };
+}
+
+function placed(tls: TlsConfig, at: (path: string) => string): TlsConfig {
+  const { cert, clientCa, crl, key } = tls;
+  return {
+    ...tls,
+    cert: at(cert),
+    key: at(key),
+    ...(clientCa !== undefined && { clientCa: at(clientCa) }),
+    ...(crl !== undefined && { crl: at(crl) }),
   };
 }

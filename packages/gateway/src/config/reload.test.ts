@@ -143,7 +143,7 @@ describe('reload', () => {
     expect(applied.at(-1)?.servers).toHaveLength(2);
   });
 
-  it('keeps the old one when the new one is broken, says why, and takes the next good one', async () => {
+  it('P1-19 keeps the old one when the new one is broken, says why, and takes the next good one', async () => {
     const { path, applied, result, reloader } = await running(text(one));
     await writeFile(path, text(two).slice(0, -5));
     await result('invalid');
@@ -210,7 +210,7 @@ describe('reload', () => {
     expect(applied).toEqual([]);
   });
 
-  it('takes one at a time, whoever asks', async () => {
+  it('CFG-07 takes one at a time, whoever asks', async () => {
     let under = 0;
     let most = 0;
     const { path, reloader, applied } = await running(text(one), async () => {

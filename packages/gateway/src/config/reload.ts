@@ -30,8 +30,14 @@ export interface ReloadRequest {
 }
 
 export interface ReloadOptions {
-  /** Reads and checks the file that is in force, `anew` with the commands for its secrets. Rejects with `ConfigError`. */
-  readonly load: (anew: boolean) => Promise<
+  /**
+   * Reads and checks the file that is in force, `anew` with the commands for its secrets. With a draft: what it would be if
+   * these were its bytes; nothing of it comes into force. Rejects with `ConfigError`.
+   */
+  readonly load: (
+    anew: boolean,
+    draft?: Uint8Array,
+  ) => Promise<
     Pick<LoadedConfig, 'config' | 'path' | 'hash'> & {
       /** Values that are shown as they were written, those in force and the ones to come. */
       readonly secrets?: readonly KnownSecret[];

@@ -38,6 +38,13 @@ export function parseDuration(value: string | number): number | undefined {
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
 
+/** A time (ISO 8601), or how long ago (`24h`, `30d`). Gives ms since 1970, or undefined for anything else. */
+export function parseMoment(value: string, nowMs: number): number | undefined {
+  const ago = /\d *[a-z]+$/i.test(value) ? parseDuration(value) : undefined;
+  const ms = ago === undefined ? Date.parse(value) : nowMs - ago;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** `"64 KiB"`, `"4MB"`; a bare number is bytes. Gives bytes, or undefined for anything else. */
 export function parseSize(value: string | number): number | undefined {
   const match = /^(\d+(?:\.\d+)?) ?([kmg]i?b|b)?$/i.exec(String(value));

@@ -1,8 +1,9 @@
 /** The schema of `admin`: whether there is an admin API, where, and for whom. What it is stands in docs/ADMIN.md. */
 import { isIP } from 'node:net';
 import * as v from 'valibot';
-import { flag, text } from './scalars.ts';
-import { object, maybe, preset } from './schema-parts.ts';
+import { flag, integer, text } from './scalars.ts';
+import { tlsSchema } from './schema-listen.ts';
+import { object, maybe, present, preset } from './schema-parts.ts';
 import type { AdminConfig } from './types.ts';
 
 const host = v.pipe(
@@ -38,9 +39,20 @@ export const adminSchema: v.GenericSchema<unknown, AdminConfig> = preset(
         'Addresses and CIDR blocks that admin keys are good from, besides this machine.',
       ),
       remoteWrite: preset(flag(), false, 'From there changes are made too.'),
+      listen: maybe(
+        v.pipe(
+          object({
+            host: preset(text('an address or host name'), '127.0.0.1', 'Address to listen on.'),
+            port: v.pipe(integer(0, 65_535), v.description('Port; 0 = any free one.')),
+            tls: maybe(tlsSchema, 'Serve TLS.'),
+          }),
+          v.transform((value): NonNullable<AdminConfig['listen']> => present(value)),
+        ),
+        'A listener of its own: the main one has no admin API then.',
+      ),
       commands: preset(flag(), false, 'From there servers that are commands are added too; needs remoteWrite.'),
     }),
-    v.transform(({ dashboard: _dashboard, ...value }): AdminConfig => value),
+    v.transform(({ dashboard: _dashboard, ...value }): AdminConfig => present(value)),
   ),
   {},
   'The admin API.',

@@ -61,7 +61,7 @@ describe('audit', () => {
 describe('a reload', () => {
   const configOf = (audit: Partial<AuditConfig>): Config => {
     const entry = v.parse(configSchema, {});
-    return { ...entry, servers: [], secretFiles: [], discovery: { mode: 'full' }, audit: { ...entry.audit, ...audit } };
+    return { ...entry, servers: [], secretFiles: [], audit: { ...entry.audit, ...audit } };
   };
 
   it.each<[Partial<AuditConfig>, string]>([

@@ -37,11 +37,21 @@ const facilities = {
   local7: 23,
 } as const;
 
-const facilityNames = Object.keys(facilities) as (keyof typeof facilities)[];
+type FacilityName = keyof typeof facilities;
+
+const facilityNames = Object.keys(facilities) as FacilityName[];
+
+/** One of them. */
+export const syslogFacility: v.GenericSchema<FacilityName, FacilityName> = oneOf(...facilityNames);
+
+export function facilityNamed(name: FacilityName): number {
+  return facilities[name];
+}
 
 const addressText = 'expected an address such as udp://host:514, tcp://host:601 or unix:/run/log.sock';
 
-const address = v.pipe(
+/** Of a syslog server. */
+export const syslogAddress: v.GenericSchema<string, string> = v.pipe(
   v.string(addressText),
   v.check((value) => isSyslogAddress(value), addressText),
 );
@@ -59,8 +69,8 @@ const sink = v.pipe(
     {
       type: oneOf('file', 'syslog', 'otlp', 'webhook'),
       path: maybe(text(), 'Of a file.'),
-      address: maybe(address, 'Of a syslog server: udp://, tcp:// or unix:.'),
-      facility: preset(oneOf(...facilityNames), 'audit', 'Of syslog (RFC 5424).'),
+      address: maybe(syslogAddress, 'Of a syslog server: udp://, tcp:// or unix:.'),
+      facility: preset(syslogFacility, 'audit', 'Of syslog (RFC 5424).'),
       url: maybe(secureUrl(), 'Of a webhook, or of a collector of OpenTelemetry: the whole URL, ending in /v1/logs.'),
       headers,
     },
@@ -76,7 +86,7 @@ const sink = v.pipe(
     }
     const place = written[0][1] as string;
     if (type === 'file') return { type, path: place };
-    if (type === 'syslog') return { type, address: place, facility: facilities[facility] };
+    if (type === 'syslog') return { type, address: place, facility: facilityNamed(facility) };
     return { type, url: place, headers: sent };
   }),
 );

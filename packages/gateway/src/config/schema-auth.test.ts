@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkDraft, draftOf } from './check-text.ts';
 import { checkConfig } from './check.ts';
 import { formatProblem } from './problems.ts';
-import type { AuthConfig } from './types.ts';
+import type { AuthConfig } from './types-auth.ts';
 
 const long = 'k7QzR2mW'.repeat(5);
 const hash = `$2b$12$${'a'.repeat(53)}`;

@@ -7,7 +7,7 @@ import { duration, flag, oneOf, period, text } from './scalars.ts';
 import { introspection, jwt, oidc } from './schema-issuers.ts';
 import { findings, maybe, object, present, preset, type Finding } from './schema-parts.ts';
 import { moment, names, secret } from './schema-values.ts';
-import type { AuthConfig, AuthMode, AuthServerConfig, ConfiguredKey } from './types.ts';
+import type { AuthConfig, AuthMode, AuthServerConfig, ConfiguredKey } from './types-auth.ts';
 
 const mode = oneOf('none', 'key', 'jwt', 'oidc', 'introspection', 'mtls');
 

@@ -1,14 +1,38 @@
 /** The schema of `guard`: what is done about the content of calls. What each part looks at is in docs/GUARD.md. */
 import * as v from 'valibot';
-import { flag, oneOf, size } from './scalars.ts';
-import { maybe, object, preset } from './schema-parts.ts';
+import { duration, flag, oneOf, size } from './scalars.ts';
+import { maybe, object, present, preset } from './schema-parts.ts';
 import { pinsSchema } from './schema-pins.ts';
+import { headersSchema } from './schema-server.ts';
+import { httpUrlOf } from './schema-values.ts';
 import type { Config } from './types.ts';
 
 const MIB = 1024 * 1024;
 
 /** The pins are a room of their own. */
 type GuardEntry = Config['guard'] & { readonly pins?: unknown };
+
+const external = v.pipe(
+  object({
+    url: v.pipe(
+      v.string(),
+      v.check(
+        (value) => httpUrlOf(value) !== undefined,
+        'expected an http or https URL without credentials and fragment',
+      ),
+      v.description('Where content is posted to.'),
+    ),
+    timeout: preset(duration(1), '1s', 'No answer in this time is a failure.'),
+    headers: preset(headersSchema, {}, 'Sent there and to no other origin.'),
+    fail: preset(oneOf('closed', 'open'), 'closed', 'Without an answer: nothing passes, or everything.'),
+    on: preset(
+      v.pipe(v.array(oneOf('arguments', 'results')), v.minLength(1, 'expected arguments, results or both')),
+      ['arguments', 'results'],
+      'What is looked at.',
+    ),
+  }),
+  v.transform(({ timeout, ...rest }) => ({ ...rest, timeoutMs: timeout })),
+);
 
 export const guardSchema: v.GenericSchema<unknown, GuardEntry> = preset(
   v.pipe(
@@ -31,8 +55,9 @@ export const guardSchema: v.GenericSchema<unknown, GuardEntry> = preset(
       ),
       injectionResults: preset(flag(), false, 'Hidden instructions are looked for in results too.'),
       resultMax: preset(size(), 16 * MIB, 'Bytes of a result that may pass.'),
+      external: maybe(external, 'A check by somebody else, over HTTP.'),
     }),
-    v.transform(({ resultMax, ...rest }): GuardEntry => ({ ...rest, resultMaxBytes: resultMax })),
+    v.transform(({ resultMax, ...rest }): GuardEntry => present({ ...rest, resultMaxBytes: resultMax })),
   ),
   {},
   'Checks of content.',

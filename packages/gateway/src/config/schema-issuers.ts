@@ -7,7 +7,7 @@ import { duration, listOf, oneOf, text } from './scalars.ts';
 import { findings, map, maybe, object, present, preset, type Finding } from './schema-parts.ts';
 import { microsoftIssuer, oidcPresets, presetNames, type OidcPreset } from './schema-presets.ts';
 import { issuer, names, oneOrMore, secret, secureUrl, someNames } from './schema-values.ts';
-import type { ClaimNames, IntrospectionConfig, JwtConfig, OidcConfig } from './types.ts';
+import type { ClaimNames, IntrospectionConfig, JwtConfig, OidcConfig } from './types-auth.ts';
 
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
 

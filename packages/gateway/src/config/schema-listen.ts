@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import { flag, integer, oneOf, text, texts } from './scalars.ts';
 import { laterListen } from './schema-later.ts';
 import { findings, maybe, object, present, preset } from './schema-parts.ts';
-import type { ListenConfig, TlsConfig } from './types.ts';
+import type { TlsConfig } from './types-auth.ts';
+import type { ListenConfig } from './types.ts';
 
 const pathPattern = /^\/(?:[A-Za-z0-9._~-]+(?:\/[A-Za-z0-9._~-]+)*)?$/;
 
@@ -22,7 +23,7 @@ const tls12Suites = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ] as const;
 
-const tls = v.pipe(
+export const tlsSchema: v.GenericSchema<unknown, TlsConfig> = v.pipe(
   object({
     cert: v.pipe(text('a PEM file'), v.description('The certificate chain, PEM.')),
     key: v.pipe(text('a PEM file'), v.description('Its private key, PEM.')),
@@ -76,7 +77,7 @@ export const listenSchema: v.GenericSchema<unknown, ListenConfig> = preset(
       plainBehindProxy: preset(flag(), false, 'Allow a plain listener beyond loopback: TLS ends in a proxy.'),
       websocket: preset(flag(), true, 'MCP over WebSocket on the same paths.'),
       sse: preset(flag(), true, 'The legacy HTTP+SSE transport on /sse and /messages.'),
-      tls: maybe(tls, 'Serve TLS.'),
+      tls: maybe(tlsSchema, 'Serve TLS.'),
       ...laterListen,
     }),
     v.transform(({ workers: _workers, ...rest }): ListenConfig => present(rest)),

@@ -2,7 +2,7 @@
  * What is known of OpenID providers: where their issuer stands, what to ask them for, and where they say which roles and
  * groups somebody has. A preset only fills in what the configuration leaves out.
  */
-import type { ClaimNames } from './types.ts';
+import type { ClaimNames } from './types-auth.ts';
 
 export interface OidcPreset {
   /** The issuer, where it is the same for all; of `microsoft` it follows from the tenant. */

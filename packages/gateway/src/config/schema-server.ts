@@ -7,7 +7,7 @@ import { duration, flag, integer, oneOf, size, text, texts } from './scalars.ts'
 import { oauth } from './schema-oauth.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
 import type { OAuthConfig } from './types-oauth.ts';
-import type { RemoteTarget, SandboxConfig, ServerConfig, UpstreamTlsConfig } from './types.ts';
+import type { RemoteTarget, SandboxConfig, ServerConfig, UpstreamTlsConfig } from './types-server.ts';
 
 /** A server as written, its scalars parsed; paths still as in the file. */
 export type ServerEntry = Pick<

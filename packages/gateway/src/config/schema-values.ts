@@ -19,7 +19,7 @@ export function httpUrlOf(value: string): URL | undefined {
 }
 
 /** True for https, and for http that does not leave this machine. */
-function isSecureUrl(url: URL): boolean {
+export function isSecureUrl(url: URL): boolean {
   return url.protocol === 'https:' || isLoopbackHost(url.hostname);
 }
 

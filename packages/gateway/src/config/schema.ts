@@ -5,9 +5,12 @@
 import * as v from 'valibot';
 import { duration, flag, integer, oneOf, text, texts } from './scalars.ts';
 import { adminSchema } from './schema-admin.ts';
+import { alertsSchema } from './schema-alerts.ts';
 import { auditSchema } from './schema-audit.ts';
+import { privacySchema } from './schema-privacy.ts';
 import { authSchema } from './schema-auth.ts';
-import { discoverySchema, laterRooms, laterTelemetry } from './schema-later.ts';
+import { discoverySchema, viewDiscoverySchema } from './schema-discovery.ts';
+import { laterRooms, laterTelemetry } from './schema-later.ts';
 import { limitsSchema } from './schema-limits.ts';
 import { listenSchema } from './schema-listen.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
@@ -15,12 +18,13 @@ import { guardOf, guardSchema } from './schema-guard.ts';
 import { pinsOf } from './schema-pins.ts';
 import { policySchema } from './schema-policy.ts';
 import { secretsSchema } from './schema-secrets.ts';
+import { securitySchema } from './schema-security.ts';
 import { serverSchema, type ServerEntry } from './schema-server.ts';
 import { secret } from './schema-values.ts';
 import type { Config, ViewConfig } from './types.ts';
 
 /** The file after the check: like `Config`, the servers still as written and by name. */
-export type ConfigEntry = Omit<Config, 'servers' | 'discovery' | 'secretFiles'> & {
+export type ConfigEntry = Omit<Config, 'servers' | 'secretFiles'> & {
   readonly mcpServers: Readonly<Record<string, ServerEntry>>;
 };
 
@@ -67,9 +71,9 @@ const view = v.pipe(
     servers: maybe(texts('a list of server names'), 'Globs over the names of servers.'),
     tags: maybe(texts('a list of tags'), 'Servers with one of these tags.'),
     tools: maybe(texts('a list of globs'), 'Globs over tools as server__tool.'),
-    discovery: maybe(discoverySchema, 'How tools are shown in this view; full in this version.'),
+    discovery: viewDiscoverySchema,
   }),
-  v.transform(({ discovery: _discovery, ...rest }): ViewConfig => present(rest)),
+  v.transform((value): ViewConfig => present(value)),
 );
 
 const stores = 'expected sqlite, memory, redis://… or rediss://…';
@@ -132,7 +136,7 @@ const root = v.pipe(
     mcpServers: servers,
     listen: listenSchema,
     naming,
-    discovery: maybe(discoverySchema, 'How tools are shown to clients; full in this version.'),
+    discovery: discoverySchema,
     auth: authSchema,
     policy: maybe(policySchema, 'Who may use what; absent = whoever is authenticated may use everything.'),
     limits: limitsSchema,
@@ -147,7 +151,11 @@ const root = v.pipe(
     egress,
     admin: adminSchema,
     audit: auditSchema,
+    privacy: privacySchema,
     guard: guardSchema,
+    alerts: alertsSchema,
+    security: securitySchema,
+    profile: maybe(oneOf('hardened'), 'Stricter defaults, which nothing that is written weakens.'),
     strict: preset(flag(), false, 'Warnings that would leave something out become errors.'),
     reload: preset(oneOf('auto', 'confirm', 'off'), 'auto', 'What a change of this file does to a running gateway.'),
     secrets: maybe(secretsSchema, 'Where `${secret:NAME}` and `${exec:NAME}` come from.'),
@@ -157,6 +165,7 @@ const root = v.pipe(
     mcpServers: value.mcpServers,
     listen: value.listen,
     naming: value.naming,
+    discovery: value.discovery,
     auth: value.auth,
     ...(value.policy !== undefined && { policy: value.policy }),
     limits: value.limits,
@@ -167,8 +176,12 @@ const root = v.pipe(
     egress: value.egress,
     admin: value.admin,
     audit: value.audit,
+    privacy: value.privacy,
     guard: guardOf(value.guard),
     pins: pinsOf(value.guard),
+    alerts: value.alerts,
+    security: value.security,
+    ...(value.profile !== undefined && { profile: value.profile }),
     strict: value.strict,
     reload: value.reload,
   })),

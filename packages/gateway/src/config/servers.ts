@@ -10,7 +10,7 @@ import { serverNamePattern } from './schema.ts';
 import type { ServerEntry } from './schema-server.ts';
 import type { Path } from './source.ts';
 import type { OAuthConfig } from './types-oauth.ts';
-import type { RemoteTarget, SandboxConfig, ServerConfig, StdioTarget } from './types.ts';
+import type { RemoteTarget, SandboxConfig, ServerConfig, StdioTarget } from './types-server.ts';
 
 /** In `args` and `cwd`: the project of whoever calls. */
 const ROOT = '{root}';

@@ -5,122 +5,34 @@
  * Only what this version can do has a field: a key whose room is not built is refused while loading and never arrives here.
  */
 
-import type { OAuthConfig } from './types-oauth.ts';
+import type { ServerConfig } from './types-server.ts';
+import type { AuthConfig, TlsConfig } from './types-auth.ts';
 
-/** How long the gateway waits for one server. All in milliseconds. */
-export type ServerTimeouts = {
-  /** From the start of a connection (or child) until its handshake is done. */
-  readonly connectMs: number;
-  /** One request; progress renews it. */
-  readonly callMs: number;
-  /** One request in all, whatever progress says. */
-  readonly maxMs: number;
-  /** Requests of `tools/*`, `resources/*`, `prompts/*`; `callMs` where absent. */
-  readonly toolsMs?: number;
-  readonly resourcesMs?: number;
-  readonly promptsMs?: number;
-};
-
-/** What happens to one argument of one tool. `fix` is sent always, `default` when the caller gives none. */
-export type ArgumentRule = {
-  readonly hide: boolean;
-  readonly fix?: unknown;
-  readonly default?: unknown;
-};
-
-/** Which tools of a server are shown, and how. Keys and globs speak of the server's own tool names. */
-export type ToolRules = {
-  /** Globs; absent = every tool. */
-  readonly allow?: readonly string[];
-  /** Globs; deny wins over allow. */
-  readonly deny: readonly string[];
-  /** original name → shown name */
-  readonly rename: Readonly<Record<string, string>>;
-  /** original name → description */
-  readonly describe: Readonly<Record<string, string>>;
-  /** original name → argument → rule */
-  readonly arguments: Readonly<Record<string, Readonly<Record<string, ArgumentRule>>>>;
-};
-
-/** A child process that speaks MCP on its stdin and stdout. */
-export type StdioTarget = {
-  readonly kind: 'stdio';
-  /** A bare name is looked up on PATH by whoever starts it; anything with a separator is absolute here. */
-  readonly command: string;
-  readonly args: readonly string[];
-  /** `envFile` with `env` over it. The allow-listed variables of the gateway are not in here. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Those of them that only `envFile` names. */
-  readonly fromEnvFile?: readonly string[];
-  /** Absolute, or beginning with `{root}`: the caller's project (`isolation: project`, also in `args`). */
-  readonly cwd: string;
-};
-
-/** A remote server: over Streamable HTTP, WebSocket or legacy HTTP+SSE. */
-export type RemoteTarget = {
-  readonly kind: 'http' | 'ws' | 'sse';
-  /** The kind was guessed from the URL: what the server really speaks is tried. */
-  readonly guessed: boolean;
-  /** Absolute URL; ws or wss for `ws`, http or https for the others. */
+/** An endpoint that turns texts into vectors: of OpenAI's kind or Ollama's. */
+export type EmbeddingsConfig = {
+  /** The whole of it. */
   readonly url: string;
-  /** Only headers whose value is fully resolved; the others are named in `ServerConfig.unresolved`. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tls?: UpstreamTlsConfig;
-};
-
-/** Certificates for one remote server. Files are PEM, their paths absolute. */
-export type UpstreamTlsConfig = {
-  /** Authorities that are trusted for this server instead of the system's. */
-  readonly ca?: string;
-  /** What this gateway shows of itself. */
-  readonly cert?: string;
+  readonly model: string;
+  /** Sent as a bearer token. */
   readonly key?: string;
-  /** SHA-256 of the server's public key (SPKI), base64, as in `sha256/AAAA…=`. */
-  readonly pin?: string;
+  /** Of a vector, asked of models that can choose; absent: as many as the model gives. */
+  readonly dimensions?: number;
+  /** For one question. */
+  readonly timeoutMs: number;
 };
 
-export type SandboxLevel = 'strict' | 'standard' | 'limited' | 'none';
-
-/** How far a child is caged. */
-export type SandboxConfig = {
-  /** As written, and then required; absent: the strongest of standard and limited that the machine has. */
-  readonly level?: SandboxLevel;
-  /** Absolute paths, or beginning with `{root}`. */
-  readonly read: readonly string[];
-  readonly write: readonly string[];
-  /** Hosts; absent: what the level gives. */
-  readonly network?: readonly string[];
-  readonly memoryBytes?: number;
-  /** Percent of one core. */
-  readonly cpuPercent?: number;
-  readonly processes?: number;
-  /** Name or number of the user that the child runs as; only root may choose. */
-  readonly user?: string;
-};
-
-export type ServerConfig = {
-  readonly name: string;
-  readonly description?: string;
-  readonly target: StdioTarget | RemoteTarget;
-  readonly enabled: boolean;
-  readonly era: 'auto' | 'session' | 'stateless';
-  readonly start: 'lazy' | 'eager';
-  /** Stop a child that nobody has used for so long; 0 = never. */
-  readonly idleMs: number;
-  /** Who shares a child or an upstream session. */
-  readonly isolation: 'shared' | 'principal' | 'project' | 'session';
-  readonly timeout: ServerTimeouts;
-  readonly tools: ToolRules;
-  readonly features: { readonly tools: boolean; readonly resources: boolean; readonly prompts: boolean };
-  /** Only tools whose pinned definition says that they change nothing. */
-  readonly readOnly: boolean;
-  readonly tags: readonly string[];
-  /** Of a child; a remote server has none. */
-  readonly sandbox: SandboxConfig;
-  /** Absent: the server is no remote one, or its `headers` hold the credential. */
-  readonly oauth?: OAuthConfig;
-  /** Dotted paths inside this server whose text still holds an undefined `${VAR}`: `headers.Authorization`, `args.2`, … */
-  readonly unresolved: readonly string[];
+/** `discovery`: how tools are shown to clients. */
+export type DiscoveryConfig = {
+  /** `auto`: full while what somebody sees costs less than the budget, else search. */
+  readonly mode: 'auto' | 'full' | 'groups' | 'search' | 'code';
+  /** Tokens. */
+  readonly budget: number;
+  /** Globs over canonical ids of tools that are shown in every mode. */
+  readonly always: readonly string[];
+  /** What ranks by meaning; at the root alone. */
+  readonly embeddings?: EmbeddingsConfig;
+  /** Tokens that a result may cost before it is kept and read in pieces; absent or 0: any number. */
+  readonly resultBudget?: number;
 };
 
 /** A named selection of the catalogue. What is absent selects everything. */
@@ -130,6 +42,7 @@ export type ViewConfig = {
   readonly tags?: readonly string[];
   /** Globs over canonical ids (`server__tool`). */
   readonly tools?: readonly string[];
+  readonly discovery?: Partial<DiscoveryConfig>;
 };
 
 /** The listener of `sallyport serve`. */
@@ -153,99 +66,6 @@ export type ListenConfig = {
   /** The legacy HTTP+SSE transport on `/sse` and `/messages`. */
   readonly sse: boolean;
   readonly tls?: TlsConfig;
-};
-
-/** TLS of our own listener. */
-export type TlsConfig = {
-  /** PEM files: the certificate chain and its private key. */
-  readonly cert: string;
-  readonly key: string;
-  /** PEM file of the authorities whose client certificates are accepted; without one none is asked for. */
-  readonly clientCa?: string;
-  /** PEM file of their revocation lists. */
-  readonly crl?: string;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  readonly cipherSuites: readonly string[];
-};
-
-/** How clients may prove who they are. */
-export type AuthMode = 'none' | 'key' | 'jwt' | 'oidc' | 'introspection' | 'mtls';
-
-/** A client key written in the file: `key` itself, or `hash` (bcrypt) of any text. */
-export type ConfiguredKey = {
-  readonly name: string;
-  readonly key?: string;
-  readonly hash?: string;
-  readonly roles: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly expiresMs?: number;
-};
-
-/** Where roles and groups stand in a token: dotted paths into its claims. */
-export type ClaimNames = { readonly roles: string; readonly groups: string };
-
-export type JwtConfig = {
-  /** Exact, as the `iss` claim has it. */
-  readonly issuer: string;
-  /** Accepted besides the URL of the path that is asked for (RFC 8707). */
-  readonly audience: readonly string[];
-  /** The URL of a key set, or the set itself. Absent: `publicKeys`, or what discovery of the issuer says. */
-  readonly jwks?: string | { readonly keys: readonly Readonly<Record<string, unknown>>[] };
-  /** PEM files. */
-  readonly publicKeys: readonly string[];
-  readonly algorithms: readonly string[];
-  readonly clockToleranceMs: number;
-  readonly claims: ClaimNames;
-};
-
-/** An OpenID provider: people sign in there, and with `auth.mode: oidc` its access tokens are accepted. */
-export type OidcConfig = {
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecret?: string;
-  readonly scopes: readonly string[];
-  /** Accepted besides the URL of the path that is asked for. */
-  readonly audience: readonly string[];
-  readonly algorithms: readonly string[];
-  readonly clockToleranceMs: number;
-  readonly claims: ClaimNames;
-};
-
-/** Opaque tokens of an authorization server (RFC 7662). */
-export type IntrospectionConfig = {
-  readonly issuer: string;
-  /** The introspection endpoint. Absent: what discovery of the issuer says. */
-  readonly endpoint?: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly audience: readonly string[];
-  /** For how long an answer is believed. */
-  readonly cacheMs: number;
-  readonly claims: ClaimNames;
-};
-
-/** Our own authorization server: clients get their tokens here, people sign in at the provider of `auth.oidc`. */
-export type AuthServerConfig = {
-  /** Registration without a credential (RFC 7591). */
-  readonly registration: boolean;
-  /** Client ID Metadata Documents. */
-  readonly clientIdMetadata: boolean;
-  readonly accessTokenMs: number;
-  readonly refreshTokenMs: number;
-};
-
-export type AuthConfig = {
-  /** In the order in which they are tried; `none` stands alone. */
-  readonly modes: readonly AuthMode[];
-  readonly keys: readonly ConfiguredKey[];
-  /** OAuth scopes that every token needs. */
-  readonly scopes: readonly string[];
-  readonly jwt?: JwtConfig;
-  readonly oidc?: OidcConfig;
-  readonly introspection?: IntrospectionConfig;
-  readonly server?: AuthServerConfig;
-  /** Sessions of browsers. */
-  readonly browser: { readonly idleMs: number; readonly absoluteMs: number; readonly rotateMs: number };
 };
 
 /** Who has a role, besides those whose credential states it. */
@@ -374,6 +194,57 @@ export type AuditConfig = {
   readonly sinks: readonly AuditSink[];
 };
 
+/** What can be told. */
+export type AlertEvent =
+  | 'failed_authentication'
+  | 'pins'
+  | 'guard'
+  | 'sandbox'
+  | 'breaker'
+  | 'quota'
+  | 'audit_gap'
+  | 'lockdown'
+  | 'configuration_change'
+  | 'admin_actions';
+
+/** Where an alert goes. */
+export type AlertDestination =
+  | { readonly type: 'log' }
+  /** `address`: udp://, tcp:// or unix:. `facility`: RFC 5424 §6.2.1. */
+  | { readonly type: 'syslog'; readonly address: string; readonly facility: number }
+  | {
+      readonly type: 'webhook';
+      readonly url: string;
+      readonly headers: Readonly<Record<string, string>>;
+      /** Signs what is sent. */
+      readonly secret?: string;
+    };
+
+/** Who is told of what, and how often. */
+export type AlertConfig = {
+  readonly on: readonly AlertEvent[];
+  /** Failed authentications of an address within `windowMs`; five times as many in all. */
+  readonly threshold: number;
+  readonly windowMs: number;
+  /** Of the same again nothing is told for so long. */
+  readonly quietMs: number;
+  readonly to: AlertDestination;
+};
+
+/** What security.txt says. */
+export type SecurityConfig = {
+  /** URIs, the best first; none: there is no security.txt. */
+  readonly contact: readonly string[];
+  readonly policy?: string;
+};
+
+/** What is written about people. */
+export type PrivacyConfig = {
+  readonly identities: 'plain' | 'pseudonym';
+  /** Of clients. */
+  readonly addresses: 'full' | 'truncated' | 'none';
+};
+
 /** What is done about the content of calls. */
 export type GuardConfig = {
   readonly arguments: 'validate' | 'off';
@@ -384,11 +255,21 @@ export type GuardConfig = {
   readonly injectionResults: boolean;
   /** Of a result. */
   readonly resultMaxBytes: number;
+  /** A check by somebody else, over HTTP. */
+  readonly external?: {
+    readonly url: string;
+    readonly timeoutMs: number;
+    readonly headers: Readonly<Record<string, string>>;
+    /** What happens without an answer. */
+    readonly fail: 'open' | 'closed';
+    readonly on: readonly ('arguments' | 'results')[];
+  };
 };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /** One configuration file, whole. */
+
 /** `admin`. */
 export type AdminConfig = {
   readonly enabled: boolean;
@@ -397,6 +278,8 @@ export type AdminConfig = {
   readonly hosts: readonly string[];
   readonly remoteWrite: boolean;
   readonly commands: boolean;
+  /** A listener of its own; absent: it is at the main one. */
+  readonly listen?: { readonly host: string; readonly port: number; readonly tls?: TlsConfig };
 };
 
 export type Config = {
@@ -404,7 +287,7 @@ export type Config = {
   readonly servers: readonly ServerConfig[];
   readonly listen: ListenConfig;
   readonly naming: { readonly mode: 'prefixed' | 'plain'; readonly maxLength: number };
-  readonly discovery: { readonly mode: 'full' };
+  readonly discovery: DiscoveryConfig;
   readonly auth: AuthConfig;
   /** Absent: whoever is authenticated may use everything. */
   readonly policy?: PolicyConfig;
@@ -415,6 +298,7 @@ export type Config = {
   readonly egress: { readonly allow: readonly string[]; readonly proxy?: string };
   readonly admin: AdminConfig;
   readonly audit: AuditConfig;
+  readonly privacy: PrivacyConfig;
   /** `guard` but for its pins. */
   readonly guard: GuardConfig;
   /** `guard.pins`: what is done about tools whose definition is not the one that was pinned. */
@@ -430,6 +314,10 @@ export type Config = {
     /** `key`: what a scraper shows. */
     readonly metrics: { readonly enabled: boolean; readonly key?: string };
   };
+  readonly alerts: readonly AlertConfig[];
+  readonly security: SecurityConfig;
+  /** Stricter defaults, which nothing that is written weakens. */
+  readonly profile?: 'hardened';
   /** Warnings that would leave something out become errors. */
   readonly strict: boolean;
   /** Absolute paths of files that secrets were read from: no child sees them. */

@@ -20,7 +20,12 @@ export type KeyPurpose =
   | 'audit-seal'
   | 'daemon-challenge'
   | 'backup'
-  | 'guard';
+  | 'guard'
+  | 'admin'
+  | 'config-history'
+  | 'privacy'
+  | 'result'
+  | 'state';
 
 /** The 256-bit key for `purpose`; always the same for the same master key. */
 export function deriveKey(master: KeyObject, purpose: KeyPurpose): KeyObject {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import {
   connect,
@@ -9,7 +9,7 @@ import {
   type Socket,
 } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEgressRoom, type EgressRoom, type EgressRoomOptions, type Way } from './index.ts';
@@ -319,9 +319,23 @@ describe('bounds', () => {
     await way.close();
     await way.close();
     await Promise.all(ends);
-    expect(await readdir(dirname(way.path))).toEqual([]);
+    expect(await readdir(dirname(way.path))).toEqual(['alive']);
     await room.close();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('takes away what a gateway left that was killed, and nothing of one that lives', async () => {
+    const living = dirname((await open([])).path);
+    const killed = join(folder, 'sallyport-egress-killed');
+    await mkdir(killed);
+    // What a socket is when nobody listens any more: a name.
+    const left = createTcpServer().listen(join(folder, 'x'));
+    await once(left, 'listening');
+    await rename(join(folder, 'x'), join(killed, 'alive'));
+    left.close();
+    await mkdir(join(folder, 'sallyport-egress-older'));
+    const other = dirname((await open([])).path);
+    expect((await readdir(folder)).toSorted()).toEqual([living, other].map((path) => basename(path)).toSorted());
   });
 
   it('gives up what is still being connected when the child has gone', async () => {
@@ -362,7 +376,6 @@ describe('bounds', () => {
     ]) {
       await expect(open([host])).rejects.toThrow(/is no host: write api\.example\.com/);
     }
-    const { mkdir } = await import('node:fs/promises');
     const parent = join(folder, 'x'.repeat(100));
     await mkdir(parent);
     await expect(open([], { parent })).rejects.toThrow(/too long for the name of a socket: set TMPDIR/);

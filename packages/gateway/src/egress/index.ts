@@ -5,9 +5,10 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import {
   createHostList,
@@ -75,7 +76,7 @@ interface Note extends Target {
 export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
   const notes = new Map<string, readonly Note[]>();
   const proxies = new Set<ChildProxy>();
-  let folder: Promise<string> | undefined;
+  let folder: Promise<Folder> | undefined;
 
   /** What the child is told, and the operator once. */
   const blocked = (server: string, { host, port }: Target, remedy: string): Blocked => {
@@ -113,8 +114,10 @@ export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
           });
         },
       });
-      const made = await (folder ??= makeFolder(options.parent ?? tmpdir()));
-      const path = join(made, randomBytes(12).toString('hex'));
+      const parent = options.parent ?? tmpdir();
+      checkLength(join(parent, `${FOLDER}000000`, NAME_AS_LONG));
+      const made = await (folder ??= makeFolder(parent));
+      const path = join(made.path, randomBytes(NAME_AS_LONG.length / 2).toString('hex'));
       await listenAs(proxy, path, user);
       proxies.add(proxy);
       const close = async (): Promise<void> => {
@@ -127,7 +130,7 @@ export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
     notes: (server) => (notes.get(server) ?? []).map(({ told }) => told),
     async close() {
       for (const proxy of proxies) proxy.destroy();
-      if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
+      await (await folder)?.remove();
     },
   };
 }
@@ -146,17 +149,64 @@ function dialled(
   });
 }
 
+/** What begins so is a folder of ways, and one whose process lives answers at a socket in it. */
+const FOLDER = 'sallyport-egress-';
+const ALIVE = 'alive';
+const NAME_AS_LONG = '0'.repeat(24);
+
+interface Folder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
 /** Others may pass it, who know a name in it, but not list it: a child of root's is another user. */
-async function makeFolder(parent: string): Promise<string> {
-  const folder = await mkdtemp(join(parent, 'sallyport-egress-'));
-  await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
-  return folder;
+async function makeFolder(parent: string): Promise<Folder> {
+  await sweep(parent);
+  const made = await mkdtemp(join(parent, 'sallyport-new-egress-'));
+  await chmod(made, process.getuid?.() === 0 ? 0o711 : 0o700);
+  const alive = createServer((socket) => socket.destroy()).unref();
+  await new Promise<void>((resolve, reject) => alive.on('error', reject).listen(join(made, ALIVE), resolve));
+  await chmod(join(made, ALIVE), 0o600);
+  // Nobody who sweeps finds it before it answers.
+  const path = join(parent, FOLDER + basename(made).slice(-6));
+  await rename(made, path);
+  return {
+    path,
+    remove: async () => {
+      alive.close();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Takes away what gateways of this user left that were killed. */
+async function sweep(parent: string): Promise<void> {
+  const names = await readdir(parent).catch((): string[] => []);
+  for (const name of names.filter((each) => each.startsWith(FOLDER))) {
+    const path = join(parent, name);
+    const found = await lstat(path).catch(() => undefined);
+    const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.();
+    if (isOurs && !(await isAlive(join(path, ALIVE)))) await rm(path, { recursive: true, force: true });
+  }
+}
+
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
+}
+
+function checkLength(path: string): void {
+  if (Buffer.byteLength(path) <= MAX_PATH_BYTES) return;
+  throw new Error(`"${path}" is too long for the name of a socket: set TMPDIR to a shorter folder.`);
 }
 
 async function listenAs(proxy: ChildProxy, path: string, user: ChildEgress['user']): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new Error(`"${path}" is too long for the name of a socket: set TMPDIR to a shorter folder.`);
-  }
   await proxy.listen(path);
   await chmod(path, 0o600);
   if (user !== undefined) await chown(path, user.uid, user.gid);

@@ -6,8 +6,7 @@
 import { isObject, type JsonObject } from '@sallyport/wire';
 import { META_GUARD, type Finding, type GuardSettings } from './finding.ts';
 import { inspectDefinition, inspectText, type InjectionKind } from './injection/inspect.ts';
-import { findFormats } from './secrets/formats.ts';
-import type { OwnSecrets } from './secrets/own.ts';
+import { secretsIn, type OwnSecrets } from './secrets/own.ts';
 
 /** What becomes of a definition; undefined: nothing. */
 export type Judgement =
@@ -90,6 +89,5 @@ function claims({ _meta: meta }: JsonObject): boolean {
 }
 
 function holdsOwn(text: string, own: OwnSecrets): boolean {
-  const bytes = Buffer.from(text);
-  return own.literals.holds(bytes) || findFormats(bytes).some(({ isOwn }) => isOwn === true);
+  return secretsIn(Buffer.from(text), own)?.isOwn === true;
 }

@@ -2,11 +2,23 @@
 
 /** `check`: the key of `guard` that it belongs to. */
 export interface Finding {
-  readonly check: 'secrets' | 'injection';
-  readonly where: 'arguments' | 'result' | 'error' | 'definition' | 'instructions';
-  /** What was found: formats of secrets, ways of hiding. Never what stands there. */
+  readonly check: 'secrets' | 'injection' | 'external';
+  readonly where: 'arguments' | 'result' | 'error' | 'definition' | 'instructions' | 'message' | 'reply';
+  /** What was found: formats of secrets, ways of hiding, what an external guard decided. Never what stands there. */
   readonly kinds: readonly string[];
   readonly action: 'flag' | 'redact' | 'block';
+}
+
+export type ExternalPlace = 'arguments' | 'results';
+
+/** `guard.external`. */
+export interface ExternalGuardSettings {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What happens without an answer that can be understood. */
+  readonly fail: 'open' | 'closed';
+  readonly on: readonly ExternalPlace[];
 }
 
 /** `guard` of the configuration, as this room needs it. */
@@ -18,6 +30,7 @@ export interface GuardSettings {
   readonly injectionResults: boolean;
   /** Of a result. */
   readonly resultMaxBytes: number;
+  readonly external?: ExternalGuardSettings;
 }
 
 /** Where clients read of what was found. */

@@ -4,7 +4,8 @@
  * it, by a lock.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, lchown, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { chmod, lchown, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { acquireLock, readFileBounded, writeFileAtomic } from '@sallyport/host';
 import { isObject } from '@sallyport/wire';
@@ -66,11 +67,11 @@ export function createShelf({ base, server, key, timeoutMs, now }: ShelfOptions)
         await chmod(folder, isRoot() ? 0o777 : 0o700);
         try {
           await fill(folder);
+          if (isRoot()) await takeOver(folder);
         } catch (error) {
           await rm(folder, { recursive: true, force: true });
           throw error;
         }
-        if (isRoot()) await takeOver(folder);
         const installedMs = now();
         await writeFileAtomic(record, JSON.stringify({ name, installedMs }));
         await sweep(place);
@@ -116,15 +117,49 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-/** From now on only root may change it: what one server could write, others would run. */
+/**
+ * From now on only root may change it: what one server could write, others would run. Folders come first, each before it is read, so
+ * that nobody can put anything else in the place of what is found in it. Rejects where a file has a name outside of this folder:
+ * somebody else's, which would become everybody's to read.
+ */
 async function takeOver(folder: string): Promise<void> {
-  const found = await lstat(folder);
-  await lchown(folder, 0, 0);
-  if (found.isSymbolicLink()) return;
-  await chown(folder, 0, 0);
-  await chmod(folder, (found.mode & 0o755) | (found.isDirectory() ? 0o555 : 0o444));
+  const files: Entry[] = [];
+  await close(folder, await lstat(folder), files);
+  const names = new Map<number, number>();
+  for (const { found } of files) names.set(found.ino, (names.get(found.ino) ?? 0) + 1);
+  for (const { path, found } of files) {
+    if (found.nlink !== names.get(found.ino))
+      throw new Error(`"${path}" is also a file outside of the install: it is refused.`);
+  }
+  for (const { path, found } of files) await makeRoots(path, found.mode, 0o444);
+}
+
+interface Entry {
+  readonly path: string;
+  readonly found: Stats;
+}
+
+/** Gathers the files. What is neither file, folder nor link is of no use to anybody. */
+async function close(path: string, found: Stats, files: Entry[]): Promise<void> {
+  if (found.isFile()) files.push({ path, found });
+  else if (found.isSymbolicLink()) await lchown(path, 0, 0);
+  else if (!found.isDirectory()) await rm(path);
   if (!found.isDirectory()) return;
-  for (const name of await readdir(folder)) await takeOver(join(folder, name));
+  await makeRoots(path, found.mode, 0o555);
+  for (const name of await readdir(path)) {
+    const inside = join(path, name);
+    await close(inside, await lstat(inside), files);
+  }
+}
+
+async function makeRoots(path: string, mode: number, least: number): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    await handle.chown(0, 0);
+    await handle.chmod((mode & 0o755) | least);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** The oldest go; what a killed process left is among them some day. */

@@ -110,7 +110,7 @@ async function begun(options: LoginActsOptions, server: string, owner: Owner): P
   if (isElsewhere(login))
     return { status: 'refused', message: 'This gateway has no listener that a browser could come back to.' };
   // Who gets the address is this machine's user, and so must be who comes back.
-  await logins.bind(login, undefined);
+  await logins.bind(login, {});
   const { issuer, scopes, state, url } = login;
   return { status: 'login', url, state, issuer, scopes };
 }

@@ -4,61 +4,34 @@
  * to a login stands in step.ts, browser.ts and pages.ts. It knows nothing of catalogues and of sessions of browsers.
  */
 
-import { hash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Authorization } from '@sallyport/client';
 import type { DeviceLogin, GrantFacts, LoginNeeded } from '@sallyport/client/oauth';
-import type { Records } from '@sallyport/server';
-import type { Sealing } from '../round.ts';
+import { createAsked, type Asked } from './asked.ts';
 import { createCallers, type Callers } from './callers.ts';
 import { createDevices, type Devices } from './devices.ts';
+import { createLedTable, type LedTable } from './led.ts';
 import type { Library } from './library.ts';
 import { keep } from './kept.ts';
+import { createNews, type News } from './news.ts';
 import { elsewhere, NoWayBack, openLibrary } from './opening.ts';
 import { createWaiting, untilLoggedIn, type Outcome, type Patience, type Waiting } from './waiting.ts';
-import {
-  isPersonal,
-  ownerKey,
-  ownersStart,
-  type Log,
-  type LoginChange,
-  type LoginServer,
-  type Owner,
-} from './types.ts';
+import type { LoginsOptions } from './options.ts';
+import { isPersonal, ownerKey, ownersStart, type LoginChange, type LoginServer, type Owner } from './types.ts';
 
-export type { ExchangePlace, LoginChange, LoginServer, Owner } from './types.ts';
-
-export interface LoginsOptions {
-  readonly servers: readonly LoginServer[];
-  /** `egress.allow`. */
-  readonly allow: readonly string[];
-  /** For proxies. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Grants, registrations and logins under way, for this alone. They are sealed. */
-  readonly records: Records;
-  /** Which servers have asked for a token, for this alone. */
-  readonly asked: Records;
-  /** Which browser was led to which login, for this alone. */
-  readonly browsers: Records;
-  readonly sealing: Sealing;
-  /** Of this machine. */
-  readonly user: NonNullable<Owner>;
-  /** Where browsers come back to; undefined: no listener is open, so that none can. */
-  readonly redirectUri: () => string | undefined;
-  readonly log: Log;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
+export type { ExchangePlace, LoginChange, LoginEvent, LoginServer, Owner } from './types.ts';
 
 const NOBODY = 'Each principal has a token of its own for this server; the gateway has none.';
 
 export class Logins {
   /** What is exchanged, and for which servers. */
   readonly callers: Callers;
+  readonly bind: LedTable['bind'];
+  readonly boundTo: LedTable['boundTo'];
   readonly #options: LoginsOptions;
   #servers: ReadonlyMap<string, LoginServer>;
   #allow: readonly string[];
-  /** By name of the server, its URL. */
-  readonly #asked: Map<string, string> = new Map();
+  readonly #asked: Asked;
   /** Logins that were asked for and are not finished. */
   readonly #needed: Map<string, LoginNeeded> = new Map();
   /** Those who were found to have a token. */
@@ -70,6 +43,7 @@ export class Logins {
   readonly #devices: Devices = createDevices();
   readonly #finishing: Set<string> = new Set();
   readonly #waiting: Waiting = createWaiting();
+  readonly #news: News;
   readonly #changed: Set<(change: LoginChange) => void> = new Set();
   readonly #becamePersonal: Set<() => void> = new Set();
   #library: Promise<Library> | undefined;
@@ -80,6 +54,9 @@ export class Logins {
     this.#allow = options.allow;
     this.callers = createCallers(options.now);
     this.callers.use(options.servers);
+    this.#asked = createAsked(options.asked);
+    ({ bind: this.bind, boundTo: this.boundTo } = createLedTable(options.browsers));
+    this.#news = createNews({ ...options, id: randomUUID(), heard: (change) => this.#heard(change) });
   }
 
   /** Whether there is a server at which somebody may have to log in. */
@@ -89,9 +66,9 @@ export class Logins {
 
   /** Reads which servers have asked for a token before. Rejects when the store cannot be read. */
   async open(): Promise<void> {
-    for (const { key, value } of await this.#options.asked.list())
-      if (typeof value === 'string') this.#asked.set(key, value);
-    const asked = [...this.#servers.values()].filter((server) => this.#hasAsked(server) && this.mayNeed(server.name));
+    await this.#news.open();
+    await this.#asked.open();
+    const asked = [...this.#servers.values()].filter((server) => this.#asked.has(server) && this.mayNeed(server.name));
     for (const server of asked) void this.#look(server);
   }
 
@@ -111,6 +88,11 @@ export class Logins {
     void this.#library?.then((library) => library.forget(gone));
   }
 
+  /** Takes over what other processes have told. Rejects while the store cannot be read. */
+  async refresh(): Promise<void> {
+    await this.#news.refresh();
+  }
+
   /** Told when a login comes or ends. */
   onChanged(listener: (change: LoginChange) => void): void {
     this.#changed.add(listener);
@@ -128,28 +110,26 @@ export class Logins {
 
   /** Servers at which somebody may have to log in, and of which nothing is known yet. */
   get new(): readonly string[] {
-    return [...this.#servers.values()].flatMap((server) =>
-      this.mayNeed(server.name) && !this.#hasAsked(server) ? [server.name] : [],
-    );
+    const isNew = (server: LoginServer): boolean => this.mayNeed(server.name) && !this.#asked.has(server);
+    return [...this.#servers.values()].filter(isNew).map(({ name }) => name);
   }
 
   /** True when it has asked for tokens, and they are each principal's own. */
   personal(server: string): boolean {
     const found = this.#servers.get(server);
-    return found !== undefined && isPersonal(found) && this.#hasAsked(found);
+    return found !== undefined && isPersonal(found) && this.#asked.has(found);
   }
 
   /** Whose login a call of somebody needs. */
-  ownerFor(server: string, caller: NonNullable<Owner>): Owner {
+  ownerFor(server: string, { issuer, subject }: NonNullable<Owner>): Owner {
     const found = this.#servers.get(server);
-    if (found === undefined || !isPersonal(found)) return undefined;
-    return { issuer: caller.issuer, subject: caller.subject };
+    return found !== undefined && isPersonal(found) ? { issuer, subject } : undefined;
   }
 
   /** Whether a server waits for a login of a caller, or for the gateway's where that serves all. */
   waitsFor(name: string, caller: NonNullable<Owner>): boolean {
     const server = this.#servers.get(name);
-    if (server === undefined || !this.mayNeed(name) || !this.#hasAsked(server)) return false;
+    if (server === undefined || !this.mayNeed(name) || !this.#asked.has(server)) return false;
     return !this.hasToken(name, this.ownerFor(name, caller));
   }
 
@@ -168,7 +148,7 @@ export class Logins {
     return {
       token: () => {
         const server = this.#still(configured);
-        return isNobody || server === undefined || !this.#hasAsked(server) ? undefined : this.#token(server, owner);
+        return isNobody || server === undefined || !this.#asked.has(server) ? undefined : this.#token(server, owner);
       },
       challenged: async (refusal) => {
         if (isNobody && this.callers.exchanges(name)) throw new Error(NOBODY);
@@ -201,21 +181,32 @@ export class Logins {
     const key = ownerKey(name, owner);
     await this.#ask(server);
     const refusal = { status: 401, wwwAuthenticate: this.#challenges.get(key), sent: undefined } as const;
+    const over = (await this.grant(name, owner)) !== undefined;
     return await this.#devices.begin(key, {
       begin: async (signal) => await (await this.#load()).authorization(server, owner).beginDevice(refusal, signal),
-      came: () => this.#loggedIn(name, owner),
+      came: () => {
+        this.#loggedIn(name, owner, over);
+        this.#news.tell({ server: name, owner, is: 'in', over });
+        this.#options.told({ kind: 'complete', server: name, owner, who: owner });
+      },
       failed: (error) => {
         this.#options.log('warn', 'a login at a server failed', { server: name, error: String(error) });
         this.#waiting.ended(key, false);
+        this.#options.told({ kind: 'refuse', server: name, owner, who: owner, reason: String(error) });
       },
     });
   }
 
   /** `came`: what wanted the login may be tried again. `late`: nobody waits any more. */
   async wait(name: string, owner: Owner, { state }: LoginNeeded, patience: Patience): Promise<Outcome> {
+    const library = await this.#load();
     return await untilLoggedIn(this.#waiting.watch(ownerKey(name, owner)), patience, {
       now: this.#options.now,
-      token: () => this.#tokenNow(name, owner),
+      token: () =>
+        library
+          .authorization(this.#of(name), owner)
+          .token()
+          .catch(() => undefined),
       isUnderWay: () => this.isUnderWay(state),
       cameElsewhere: () => this.#loggedIn(name, owner),
     });
@@ -225,31 +216,25 @@ export class Logins {
     return this.#finishing.has(state) || this.#devices.isUnderWay(state) || (await this.#isOpen(state));
   }
 
-  /** Somebody is led to a login: who comes back must be that browser, by the hash of its cookie, or this machine's. */
-  async bind({ expiresAtMs, state }: LoginNeeded, browser: string | undefined): Promise<void> {
-    await this.#options.browsers.put(hash('sha256', state, 'base64url'), browser ?? null, { expiresAtMs });
-  }
-
-  /** Undefined: nobody was led there. */
-  async boundTo(state: string): Promise<{ readonly browser: string | undefined } | undefined> {
-    const found = await this.#options.browsers.get(hash('sha256', state, 'base64url'));
-    return found && { browser: typeof found.value === 'string' ? found.value : undefined };
-  }
-
   /** Whose login comes back with this state; undefined: none of ours. */
   async ownerOf(state: string): Promise<{ readonly server: string; readonly owner: Owner } | undefined> {
     return await (await this.#load()).ownerOf(state);
   }
 
-  /** A browser came back, with this query. Rejects with an error whose text is for the log alone. */
-  async finish(parameters: URLSearchParams): Promise<{ readonly server: string }> {
+  /**
+   * A browser came back, with this query, to the redirect URI or to what stands `below` it. Rejects with an error whose text is
+   * for the log alone.
+   */
+  async finish(parameters: URLSearchParams, below?: string): Promise<{ readonly server: string }> {
     const state = parameters.get('state') ?? '';
     const found = await this.ownerOf(state);
     const server = found && this.#servers.get(found.server);
     if (found === undefined || server === undefined) throw new Error('No login of a server that is used is under way.');
+    const authorization = (await this.#load()).authorization(server, found.owner);
+    const over = (await authorization.grant()) !== undefined;
     this.#finishing.add(state);
     try {
-      await (await this.#load()).authorization(server, found.owner).finish(parameters);
+      await authorization.finish(parameters, below);
     } catch (error) {
       // Not when nothing of it was taken: a stranger cannot end what others wait for.
       if (!(await this.#isOpen(state))) this.#waiting.ended(ownerKey(server.name, found.owner), false);
@@ -258,7 +243,8 @@ export class Logins {
       this.#finishing.delete(state);
     }
     await this.#ask(server);
-    this.#loggedIn(server.name, found.owner);
+    this.#loggedIn(server.name, found.owner, over);
+    this.#news.tell({ server: server.name, owner: found.owner, is: 'in', over });
     return { server: server.name };
   }
 
@@ -269,7 +255,10 @@ export class Logins {
     this.#devices.end((key) => key === ownerKey(name, owner));
     const done = await (await this.#load()).authorization(server, owner).logout();
     this.#granted.delete(ownerKey(name, owner));
-    if (done !== 'nothing') this.#tell({ server: name, owner, is: 'out' });
+    if (done === 'nothing') return done;
+    const change = { server: name, owner, is: 'out', over: true } as const;
+    this.#tell(change);
+    this.#news.tell(change);
     return done;
   }
 
@@ -302,15 +291,10 @@ export class Logins {
     this.#devices.end(isOf);
   }
 
-  #hasAsked({ name, oauth, url }: LoginServer): boolean {
-    return oauth.grant !== 'authorization_code' || this.#asked.get(name) === url;
-  }
-
   async #ask(server: LoginServer): Promise<void> {
-    if (this.#asked.get(server.name) === server.url) return;
-    this.#asked.set(server.name, server.url);
+    if (!this.#asked.add(server)) return;
     if (isPersonal(server)) for (const listener of this.#becamePersonal) listener();
-    await this.#options.asked.put(server.name, server.url);
+    await this.#asked.keep(server);
   }
 
   async #token(server: LoginServer, owner: Owner): Promise<string | undefined> {
@@ -322,11 +306,6 @@ export class Logins {
     // Another process has finished a login that was wanted here.
     if (isNews) this.#loggedIn(server.name, owner);
     return token;
-  }
-
-  async #tokenNow(name: string, owner: Owner): Promise<string | undefined> {
-    const authorization = (await this.#load()).authorization(this.#of(name), owner);
-    return await authorization.token().catch(() => undefined);
   }
 
   async #challenged(
@@ -372,12 +351,25 @@ export class Logins {
     return (await this.ownerOf(state)) !== undefined;
   }
 
-  #loggedIn(server: string, owner: Owner): void {
+  #loggedIn(server: string, owner: Owner, over = false): void {
     const key = ownerKey(server, owner);
     this.#needed.delete(key);
     keep(this.#granted, key, true);
     this.#waiting.ended(key, true);
-    this.#tell({ server, owner, is: 'in' });
+    this.#tell({ server, owner, is: 'in', over });
+  }
+
+  /** Another process says so. */
+  #heard(change: LoginChange): void {
+    const { is, over, owner, server } = change;
+    const key = ownerKey(server, owner);
+    if (!this.#servers.has(server)) return;
+    // A first login may have been noticed by now.
+    if (is === 'in' && (over || !this.#granted.has(key))) this.#loggedIn(server, owner, over);
+    if (is === 'in') return;
+    this.#devices.end((each) => each === key);
+    this.#granted.delete(key);
+    this.#tell(change);
   }
 
   #tell(change: LoginChange): void {

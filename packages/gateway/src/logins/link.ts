@@ -8,6 +8,13 @@ import type { Sealing } from '../round.ts';
 export const LINK_PURPOSE = 'upstream';
 export const CALLBACK_PATH = '/oauth/callback';
 
+/** Also the places below it that authorization servers have of their own. */
+export function isCallback(path: string): boolean {
+  return path === CALLBACK_PATH || OWN_CALLBACK.test(path);
+}
+
+const OWN_CALLBACK = /^\/oauth\/callback\/[0-9a-f]{32}$/;
+
 export interface LinkFacts {
   readonly server: string;
   /** The login is the gateway's, not the caller's own. */

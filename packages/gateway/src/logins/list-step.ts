@@ -61,7 +61,7 @@ async function logIn(server: string, attempt: Attempt): Promise<void> {
         return;
       }
       if (isElsewhere(login)) return;
-      await logins.bind(login, undefined);
+      await logins.bind(login, {});
       if (!(await openBrowser(login))) return;
       const owner = logins.ownerFor(server, exchange.principal);
       if ((await logins.wait(server, owner, login, { ms: listDeadlineMs(), signal })) !== 'came') return;

@@ -6,12 +6,14 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { html, type BrowserIdentity, type LinkPurpose } from '@sallyport/server/browser';
+import type { Principal } from '@sallyport/server';
+import { html, type BrowserIdentity, type LinkPurpose, type PageContent } from '@sallyport/server/browser';
 import type { JsonValue } from '@sallyport/wire';
 import type { Sealing } from '../round.ts';
 import type { Logins } from './index.ts';
-import { linkFacts, loginIn } from './link.ts';
-import type { Log } from './types.ts';
+import type { Led } from './led.ts';
+import { CALLBACK_PATH, linkFacts, loginIn, type LinkFacts } from './link.ts';
+import type { Log, LoginEvent } from './types.ts';
 
 /** Of the browser that left for an authorization server. `__Host-`: set over TLS only, and for this host alone. */
 const COOKIE = '__Host-sallyport-upstream';
@@ -21,11 +23,15 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 export interface LoginPagesOptions extends Pick<Sealing, 'unseal'> {
   readonly logins: Pick<Logins, 'bind' | 'boundTo' | 'finish' | 'isUnderWay' | 'ownerOf'>;
   readonly browser: () => Pick<BrowserIdentity, 'leave' | 'page'>;
+  /** Whether somebody may log in for the whole gateway, at this moment. */
+  readonly mayLogInForAll: (principal: Principal) => Promise<boolean>;
   /** Over TLS, to us or to a trusted proxy that says so. */
   readonly isSecure: (request: IncomingMessage) => boolean;
   /** Made on this machine, straight to the listener. */
   readonly isLocal: (request: IncomingMessage) => boolean;
   readonly log: Log;
+  /** For the audit. */
+  readonly told: (event: LoginEvent) => void;
   readonly random: (bytes: number) => Buffer;
 }
 
@@ -39,7 +45,8 @@ export function createLoginPages(options: LoginPagesOptions): LoginPages {
   return {
     purpose: {
       describe: (payload) => question(payload),
-      onConfirmed: async ({ payload }, request, response) => await leave(payload, request, response, options),
+      onConfirmed: async ({ payload, session }, request, response) =>
+        await leave({ facts: linkFacts(payload), who: session.principal }, request, response, options),
     },
     comeBack: async (request, response) => await comeBack(request, response, options),
   };
@@ -68,13 +75,22 @@ function question(payload: JsonValue): ReturnType<LinkPurpose['describe']> {
   };
 }
 
+interface Leaving {
+  readonly facts: LinkFacts;
+  readonly who: Principal;
+}
+
 async function leave(
-  payload: JsonValue,
+  { facts, who }: Leaving,
   request: IncomingMessage,
   response: ServerResponse,
-  { browser, isSecure, logins, random, unseal }: LoginPagesOptions,
+  { browser, isSecure, logins, mayLogInForAll, random, told, unseal }: LoginPagesOptions,
 ): Promise<void> {
-  const facts = linkFacts(payload);
+  const owner = facts.forAll ? undefined : who;
+  if (facts.forAll && !(await mayLogInForAll(who))) {
+    told({ kind: 'refuse', server: facts.server, who, owner, reason: 'It is for the whole gateway.' });
+    return browser().page(response, NOT_FOR_ALL);
+  }
   const login = loginIn(facts, unseal);
   if (login === undefined || !(await logins.isUnderWay(login.state))) return browser().page(response, OVER);
   if (isSecure(request)) {
@@ -84,10 +100,11 @@ async function leave(
       ...[response.getHeader('set-cookie') ?? []].flat().map(String),
       `${COOKIE}=${token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${COOKIE_SECONDS}`,
     ]);
-    await logins.bind(login, digest(token));
+    await logins.bind(login, { browser: digest(token), who });
   } else {
-    await logins.bind(login, undefined);
+    await logins.bind(login, { who });
   }
+  told({ kind: 'begin', server: facts.server, who, owner });
   browser().leave(response, new URL(login.url), facts.host);
 }
 
@@ -96,49 +113,72 @@ async function comeBack(
   response: ServerResponse,
   options: LoginPagesOptions,
 ): Promise<boolean> {
-  const { browser, isLocal, isSecure, log, logins } = options;
+  const { browser, isLocal, isSecure, log, logins, told } = options;
   if (request.method !== 'GET' || !(isSecure(request) || isLocal(request))) return false;
-  const { searchParams } = new URL(request.url ?? '', 'http://own');
+  const { pathname, searchParams } = new URL(request.url ?? '', 'http://own');
   const state = onlyState(searchParams);
-  const found = state === undefined ? undefined : await logins.ownerOf(state);
-  if (state === undefined || found === undefined) return false;
-  const { server } = found;
-  if (!(await isSameBrowser(request, state, options))) {
-    log('warn', 'a login came back in another browser than it was begun in: it is refused', { server });
-    browser().page(response, OTHER_BROWSER);
+  const found = await logins.ownerOf(state);
+  if (found === undefined) return false;
+  const { owner, server } = found;
+  const led = await logins.boundTo(state);
+  const refuse = (reason: string, page: PageContent): true => {
+    log('warn', 'a login at a server failed', { server, error: reason });
+    told({ kind: 'refuse', server, owner, who: led?.who, reason });
+    browser().page(response, page);
     return true;
-  }
+  };
   try {
-    await logins.finish(searchParams);
-    log('info', 'somebody has logged in at a server', { server, owner: found.owner?.subject ?? 'the gateway' });
+    const refusal = await refusalOf(request, { isForAll: owner === undefined, led }, options);
+    if (refusal !== undefined) return refuse(...refusal);
+    await logins.finish(searchParams, pathname.slice(CALLBACK_PATH.length + 1) || undefined);
+    log('info', 'somebody has logged in at a server', { server, owner: owner ?? 'the gateway' });
+    told({ kind: 'complete', server, owner, who: led?.who });
     browser().page(response, {
       title: 'You are logged in',
       body: html`<p>The gateway can use <strong>${server}</strong> now. You can close this page.</p>`,
     });
+    return true;
   } catch (error) {
-    log('warn', 'a login at a server failed', { server, error: String(error) });
-    browser().page(response, FAILED);
+    return refuse(String(error), FAILED);
   }
-  return true;
 }
 
-/** Undefined when there is none, or there are two. */
-function onlyState(parameters: URLSearchParams): string | undefined {
-  const states = parameters.getAll('state');
-  return states.length === 1 ? states[0] : undefined;
+interface Return {
+  /** Undefined: nobody was led to this login by us. */
+  readonly led: Led | undefined;
+  /** The login is the gateway's. */
+  readonly isForAll: boolean;
 }
 
-/** A login that nobody was led to by us is finished by nobody. */
-async function isSameBrowser(
+/** Why it is not finished, and what is said to whoever sits there. */
+async function refusalOf(
   request: IncomingMessage,
-  state: string,
-  { isLocal, isSecure, logins }: LoginPagesOptions,
-): Promise<boolean> {
-  const bound = await logins.boundTo(state);
-  if (bound === undefined) return false;
-  if (bound.browser === undefined) return isLocal(request);
+  { isForAll, led }: Return,
+  options: LoginPagesOptions,
+): Promise<readonly [reason: string, page: PageContent] | undefined> {
+  if (led === undefined || !isSameBrowser(request, led, options)) {
+    return ['It came back in another browser than it was begun in.', OTHER_BROWSER];
+  }
+  const { who } = led;
+  // The user of this machine always may; anybody else may have lost the right since.
+  if (!isForAll || who === undefined || (await options.mayLogInForAll(who))) return undefined;
+  return ['It is for the whole gateway, and who was led there may not give it any more.', NOT_FOR_ALL];
+}
+
+/** Empty, which is that of no login, when there is none or there are two. */
+function onlyState(parameters: URLSearchParams): string {
+  const [state = '', ...others] = parameters.getAll('state');
+  return others.length === 0 ? state : '';
+}
+
+function isSameBrowser(
+  request: IncomingMessage,
+  { browser }: Led,
+  { isLocal, isSecure }: Pick<LoginPagesOptions, 'isLocal' | 'isSecure'>,
+): boolean {
+  if (browser === undefined) return isLocal(request);
   const cookie = isSecure(request) ? cookieOf(request) : undefined;
-  return cookie !== undefined && timingSafeEqual(Buffer.from(digest(cookie)), Buffer.from(bound.browser));
+  return cookie !== undefined && timingSafeEqual(Buffer.from(digest(cookie)), Buffer.from(browser));
 }
 
 /** Undefined when there is none, or there are two of which one is a stranger's. */
@@ -165,6 +205,14 @@ const OTHER_BROWSER = {
   status: 403,
   title: 'This login cannot be finished here',
   body: html`<p>It was begun in another browser. Open the login link again in this one, and log in from there.</p>`,
+};
+
+const NOT_FOR_ALL = {
+  status: 403,
+  title: 'This login is not yours to give',
+  body: html`<p>
+    It would be for everybody who uses this server through this gateway: only an administrator may do that.
+  </p>`,
 };
 
 const FAILED = {

@@ -195,7 +195,7 @@ class LoginStep {
     const { isOwnUser, log, logins, openBrowser } = this.#options;
     if (openBrowser === undefined || isElsewhere(login) || !isOwnUser(exchange)) return false;
     // It leads nobody over a page of ours, and must come back to this machine.
-    await logins.bind(login, undefined);
+    await logins.bind(login, {});
     const isOpen = await openBrowser(login);
     log(isOpen ? 'info' : 'warn', isOpen ? 'a browser was opened for a login' : 'no browser could be opened', {
       server,

@@ -43,6 +43,20 @@ export interface LoginChange {
   readonly server: string;
   readonly owner: Owner;
   readonly is: 'in' | 'out';
+  /** There was a login before, perhaps as another account: what is open on its behalf ends. */
+  readonly over: boolean;
+}
+
+/** A person was led to a login at a server, or came back from it. */
+export interface LoginEvent {
+  readonly kind: 'begin' | 'complete' | 'refuse';
+  readonly server: string;
+  /** Undefined: this machine's user, with the verb. */
+  readonly who: Owner;
+  /** Whose login it is. */
+  readonly owner: Owner;
+  /** Why it was refused; for the operator. */
+  readonly reason?: string;
 }
 
 export type Log = (

@@ -1,7 +1,7 @@
 /** What a person does about pins, written over whatever was read: another process may write at the same time. */
 
 import { approved } from './observing.ts';
-import { NO_RECORD, readRecord, storedRecord, type ServerRecord } from './record.ts';
+import { NO_RECORD, readRecord, storedRecord, type ServerRecord, type ToolPins } from './record.ts';
 import type { PinStore } from './index.ts';
 
 const MAX_TRIES = 8;
@@ -25,7 +25,7 @@ export interface Approved {
 export async function approve(
   store: PinStore,
   server: string,
-  wants: (name: string) => boolean,
+  wants: (name: string, pins: ToolPins) => boolean,
 ): Promise<readonly Approved[]> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const stored = await store.get(server);
@@ -35,7 +35,7 @@ export async function approve(
     const after = new Map(
       [...record].map(([name, pins]) => {
         const isOpen = pins.pending.length > 0 || pins.accepted.some(({ by }) => by === 'first use');
-        if (!isOpen || !wants(name)) return [name, pins];
+        if (!isOpen || !wants(name, pins)) return [name, pins];
         const stands = approved(pins);
         const fresh = pins.pending.length > 0 ? stands.accepted.slice(0, pins.pending.length) : stands.accepted;
         done.push(...fresh.map(({ hash }) => ({ name, hash })));

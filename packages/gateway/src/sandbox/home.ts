@@ -12,11 +12,14 @@ export interface HomeOptions {
   readonly user: User | undefined;
 }
 
+/** Where it is. No name becomes a path. */
+export function homePath({ owner, stateDirectory }: Pick<HomeOptions, 'owner' | 'stateDirectory'>): string {
+  return join(stateDirectory, 'homes', createHash('sha256').update(owner).digest('hex').slice(0, 32));
+}
+
 /** Made when it is missing. */
 export async function homeFor({ stateDirectory, owner, user }: HomeOptions): Promise<string> {
-  // No name becomes a path.
-  const digest = createHash('sha256').update(owner).digest('hex').slice(0, 32);
-  const folder = join(stateDirectory, 'homes', digest);
+  const folder = homePath({ stateDirectory, owner });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
   if (user !== undefined) await chown(folder, user.uid, user.gid);

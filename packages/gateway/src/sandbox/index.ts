@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import type { ChildCommand, Launch, PreparedChild } from '@sallyport/client';
 import type {
   LevelInForce,
-  Reach,
   SandboxDescription,
   SandboxFacts,
   SandboxPlan,
@@ -19,9 +18,10 @@ import type {
   SandboxSpec,
   Survey,
 } from '@sallyport/host/sandbox';
-import type * as Host from '@sallyport/host/sandbox';
 import type { SandboxSettings } from '../call.ts';
+import { watchHidden } from './exposure.ts';
 import { homeFor } from './home.ts';
+import { planChild, type Planner } from './plan-child.ts';
 import { userNamed, type User } from './user.ts';
 
 /** Whom root's children run as. */
@@ -56,6 +56,10 @@ export interface SandboxRoomOptions {
   readonly hidden: () => readonly string[];
   /** The way to the hosts that are named, for a child that has no other: a socket that its user may open. */
   readonly openWay: (child: WayOptions) => Promise<Way>;
+  /** Something that is hidden from a server's children is in their sight: they must end at once. */
+  readonly exposed: (server: string) => void;
+  /** Of this process: what a child's `HOME` is where nobody has written one. */
+  readonly ownHome: string | undefined;
   readonly log: (level: 'info' | 'warn', text: string, detail?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -85,26 +89,25 @@ export interface SandboxRoom {
 }
 
 /** What the work needs of the machine, found out at the first start of a child. */
-interface Driver {
-  readonly host: typeof Host;
-  readonly facts: SandboxFacts;
+interface Driver extends Planner {
   readonly sandboxes: Sandboxes;
-  /** Another user can be let through folders of root's. */
-  readonly makesWays: boolean;
-  /** Whether what root owns on the file system of a path can be another user's for one child. */
-  readonly mapsOwner: (path: string, user: User) => Promise<boolean>;
   /** To be removed in the end. */
   readonly temporary: string | undefined;
 }
 
 interface Planned {
   readonly plan: SandboxPlan;
+  readonly spec: SandboxSpec;
+  readonly survey: Survey;
+  readonly isInside: Planner['host']['isInside'];
   readonly told: SandboxDescription;
   readonly prepare: () => Promise<PreparedChild>;
 }
 
 export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
   const statuses = new Map<string, SandboxStatus>();
+  /** Real paths of folders that each server may write to, as of its last start. */
+  const written = new Map<string, readonly string[]>();
   let driver: Promise<Driver> | undefined;
   const planned = async (owner: ChildOwner, child: ChildCommand): Promise<Planned> => {
     const opened = await (driver ??= openDriver(options));
@@ -112,21 +115,29 @@ export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
     const way = await wayFor(owner, facts, options);
     const release = async (): Promise<void> => await way?.close();
     const spec = await releasing(release, specOf(child, owner, facts, options));
-    const plan = await releasing(release, planFor(way === undefined ? spec : { ...spec, proxy: way.path }, opened));
+    const whole = way === undefined ? spec : { ...spec, proxy: way.path };
+    const survey = await releasing(release, host.surveyPaths(whole));
+    const plan = await releasing(release, planChild(whole, survey, opened));
     const prepare = async (): Promise<PreparedChild> => {
       const prepared = await releasing(release, sandboxes.prepare(plan));
       return { ...prepared, release: async () => void (await Promise.all([prepared.release(), release()])) };
     };
-    return { plan, told: host.describeSandbox(plan), prepare };
+    return { plan, spec: whole, survey, isInside: host.isInside, told: host.describeSandbox(plan), prepare };
   };
   return {
     launch: (owner) => async (child) => {
       const { server, settings } = owner;
-      const { plan, told, prepare } = await planned(owner, child);
+      const { plan, prepare, told, ...seen } = await planned(owner, child);
       const { summary, missing, gaps } = told;
       const variables = Object.keys(plan.env).filter((name) => plan.env[name] !== child.env[name]);
       statuses.set(server, { level: plan.level, summary, gaps: [...missing, ...gaps], variables });
-      const prepared = await prepare();
+      const isCaged = plan.filter !== undefined;
+      written.set(server, isCaged ? seen.survey.write.filter(isFolder).map(({ real }) => real) : []);
+      const endWatch = isCaged ? await watchFor(server, seen, options) : undefined;
+      const prepared = await prepare().catch((error: unknown) => {
+        endWatch?.();
+        throw error;
+      });
       const isWeaker = settings.level === undefined && plan.level !== 'standard' && plan.level !== 'container';
       options.log(isWeaker ? 'warn' : 'info', 'a child is started', {
         server,
@@ -134,15 +145,45 @@ export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
         sandbox: summary,
         ...(gaps.length > 0 && { gaps }),
       });
-      return prepared;
+      return {
+        ...prepared,
+        release: async () => {
+          endWatch?.();
+          await prepared.release();
+        },
+      };
     },
     cage: async (owner, child) => await (await planned(owner, child)).prepare(),
-    status: (server) => statuses.get(server),
+    status: (server) => {
+      const status = statuses.get(server);
+      const shared = sharedFolders(server, written);
+      return status && shared.length > 0 ? { ...status, gaps: [...status.gaps, ...shared] } : status;
+    },
     async close() {
       const temporary = (await driver)?.temporary;
       if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
     },
   };
+}
+
+/** Gives what ends it. */
+function watchFor(
+  server: string,
+  { isInside, spec, survey }: Pick<Planned, 'isInside' | 'spec' | 'survey'>,
+  { exposed, log }: SandboxRoomOptions,
+): ReturnType<typeof watchHidden> {
+  return watchHidden({
+    hidden: spec.hidden,
+    seen: [...survey.read, ...survey.write].filter(isFolder).map(({ real }) => real),
+    isInside,
+    exposed: (path) => {
+      const text =
+        'a hidden file was replaced where a server could see it: that one is ended, and the next does not see it';
+      log('warn', text, { server, path });
+      exposed(server);
+    },
+    failed: (error) => log('warn', 'nobody notices when a hidden file is replaced', { server, error: String(error) }),
+  });
 }
 
 /** What fails leaves nothing open. */
@@ -185,7 +226,7 @@ async function specOf(
   { command, args, cwd, env }: ChildCommand,
   { home, revealed, settings }: ChildOwner,
   facts: SandboxFacts,
-  { hidden, stateDirectory }: SandboxRoomOptions,
+  { hidden, ownHome, stateDirectory }: SandboxRoomOptions,
 ): Promise<SandboxSpec> {
   const { user: written, ...wanted } = settings;
   const user = written === undefined ? undefined : await userNamed(written);
@@ -201,6 +242,7 @@ async function specOf(
     env,
     ...(user !== undefined && { user }),
     ...(lasting !== false && { home: lasting }),
+    ...(env['HOME'] !== undefined && env['HOME'] !== ownHome && { writtenHome: env['HOME'] }),
     ...(revealed !== undefined && { revealed }),
     hidden: [...(stateDirectory === undefined ? [] : [stateDirectory]), ...hidden()],
   };
@@ -213,82 +255,18 @@ function childUser(written: User | undefined, { user }: SandboxFacts): User | un
   return chosen.uid === user.uid ? undefined : chosen;
 }
 
-/**
- * Root's children are another user's, who may not get to what they need. Where nothing was written they then stay root,
- * without its capabilities; a level or user that was written is not weakened.
- */
-async function planFor(spec: SandboxSpec, driver: Driver): Promise<SandboxPlan> {
-  const { host, facts, makesWays } = driver;
-  const survey = await host.surveyPaths(spec);
-  const plan = host.planSandbox(spec, facts, survey);
-  const { user } = plan;
-  if (user === undefined || plan.missing.length > 0) return plan;
-  const real = (entries: readonly { readonly real: string }[]): readonly string[] => entries.map((entry) => entry.real);
-  const written = await host.reachOf(real(survey.write), user);
-  // A cage has a working folder that is not bound as an empty one.
-  const folder = plan.filter === undefined ? [spec.cwd] : [];
-  const read = await host.reachOf([spec.command, ...folder, ...real(survey.read)], user);
-  const home = await host.reachOf(plan.level === 'standard' && spec.home !== undefined ? [spec.home] : [], user);
-  const needed = [...written, ...read, ...home];
-  const wanted = [
-    ...written.filter(({ writable }) => !writable),
-    ...[...read, ...home].filter(({ readable }) => !readable),
-  ];
-  const own = await given(spec, { plan, user, wanted }, driver);
-  const barred = needed.filter(
-    ({ barrier, path, readable }) => !(readable || own.has(path)) || (barrier !== undefined && !makesWays),
-  );
-  // Of a mode that a child could have brought about itself, or a folder it could have moved there, nothing better may come.
-  const isOfChild = ({ ofRoot, path }: Reach): boolean =>
-    !ofRoot || written.some((one) => one.writable && one.path !== path && host.isInside(one.path, path));
-  const spoilt = barred.filter(isOfChild);
-  if (spoilt.length > 0) return unreadable({ ...plan, user }, quoted(spoilt));
-  if (barred.length > 0) return stayingRoot(spec, { ...plan, user }, quoted(barred), { driver, survey });
-  const kept = written.filter(({ path, writable }) => !writable && !own.has(path));
-  const gap = `User ${user.uid}, whom it runs as, may not write to ${quoted(kept)}: give it to that user, or write "user".`;
-  const told = kept.length === 0 ? plan : { ...plan, gaps: [...plan.gaps, gap] };
-  return host.withWays(host.withOwner(told, [...own], facts), needed);
-}
+const isFolder = ({ kind }: { readonly kind: string }): boolean => kind === 'folder';
 
-/**
- * Of what root owns and its child may not use as it must, the folders that can be the child's own. Only in a cage, whose filter
- * keeps it from leaving programs there that run as root; and a user that was chosen has the rights of that user.
- */
-async function given(
-  spec: SandboxSpec,
-  { plan, user, wanted }: { readonly plan: SandboxPlan; readonly user: User; readonly wanted: readonly Reach[] },
-  { mapsOwner }: Driver,
-): Promise<ReadonlySet<string>> {
-  const own = new Set<string>();
-  if (spec.user !== undefined || plan.filter === undefined) return own;
-  for (const { ofRoot, path } of wanted) {
-    if (ofRoot && path !== '/' && (await mapsOwner(path, user))) own.add(path);
-  }
-  return own;
-}
-
-function unreadable(plan: SandboxPlan & { readonly user: User }, paths: string): SandboxPlan {
-  const why = `User ${plan.user.uid}, whom a server of root runs as, may not read ${paths}, which is not root's alone.`;
-  const remedy = 'Let that user read it (chmod u+rwx), or name another folder.';
-  return { ...plan, missing: [{ layer: 'user', why, remedy }] };
-}
-
-function stayingRoot(
-  spec: SandboxSpec,
-  plan: SandboxPlan & { readonly user: User },
-  paths: string,
-  { driver, survey }: { readonly driver: Driver; readonly survey: Survey },
-): SandboxPlan {
-  const { facts, host } = driver;
-  const why = `User ${plan.user.uid}, whom a server of root runs as, may not read ${paths}.`;
-  const remedy = 'Let that user read it, start Sallyport as another user than root, or write "user": "root".';
-  if (spec.level !== undefined || spec.user !== undefined) {
-    return { ...plan, missing: [{ layer: 'user', why, remedy }] };
-  }
-  const asRoot = host.planSandbox({ ...spec, level: 'limited', user: facts.user }, facts, survey);
-  return { ...asRoot, gaps: [`Not "standard", and not as another user: ${why} ${remedy}`, ...asRoot.gaps] };
-}
-
-function quoted(entries: readonly Reach[]): string {
-  return [...new Set(entries.map(({ path }) => `"${path}"`))].slice(0, 3).join(', ');
+/** A sentence for each folder that another server may write to as well. */
+function sharedFolders(server: string, written: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const own = written.get(server) ?? [];
+  return own.flatMap((folder) => {
+    const others = [...written].filter(([name, folders]) => name !== server && folders.includes(folder));
+    const names = others.map(([name]) => `"${name}"`).join(', ');
+    return others.length === 0
+      ? []
+      : [
+          `It shares the folder "${folder}" with ${names}: each can change the other's files there. Give it a "cwd" of its own.`,
+        ];
+  });
 }

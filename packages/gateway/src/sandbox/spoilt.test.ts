@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe.skipIf(!isRoot)('a child of root', () => {
+describe.skipIf(!isRoot)('a child of root (needs root)', () => {
   it('P4-02 is not left root by taking the right to its folder from itself', async () => {
     const cwd = join(folder, 'work');
     await mkdir(cwd);
@@ -25,6 +25,8 @@ describe.skipIf(!isRoot)('a child of root', () => {
       stateDirectory: undefined,
       hidden: () => [],
       openWay: () => Promise.reject(new Error('It has no network.')),
+      exposed: () => undefined,
+      ownHome: undefined,
       log: () => undefined,
     });
     const launch = room.launch({ server: 'one', settings: { read: [], write: [] }, home: undefined });

@@ -175,6 +175,14 @@ describe.each(VARIANTS)('store: $name', ({ open, shared }) => {
     expect(await store.version('things')).toBeGreaterThan(one);
   });
 
+  it('names the collections that records were written to', async () => {
+    expect(await store.collections()).toEqual([]);
+    await store.list('never');
+    await store.put('things', 'a', 1);
+    await store.put('others', 'a', 1);
+    expect((await store.collections()).toSorted()).toEqual(['others', 'things']);
+  });
+
   it('treats a record as absent from the moment it expires', async () => {
     const seen = await store.put('things', 'a', 1, { expiresAtMs: nowMs + 10 });
     nowMs += 9;

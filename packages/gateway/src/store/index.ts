@@ -51,6 +51,8 @@ export interface Store {
   delete(collection: string, key: string): Promise<boolean>;
   /** The records whose key begins with `prefix`, in the order of the bytes of their keys. */
   list(collection: string, prefix?: string): Promise<readonly StoreRecord[]>;
+  /** Names of the collections that have held records, in no order. */
+  collections(): Promise<readonly string[]>;
   /** Grows with every write or deletion in the collection, by any process; an expiry does not count. */
   version(collection: string): Promise<number>;
   /** Idempotent. All else is refused afterwards. */

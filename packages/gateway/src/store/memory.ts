@@ -126,6 +126,11 @@ class MemoryStore implements Store {
     return found.toSorted(byBytes);
   }
 
+  async collections(): Promise<readonly string[]> {
+    if (this.#closed) throw new StoreError('closed', 'The store is closed.');
+    return [...this.#collections].flatMap(([name, { version }]) => (version > 0 ? [name] : []));
+  }
+
   async version(collection: string): Promise<number> {
     return this.#collection(collection).version;
   }

@@ -81,6 +81,7 @@ interface Statements {
   readonly get: StatementSync;
   readonly list: StatementSync;
   readonly version: StatementSync;
+  readonly collections: StatementSync;
   readonly advance: StatementSync;
   readonly put: StatementSync;
   readonly delete: StatementSync;
@@ -97,6 +98,7 @@ function prepare(database: DatabaseSync): Statements {
        AND (expires_at IS NULL OR expires_at > ?3) ORDER BY key`,
     ),
     version: database.prepare('SELECT version FROM collections WHERE name = ?'),
+    collections: database.prepare('SELECT name FROM collections'),
     advance: database.prepare(
       `INSERT INTO collections (name, version) VALUES (?, 1)
        ON CONFLICT (name) DO UPDATE SET version = version + 1 RETURNING version`,
@@ -217,6 +219,10 @@ class SqliteStore implements Store {
     checkCollection(collection);
     checkPrefix(prefix);
     return this.#run((statements) => statements.list.all(collection, prefix, this.#now()).map(fromRow));
+  }
+
+  async collections(): Promise<readonly string[]> {
+    return this.#run((statements) => statements.collections.all().map(({ name }) => String(name)));
   }
 
   async version(collection: string): Promise<number> {

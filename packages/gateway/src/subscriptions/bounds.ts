@@ -1,5 +1,6 @@
 /** How much a principal may want to hear of, and how it is refused more. Whatever the policy says: each URI is kept. */
 
+import type { Principal } from '@sallyport/server';
 import { Refused } from '../errors.ts';
 
 /** Of one URI; nothing longer is the address of a resource. */
@@ -40,4 +41,9 @@ function refused(limit: 'subscriptions' | 'streams', count: number, text: string
     },
     data: { limit, retryAfterMs: 1000 },
   });
+}
+
+/** Whose bounds are the same. */
+export function isSame(one: Principal, other: Principal): boolean {
+  return one.subject === other.subject && one.issuer === other.issuer;
 }

@@ -15,8 +15,8 @@ import {
   type JsonRpcNotification,
 } from '@sallyport/wire';
 import type { Audience, Instance, Owner, Vantage } from '../call.ts';
-import { charactersOf, checkUri, MAX_CHARACTERS, tooLong, tooMany } from './bounds.ts';
-import { askedOf, LIST_CHANGES, type ListChange } from './list-changes.ts';
+import { charactersOf, checkUri, isSame, MAX_CHARACTERS, tooLong, tooMany } from './bounds.ts';
+import { askedOf, LIST_CHANGES, methodOf, type IsShownSame, type ListChange, type ShownTools } from './list-changes.ts';
 import { covers, supplierOf, Wants, type Supplier, type Want, type Wishes } from './wants.ts';
 import { Windows, type SetTimer } from './windows.ts';
 
@@ -50,7 +50,7 @@ interface Change {
   readonly owners: boolean;
 }
 
-export interface SubscriptionsOptions {
+export interface SubscriptionsOptions extends ShownTools {
   /** The server that owns a URI; undefined when nobody does that can be seen. */
   readonly ownerOf: (uri: string, vantage: Vantage) => string | undefined;
   /** What somebody may see at this moment. */
@@ -176,6 +176,7 @@ export class SubscriptionsRoom {
       finish: resolve,
     };
     this.#crowd(endpoint).listeners.add(listener);
+    if (listener.changes.has('tools')) this.#options.awaits(exchange);
     this.#wants.change([...wishes].map(([uri, supplier]) => [uri, undefined, supplier]));
     exchange.onCancel(() => this.#drop(listener, {}));
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
@@ -193,8 +194,9 @@ export class SubscriptionsRoom {
     for (const { kind } of LIST_CHANGES) {
       if (!kinds.has(kind)) continue;
       this.#changes.say(`${kind} ${endpoint} ${audience?.key ?? ''}`, () => {
+        const isShownSame = this.#options.looking();
         for (const { vantage, who } of this.#standingAt(endpoint)) {
-          if (vantage.audience === audience) this.#tellChange(who, kind);
+          if (vantage.audience === audience) this.#tellChange(who, kind, isShownSame);
         }
       });
     }
@@ -216,7 +218,7 @@ export class SubscriptionsRoom {
     if (now.audience === vantage.audience) return;
     const { kinds } = this.#options.changeBetween(vantage, now);
     this.#wants.change(this.#movesOf(wishes, now));
-    for (const kind of kinds) this.#tellChange(who, kind);
+    for (const kind of kinds) this.#tellChange(who, kind, this.#options.looking());
   }
 
   /**
@@ -374,10 +376,10 @@ export class SubscriptionsRoom {
     });
   }
 
-  #tellChange(who: Session | Listener, kind: ListChange): void {
-    const { method } = LIST_CHANGES.find((each) => each.kind === kind) as (typeof LIST_CHANGES)[number];
-    if (!('exchange' in who)) who.notify({ jsonrpc: '2.0', method });
-    else if (who.changes.has(kind)) this.#tell(who, method, {});
+  #tellChange(who: Session | Listener, kind: ListChange, isShownSame: IsShownSame): void {
+    if (kind === 'tools' && isShownSame('exchange' in who ? who.exchange : who)) return;
+    if (!('exchange' in who)) who.notify({ jsonrpc: '2.0', method: methodOf(kind) });
+    else if (who.changes.has(kind)) this.#tell(who, methodOf(kind), {});
   }
 
   #tell(listener: Listener, method: string, params: JsonObject): void {
@@ -385,8 +387,4 @@ export class SubscriptionsRoom {
     const meta = { ...given, [META_SUBSCRIPTION_ID]: listener.exchange.message.id };
     listener.exchange.notify({ jsonrpc: '2.0', method, params: { ...params, _meta: meta } });
   }
-}
-
-function isSame(one: Principal, other: Principal): boolean {
-  return one.subject === other.subject && one.issuer === other.issuer;
 }

@@ -1,6 +1,6 @@
 /** Changes of lists: what clients ask for them by, and are told them with (2026-07-28, "Subscriptions"; 2025-11-25, lists). */
 
-import type { Exchange } from '@sallyport/server';
+import type { Exchange, Session } from '@sallyport/server';
 import { isObject, type JsonObject } from '@sallyport/wire';
 
 export type ListChange = 'tools' | 'prompts' | 'resources';
@@ -9,12 +9,27 @@ export const LIST_CHANGES: readonly {
   readonly kind: ListChange;
   /** Member of the filter of a `subscriptions/listen`. */
   readonly filter: string;
-  readonly method: string;
 }[] = [
-  { kind: 'tools', filter: 'toolsListChanged', method: 'notifications/tools/list_changed' },
-  { kind: 'prompts', filter: 'promptsListChanged', method: 'notifications/prompts/list_changed' },
-  { kind: 'resources', filter: 'resourcesListChanged', method: 'notifications/resources/list_changed' },
+  { kind: 'tools', filter: 'toolsListChanged' },
+  { kind: 'prompts', filter: 'promptsListChanged' },
+  { kind: 'resources', filter: 'resourcesListChanged' },
 ];
+
+/** Whether a client sees the tools as they were shown to it: it is told of no change then. */
+export type IsShownSame = (client: Session | Exchange) => boolean;
+
+/** What is known of how the tools are shown. */
+export interface ShownTools {
+  /** Asked of many at one moment; a client is taken to be told where it says no. */
+  readonly looking: () => IsShownSame;
+  /** A client without a session wants to hear of changes of the tools from now on. */
+  readonly awaits: (exchange: Exchange) => void;
+}
+
+/** What a client is told a change with. */
+export function methodOf(kind: ListChange): string {
+  return `notifications/${kind}/list_changed`;
+}
 
 /** What a `subscriptions/listen` names. */
 export function askedOf({ message }: Exchange): JsonObject {

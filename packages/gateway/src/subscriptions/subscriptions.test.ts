@@ -84,6 +84,8 @@ function setting(limits = { subscriptions: 1000, streams: 100 }): Setting {
         : undefined,
     want: (server, uris, instance) =>
       wants.push([`${server}${instance === undefined ? '' : ` of ${instance.principal.subject}`}:`, ...uris].join(' ')),
+    looking: () => () => false,
+    awaits: () => undefined,
     info: { name: 'gateway' },
     limits: () => limits,
     setTimer: (fire, ms) => {

@@ -49,6 +49,12 @@ function reachesLevel(level: unknown, wanted: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level as LogLevel) >= LOG_LEVELS.indexOf(wanted);
 }
 
+/** What is done about the content of what is said and asked during a call. Undefined: it is kept back. */
+export interface Meanwhile {
+  readonly said: (call: Call, params: JsonObject) => JsonObject | undefined;
+  readonly replied: (call: Call, result: JsonObject) => JsonObject | undefined;
+}
+
 export interface CauseOptions {
   /** How long a client may take for an answer. */
   readonly humanMs: () => number;
@@ -57,6 +63,8 @@ export interface CauseOptions {
   /** A question in the words of the client's revision, and its answer in those of the server's. */
   readonly questionIn: (revision: Revision, method: string, params: JsonObject | undefined) => JsonObject | undefined;
   readonly answerIn: (revision: Revision, method: string, answer: JsonObject) => JsonObject;
+  /** What must not pass is kept back: then there is nothing. */
+  readonly meanwhile: Meanwhile;
   /** News of a task, which need not be one of this call's client. */
   readonly taskStatus: (server: string, message: JsonRpcNotification) => void;
 }
@@ -94,17 +102,21 @@ class CallCause implements Cause {
   notify(message: JsonRpcNotification): void {
     const call = this.#call;
     if (message.method === TASK_STATUS) return this.#options.taskStatus((call.target as Target).server, message);
-    const shown = forClient(call, message);
-    if (shown !== undefined) call.exchange.notify(withParams(shown, this.#options.shown(call, shown.params)));
+    const own = forClient(call, message);
+    if (own === undefined) return;
+    const { meanwhile, shown } = this.#options;
+    const params = shown(call, own.params);
+    const said = params && meanwhile.said(call, params);
+    if (params === undefined || said !== undefined) call.exchange.notify(withParams(own, said));
   }
 
   async ask({ method, params }: JsonRpcRequest): Promise<ServerRequestAnswer> {
     const call = this.#call;
-    const { answerIn, humanMs, questionIn, shown } = this.#options;
+    const { answerIn, humanMs, meanwhile, questionIn, shown } = this.#options;
     const own = unasked(call, method, params);
     if (own !== undefined) return own;
     const question = questionIn(call.exchange.revision, method, shown(call, params));
-    const reply = await ask(call.exchange, method, question, humanMs());
+    const reply = await askGuarded(call, method, question, humanMs(), meanwhile);
     return 'error' in reply ? reply : { result: answerIn(this.#revision, method, reply.result) };
   }
 }
@@ -132,6 +144,25 @@ export function unasked(
       message: `The client of this call does not offer ${method} in this form.`,
     },
   };
+}
+
+const QUESTION_KEPT = 'The question holds what must not pass, so the client was not asked.';
+const REPLY_KEPT = 'The answer of the client holds what must not pass, so it is kept back.';
+
+/** The same, of what a server asks: neither the question nor the answer has what must not pass. */
+export async function askGuarded(
+  call: Call,
+  method: string,
+  params: JsonObject | undefined,
+  humanMs: number,
+  { replied, said }: Meanwhile,
+): Promise<ServerRequestAnswer> {
+  const question = params && said(call, params);
+  if (params !== undefined && question === undefined) return { error: wireError('refused', QUESTION_KEPT).error };
+  const reply = await ask(call.exchange, method, question, humanMs);
+  if ('error' in reply) return reply;
+  const result = replied(call, reply.result);
+  return result === undefined ? { error: wireError('refused', REPLY_KEPT).error } : { result };
 }
 
 /** Asks the client of a session-era call. Never rejects: that nobody answered in time is an answer. */

@@ -44,8 +44,10 @@ export interface UpstreamRoomOptions {
   readonly authorization: (server: string, instance: Instance | undefined) => UpstreamOptions['authorization'];
   /** After an error: true when it is worth one more try, with another credential. */
   readonly renewed: (error: unknown, server: string) => Promise<boolean>;
-  /** What is counted and recorded. `error`: why a start failed. */
+  /** What is counted and recorded. `error`: why. */
   readonly onEvent: (server: string, event: 'start' | 'restart' | 'failed_start' | 'end', error?: Error) => void;
+  /** It failed so often in a row that it is left alone for a while. */
+  readonly onBroken: (server: string) => void;
   /** Anything that a server says without having been asked, but log messages. `instance` is the one that says it. */
   readonly onNotification: (server: string, message: JsonRpcNotification, instance: Instance | undefined) => void;
   readonly log: (
@@ -123,6 +125,14 @@ export class UpstreamRoom {
     const retired = old.retire(graceMs, this.#options.now).finally(() => this.#retiring.delete(retired));
     this.#retiring.add(retired);
     return true;
+  }
+
+  /** Kills what is up of a server at once, calls included; what comes starts it anew. */
+  cut(server: string): void {
+    const old = this.#servers.get(server);
+    if (old === undefined) return;
+    this.#servers = new Map(this.#servers).set(server, this.#create(old.server));
+    old.destroy();
   }
 
   ready(server: string, era: Era, instance?: Instance): Leg | undefined {
@@ -218,7 +228,7 @@ export class UpstreamRoom {
   }
 
   /** A stateless call wants log messages of a leg of the session era. Resolves when the leg's server knows. */
-  async needLevel(wanted: Leg, level: LogLevel): Promise<void> {
+  async needLevel(wanted: Pick<Leg, 'request'>, level: LogLevel): Promise<void> {
     const asked = this.#asked;
     if (asked !== undefined && LOG_LEVELS.indexOf(asked) <= LOG_LEVELS.indexOf(level)) return;
     this.#floor = level;
@@ -300,8 +310,9 @@ export class UpstreamRoom {
         },
         onStart: (isAgain) => this.#options.onEvent(name, isAgain ? 'restart' : 'start'),
         onFailedStart: (error) => this.#options.onEvent(name, 'failed_start', error),
+        onBroken: () => this.#options.onBroken(name),
         onDown: (error) => {
-          this.#options.onEvent(name, 'end');
+          this.#options.onEvent(name, 'end', error);
           log('warn', 'a server went away', { server: name, error: error.message });
         },
         onNotification: (_leg, message) => this.#notified(name, message, instance),

@@ -37,8 +37,10 @@ export interface UpstreamServer {
   };
 }
 
-/** Of one server, besides the gateway's own: each may be a child. */
-const MAX_INSTANCES = 64;
+/** Of one server, besides the gateway's own. */
+const MAX_CHILDREN = 64;
+/** A session with a remote server costs little: as many as there may be people. */
+const MAX_REMOTE = 10_000;
 
 /** How often a server that was replaced is looked at for calls that are still under way. */
 const RETIRE_POLL_MS = 50;
@@ -51,6 +53,8 @@ export interface InstancesOptions {
   /** What a server with `{root}` gets while it is only asked for its lists: nothing of anybody. */
   readonly emptyFolder: string;
   readonly create: (server: UpstreamServer, instance: Instance | undefined) => Upstream;
+  /** Instances of a remote server. Default: 10,000. */
+  readonly maxRemote?: number;
 }
 
 /** An upstream's status, over all instances. */
@@ -69,6 +73,7 @@ export class Instances {
   readonly server: UpstreamServer;
   readonly #options: InstancesOptions;
   readonly #own: Upstream;
+  readonly #most: number;
   /** By key. */
   readonly #others: Map<string, Other> = new Map();
   #retired = false;
@@ -76,6 +81,7 @@ export class Instances {
   constructor(options: InstancesOptions) {
     this.#options = options;
     this.server = options.server;
+    this.#most = options.server.target.kind === 'stdio' ? MAX_CHILDREN : (options.maxRemote ?? MAX_REMOTE);
     this.#own = options.create(rooted(options.server, options.emptyFolder), undefined);
   }
 
@@ -90,21 +96,29 @@ export class Instances {
 
   /** The upstream of an instance, when there is one. */
   find(instance: Instance | undefined): Upstream | undefined {
-    return instance === undefined ? this.#own : this.#others.get(instance.key)?.upstream;
+    if (instance === undefined) return this.#own;
+    const found = this.#others.get(instance.key);
+    if (found !== undefined && this.#others.size * 2 > this.#most) {
+      // Last asked for, last to give way. While there is much room nobody will, and calls are spared it.
+      this.#others.delete(instance.key);
+      this.#others.set(instance.key, found);
+    }
+    return found?.upstream;
   }
 
   /** The upstream of an instance, made when it is first asked for. Refuses when there are too many that are in use. */
   open(instance: Instance | undefined): Upstream {
+    if (instance === undefined) return this.#own;
     const found = this.find(instance);
-    if (found !== undefined || instance === undefined) return found ?? this.#own;
+    if (found !== undefined) return found;
     if (this.#retired)
       throw new Refused('unavailable', 'The configuration of this server has just changed: try again.');
-    if (this.#others.size >= MAX_INSTANCES && !this.#makeRoom()) {
-      throw new Refused('unavailable', `More than ${MAX_INSTANCES} separate instances of this server are in use.`, {
+    const { server, create } = this.#options;
+    if (this.#others.size >= this.#most && !this.#makeRoom()) {
+      throw new Refused('unavailable', `More than ${this.#most} separate instances of this server are in use.`, {
         data: { reason: 'down' },
       });
     }
-    const { server, create } = this.#options;
     const opened = create(rooted(server, instance.root), instance);
     this.#others.set(instance.key, { upstream: opened, owner: instance.owner });
     return opened;
@@ -159,14 +173,25 @@ export class Instances {
     for (const upstream of this.all) upstream.destroy();
   }
 
-  /** The one that was asked for longest ago and is not running gives way. */
+  /**
+   * The one that was asked for longest ago gives way: of those that are not running, else of sessions with a remote server on
+   * which nothing is under way. Children keep what they know.
+   */
   #makeRoom(): boolean {
-    for (const [key, { upstream }] of this.#others) {
+    const isDown = ({ upstream }: Other): boolean => {
       const { state } = upstream.status();
-      if (state === 'up' || state === 'starting') continue;
-      this.#others.delete(key);
-      void upstream.close();
-      return true;
+      return state !== 'up' && state !== 'starting';
+    };
+    const isUnused = ({ upstream }: Other): boolean =>
+      upstream.status().state === 'up' && upstream.legs.every(({ inFlight }) => inFlight === 0);
+    const isRemote = this.server.target.kind !== 'stdio';
+    for (const mayGo of isRemote ? [isDown, isUnused] : [isDown]) {
+      for (const [key, other] of this.#others) {
+        if (!mayGo(other)) continue;
+        this.#others.delete(key);
+        void other.upstream.close();
+        return true;
+      }
     }
     return false;
   }

@@ -141,8 +141,9 @@ export function createSend(options: SendOptions): Step {
 }
 
 /** `Mcp-Param-*` headers of a stateless call over HTTP must say what the body says, as far as the client can know them. */
-function checkHeaders({ exchange }: Call, { paramHeaders, argumentRules }: Target): void {
-  if (exchange.era !== 'stateless' || exchange.headers === undefined) return;
+function checkHeaders({ exchange, via }: Call, { paramHeaders, argumentRules }: Target): void {
+  // Whoever meant it through another tool could not know what it declares.
+  if (exchange.era !== 'stateless' || exchange.headers === undefined || via !== undefined) return;
   if (paramHeaders === undefined || paramHeaders.length === 0) return;
   const shown = paramHeaders.filter(({ path }) => {
     const rule = argumentRules?.[path[0] as string];

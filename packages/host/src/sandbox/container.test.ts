@@ -17,9 +17,27 @@ describe('containerRun', () => {
     expect(read(line, '/usr/local/bin/podman')).toMatchObject({ engine: 'podman' });
   });
 
-  it.each([['exec -i box server'], ['compose run server'], ['ps'], ['--context run'], ['']])(
-    'takes docker %s for no container',
-    (line) => expect(read(line)).toBeUndefined(),
+  it.each([
+    ['exec -i box server', 'docker'],
+    ['container exec -i box server', 'docker'],
+    ['--context far start -ai box', 'docker'],
+    ['compose -f x.yaml run --rm server', 'docker'],
+    ['run --rm server', 'docker-compose'],
+    ['mcp gateway run', 'docker'],
+  ])('recognises what leads into a container that is made elsewhere: %s by %s', (line, program) => {
+    expect(read(line, `/usr/bin/${program}`)).toMatchObject({
+      engine: 'docker',
+      opens: [],
+      elsewhere: expect.any(String),
+    });
+  });
+
+  it('names a privileged process in one', () => {
+    expect(read('exec --privileged box sh')?.opens).toEqual(['--privileged']);
+  });
+
+  it.each([['ps'], ['--context run'], ['constructor'], ['']])('takes docker %s for no container', (line) =>
+    expect(read(line)).toBeUndefined(),
   );
 
   it('knows no other command', () => {

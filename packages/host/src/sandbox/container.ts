@@ -1,5 +1,5 @@
 /**
- * Servers whose command is itself a container (`docker run …`, `podman run …`): recognised, because bubblewrap would keep the
+ * Servers whose command is itself a container (`docker run …`, `podman run …`) or leads into one (`exec`, `compose`, …): recognised, because bubblewrap would keep the
  * command from its engine, and searched for the flags that open the container to this machine. Reads the command line alone:
  * what the image is and how the engine is set up is not looked at. Pure.
  */
@@ -15,6 +15,8 @@ export interface ContainerRun {
   readonly flags: ReadonlySet<string>;
   /** It has no network. */
   readonly offline: boolean;
+  /** A sentence: what decides about the container, where that is not this command line. */
+  readonly elsewhere?: string;
 }
 
 /** Without a value. All others take one, also those that are not known here. */
@@ -66,6 +68,19 @@ const WHOLE: ReadonlySet<string> = new Set(
 const MACHINE: readonly string[] = ['/dev', '/proc', '/sys'];
 const ENGINE_SOCKET = /\/(?:docker|podman|containerd|crio)\.sock$|\/podman\/podman\.sock$/;
 
+const MADE_BEFORE = 'What its container may do was said when that was made, and is not looked at.';
+/** By the engine's own command. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['exec', MADE_BEFORE],
+  ['attach', MADE_BEFORE],
+  ['start', MADE_BEFORE],
+  ['compose', 'What its container may do is said in the files of Compose, which are not looked at.'],
+  [
+    'mcp',
+    'The gateway of Docker runs on this machine, as whoever runs Sallyport; only what it starts is in containers.',
+  ],
+]);
+
 interface Flag {
   readonly name: string;
   readonly value: string;
@@ -78,10 +93,15 @@ export function containerRun({
   cwd,
   hidden,
 }: Pick<SandboxSpec, 'command' | 'args' | 'cwd' | 'hidden'>): ContainerRun | undefined {
-  const engine = basename(command).replace(/\.exe$/i, '');
+  const [, engine, plugin] = /^(docker|podman)(?:-(compose))?(?:\.exe)?$/i.exec(basename(command)) ?? [];
   if (engine !== 'docker' && engine !== 'podman') return undefined;
   const { rest } = readFlags(args, GLOBAL_SWITCHES, GLOBAL_SHORT);
   const words = rest[0] === 'container' ? rest.slice(1) : rest;
+  const elsewhere = ELSEWHERE.get(plugin ?? words[0] ?? '');
+  if (elsewhere !== undefined) {
+    const opens = words.includes('--privileged') ? ['--privileged'] : [];
+    return { engine, opens, flags: new Set(), offline: false, elsewhere };
+  }
   if (words[0] !== 'run') return undefined;
   const { flags } = readFlags(words.slice(1), SWITCHES, SHORT);
   const opens = flags.flatMap((flag) => opening(flag, cwd, hidden) ?? []);

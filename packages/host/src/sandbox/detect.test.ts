@@ -5,9 +5,7 @@ import { isRoot } from './testing/caged.ts';
 const linux = process.platform === 'linux';
 const find = (name: string): Promise<string | undefined> => Promise.resolve(`/usr/bin/${name}`);
 
-if (!linux) console.warn('detect.test.ts is skipped: it tries the programs of Linux');
-
-describe.skipIf(!linux)('createDetect', () => {
+describe.skipIf(!linux)('createDetect (tries the programs of Linux: needs it)', () => {
   it('tries the layers once, as whom the children will run', async () => {
     const runs: string[] = [];
     const detect = createDetect({

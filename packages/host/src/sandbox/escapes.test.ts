@@ -188,7 +188,7 @@ describe.each(CASES)('a child of $user under $level', ({ user, level }) => {
       user,
       await spec(),
       `const results = [];
-       for (const path of ['.git/hooks/pre-commit', '.git/config', '.mcp.json', '.vscode/mcp.json', '.cursor/mcp.json', '.claude/settings.json', '.envrc'])
+       for (const path of ['.git/hooks/pre-commit', '.git/config', '.git/commondir', '.mcp.json', '.vscode/mcp.json', '.cursor/mcp.json', '.claude/settings.json', '.envrc'])
          results.push(await attempt(() => writeFileSync(path, 'evil')));
        results.push(await attempt(() => renameSync('.git', 'git')));
        results.push(await attempt(() => unlinkSync('.mcp.json')));
@@ -197,10 +197,11 @@ describe.each(CASES)('a child of $user under $level', ({ user, level }) => {
        return results`,
     );
     const refused = expect.stringMatching(/^(EROFS|EACCES|EBUSY|EPERM)$/) as unknown;
-    expect(results).toEqual([...Array.from({ length: 10 }, () => refused), 'done']);
+    expect(results).toEqual([...Array.from({ length: 11 }, () => refused), 'done']);
     const work = join(folder, 'work');
     expect((await readdir(work)).toSorted()).toEqual(['.git', 'seen']);
     expect(await readdir(join(work, '.git/hooks'))).toEqual([]);
+    expect((await readdir(join(work, '.git'))).toSorted()).toEqual(['HEAD', 'config', 'hooks', 'index']);
   });
 
   it('P4-04 reaches no port and no socket of this machine', { timeout: TIMEOUT_MS }, async () => {

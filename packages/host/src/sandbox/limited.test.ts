@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe.skipIf(!isThere).each(GATEWAY_USERS)('a child of %s under limited', (user) => {
+describe.skipIf(!isThere).each(GATEWAY_USERS)('a child of %s under limited (needs setpriv and prlimit)', (user) => {
   const spec = async (more: Partial<CagedSpec> = {}): Promise<CagedSpec> => {
     if (isRoot) await (user === 'nobody' ? chown(folder, NOBODY.uid, NOBODY.gid) : chown(folder, 0, 0));
     return { level: 'limited', folder, ...more };

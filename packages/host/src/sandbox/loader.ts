@@ -11,6 +11,7 @@ export type Loader = readonly (readonly [name: string, value: string])[];
 export function splitEnvironment(
   level: SandboxLevel,
   env: SandboxSpec['env'],
+  home: string = HOME_INSIDE,
 ): { readonly passed: SandboxSpec['env']; readonly loader: Loader } {
   const passed: Record<string, string> = Object.create(null);
   const loader: (readonly [string, string])[] = [];
@@ -18,7 +19,7 @@ export function splitEnvironment(
     if (level !== 'none' && LOADER.test(name)) loader.push([name, value]);
     else passed[name] = value;
   }
-  return { passed: isCaged(level) ? Object.assign(passed, { HOME: HOME_INSIDE, TMPDIR: '/tmp' }) : passed, loader };
+  return { passed: isCaged(level) ? Object.assign(passed, { HOME: home, TMPDIR: '/tmp' }) : passed, loader };
 }
 
 export function envArgs({ env }: SandboxFacts, loader: Loader): readonly string[] {

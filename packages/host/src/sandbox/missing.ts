@@ -125,7 +125,9 @@ export function weaknesses(level: SandboxLevel, spec: SandboxSpec, facts: Sandbo
     gaps.push('Descriptors that Sallyport was started with may reach the server: install bash, which can close them.');
   }
   if (isOnline(level, spec) && facts.perl === undefined) {
-    gaps.push('Without Perl the server reaches what listens on other addresses of this machine than its first.');
+    gaps.push(
+      'Without Perl the server reaches what listens on other addresses of this machine than its first, and what a cloud tells its machines.',
+    );
   }
   if (isCaged(level) && !isAtLeast(facts.bwrap, BWRAP_SIZES)) {
     gaps.push('This bubblewrap cannot bound the temporary files of a server: 0.7 can.');

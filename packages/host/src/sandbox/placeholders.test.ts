@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -38,6 +38,19 @@ describe('an empty file in the place of a later-run one', () => {
     await two.hold(entry(true));
     await two.release(entry(true));
     expect(await isThere()).toBe(false);
+  });
+
+  it('may say something, and goes while it says no more', async () => {
+    const one = of(1);
+    const said = { ...entry(false), text: '.\n' };
+    await one.hold(said);
+    expect(await readFile(said.path, 'utf8')).toBe('.\n');
+    await one.release(said);
+    expect(await isThere()).toBe(false);
+    await one.hold(said);
+    await writeFile(said.path, 'x\n');
+    await one.release(said);
+    expect(await isThere()).toBe(true);
   });
 
   it('is never one that was there, or that somebody has filled', async () => {

@@ -1,10 +1,10 @@
 /**
- * Empty files and folders that stand for what others run later, for as long as children must not make it: something has to be
+ * Files and folders without effect that stand for what others run later, for as long as children must not make it: something has to be
  * there for a mount. Each is recorded with the processes whose children need it, so that the last of them takes it away, and
  * what a killed process left goes with the next that needs it. Mounts nothing.
  */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensurePrivateDirectory } from '../files.ts';
 import type { GuardedPath } from './spec.ts';
@@ -61,16 +61,17 @@ export function createPlaceholders({ folder, pid, isAlive }: PlaceholdersOptions
 }
 
 /** False when it is there by now, or may not be made: without it the start fails. */
-function makeEmpty({ path, kind }: GuardedPath): Promise<boolean> {
-  return (kind === 'folder' ? mkdir(path) : writeFile(path, '', { flag: 'wx' })).then(
+function makeEmpty({ kind, path, text = '' }: GuardedPath): Promise<boolean> {
+  return (kind === 'folder' ? mkdir(path) : writeFile(path, text, { flag: 'wx' })).then(
     () => true,
     () => false,
   );
 }
 
 /** Somebody else may have filled it by now: then it stays. */
-async function removeEmpty({ path, kind }: GuardedPath): Promise<void> {
+async function removeEmpty({ kind, path, text = '' }: GuardedPath): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (kind === 'folder') await rmdir(path).catch(() => undefined);
-  else if (found?.isFile() === true && found.size === 0) await unlink(path).catch(() => undefined);
+  if (found?.isFile() !== true || found.size !== text.length) return;
+  if (text === '' || (await readFile(path, 'utf8').catch(() => '')) === text) await unlink(path).catch(() => undefined);
 }

@@ -5,12 +5,18 @@ import type { MissingLayer, SandboxFacts, SandboxPlan, SandboxSpec } from './spe
 
 /** The command reaches its engine as whoever runs Sallyport; what cages the server is the engine. */
 export function planContainer(run: ContainerRun, spec: SandboxSpec, facts: SandboxFacts): SandboxPlan {
-  const { engine, opens } = run;
+  const { elsewhere, engine, opens } = run;
   const env = splitEnvironment('limited', spec.env);
   const [command = spec.command, ...args] = [...envArgs(facts, env.loader), spec.command, ...spec.args];
   const isWritten = spec.level !== undefined;
-  const opened = opens.map((flag) => `"${flag}" opens the container to this machine.`);
-  const remedy = 'Leave the flag out, or write the level "none".';
+  const opened = [
+    ...opens.map((flag) => `"${flag}" opens the container to this machine.`),
+    ...(elsewhere === undefined ? [] : [elsewhere]),
+  ];
+  const remedy =
+    elsewhere === undefined
+      ? 'Leave the flag out, or write the level "none".'
+      : `Write "${engine} run" with all that is meant, leave the level out, or write "none".`;
   return {
     level: 'container',
     engine,

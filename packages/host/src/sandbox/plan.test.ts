@@ -268,6 +268,24 @@ describe('the sight of a child', () => {
   });
 });
 
+describe('a HOME that is written', () => {
+  const work = { path: '/srv', real: '/real/srv', kind: 'folder' } as const;
+
+  it.each(['/srv', '/srv/home', '/real/srv/home'])('is kept where the server sees it: %s', (writtenHome) => {
+    const found = plan({ level: 'standard', writtenHome }, {}, { write: [work] });
+    expect([found.env['HOME'], found.gaps]).toEqual([writtenHome, []]);
+  });
+
+  it('is said not to be the server’s elsewhere', () => {
+    for (const level of ['standard', 'strict'] as const) {
+      const found = plan({ level, writtenHome: '/srv-other' }, {}, { write: [work] });
+      expect(found.env['HOME']).toBe('/home/server');
+      expect(found.gaps).toEqual([expect.stringContaining('HOME of "env", "/srv-other", is not the server\'s')]);
+    }
+    expect(plan({ level: 'limited', writtenHome: '/x', env: { HOME: '/x' } }).env['HOME']).toBe('/x');
+  });
+});
+
 describe('a server that is a container', () => {
   const run = (...args: string[]): Partial<SandboxSpec> => ({
     command: '/usr/bin/docker',
@@ -292,6 +310,17 @@ describe('a server that is a container', () => {
       expect(layers({ ...run('-i'), level })).toEqual([]);
     }
     expect(plan({ ...run('--privileged'), level: 'none' })).toMatchObject({ level: 'none', missing: [] });
+  });
+
+  it('is no written level where something else decides about it', () => {
+    const exec = { command: '/usr/bin/docker', args: ['exec', '-i', 'box', 'server'] };
+    expect(plan(exec)).toMatchObject({
+      level: 'container',
+      missing: [],
+      gaps: ['What its container may do was said when that was made, and is not looked at.'],
+    });
+    expect(layers({ ...exec, level: 'standard' })).toEqual(['files']);
+    expect(plan({ ...exec, level: 'none' })).toMatchObject({ level: 'none', missing: [] });
   });
 
   it('requires what is written in its own flags', () => {

@@ -7,6 +7,7 @@ import { BWRAP_SIZES, type Caged, isAtLeast, isCaged, isOnline, isProxied, NOBOD
 import { planLimits } from './limits.ts';
 import { envArgs, type Loader, splitEnvironment } from './loader.ts';
 import { missingLayers, weaknesses } from './missing.ts';
+import { isInside } from './inside.ts';
 import { inSystem, mountArgs } from './mounts.ts';
 import { closedArgs } from './own-addresses.ts';
 import { planContainer } from './plan-container.ts';
@@ -44,7 +45,9 @@ function planLevel(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, 
   const user = userOf(spec, facts, level);
   const limits = planLimits(spec, facts, level, user ?? facts.user);
   const network = isProxied(level, spec) ? spec.network : undefined;
-  const env = splitEnvironment(level, network === undefined ? spec.env : { ...spec.env, ...proxyEnvironment(network) });
+  const home = keptHome(spec, survey);
+  const variables = network === undefined ? spec.env : { ...spec.env, ...proxyEnvironment(network) };
+  const env = splitEnvironment(level, variables, home);
   const cage = isCaged(level)
     ? planCage(level, spec, facts, survey, env.loader)
     : { args: envArgs(facts, env.loader), cwd: spec.cwd, filter: undefined, guarded: [] };
@@ -54,7 +57,7 @@ function planLevel(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, 
   return {
     level,
     missing: [...missingLayers(level, spec, facts, survey), ...limits.missing],
-    gaps: [...weaknesses(level, spec, facts), ...(isCaged(level) ? (survey.notes ?? []) : []), ...limits.gaps],
+    gaps: [...weaknesses(level, spec, facts), ...(isCaged(level) ? cageNotes(spec, survey) : []), ...limits.gaps],
     command,
     args,
     env: env.passed,
@@ -68,6 +71,24 @@ function planLevel(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, 
     container: facts.container,
     shell: facts.shell,
   };
+}
+
+/** `HOME` as it was written, if the child sees it. */
+function keptHome({ writtenHome }: SandboxSpec, { read, write }: Survey): string | undefined {
+  const isSeen = [...read, ...write].some(
+    ({ path, real }) => writtenHome !== undefined && [path, real].some((folder) => isInside(folder, writtenHome)),
+  );
+  return isSeen ? writtenHome : undefined;
+}
+
+function cageNotes(spec: SandboxSpec, survey: Survey): readonly string[] {
+  const { writtenHome } = spec;
+  const notes = survey.notes ?? [];
+  if (writtenHome === undefined || keptHome(spec, survey) !== undefined) return notes;
+  return [
+    ...notes,
+    `The HOME of "env", "${writtenHome}", is not the server's: it sees no such folder. Name it in "write", or leave it out.`,
+  ];
 }
 
 function planCage(

@@ -64,14 +64,17 @@ describe('prepare', () => {
     });
   });
 
-  it.skipIf(process.platform !== 'linux')('hands the filter over as descriptor 3, from a private file', async () => {
-    const filter = new Uint8Array([1, 2, 3]);
-    const { stdout } = await run(planned({ level: 'strict', filter }));
-    const path = stdout.split('\n')[1] ?? '';
-    expect(path.startsWith(join(folder, 'filters/seccomp-'))).toBe(true);
-    expect(new Uint8Array(await readFile(path))).toEqual(filter);
-    expect((await lstat(path)).mode & 0o777).toBe(0o600);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'hands the filter over as descriptor 3, from a private file (needs Linux)',
+    async () => {
+      const filter = new Uint8Array([1, 2, 3]);
+      const { stdout } = await run(planned({ level: 'strict', filter }));
+      const path = stdout.split('\n')[1] ?? '';
+      expect(path.startsWith(join(folder, 'filters/seccomp-'))).toBe(true);
+      expect(new Uint8Array(await readFile(path))).toEqual(filter);
+      expect((await lstat(path)).mode & 0o777).toBe(0o600);
+    },
+  );
 
   it('joins the control group before the command runs', async () => {
     const { stdout } = await run(planned({ ...inGroup('group'), args: ['-c', 'echo $$'] }));

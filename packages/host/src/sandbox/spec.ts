@@ -41,6 +41,8 @@ export interface SandboxSpec {
    * to it is open to that user. Without one the home is empty at each start.
    */
   readonly home?: string;
+  /** `HOME` as somebody has written it: kept where the child sees it. */
+  readonly writtenHome?: string;
   /** Absolute paths of state, configuration and secrets: never visible. */
   readonly hidden: readonly string[];
   /** Folders within those that this child gets all the same: the program itself, where Sallyport has installed it. */
@@ -61,6 +63,8 @@ export interface GuardedPath {
   readonly path: string;
   readonly kind: PathKind;
   readonly exists: boolean;
+  /** Of a file that stands in its place while it does not exist. Default: nothing. */
+  readonly text?: string;
 }
 
 /** What of the paths of a spec is there now; see `surveyPaths`. */

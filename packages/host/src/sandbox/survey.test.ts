@@ -183,6 +183,7 @@ describe('what others run later', () => {
       'work/a/.mcp.json',
       'work/a/b/.git/hooks',
       'work/a/b/.git/config',
+      'work/a/b/.git/commondir',
     ]);
   });
 

@@ -16,6 +16,8 @@ interface Name {
   readonly kind: PathKind;
   /** Where it does not exist yet, an empty one keeps it from being made. */
   readonly placeholder: boolean;
+  /** Of that one, where an empty one would be an error to whoever reads it. ASCII. */
+  readonly text?: string;
 }
 
 /** In a writable folder, and in folders below it as far as they exist. */
@@ -29,7 +31,9 @@ const IN_FOLDER: readonly Name[] = [
 const IN_REPOSITORY: readonly Name[] = [
   ...names('folder', true, 'hooks'),
   ...names('file', true, 'config'),
-  ...names('file', false, 'config.worktree commondir'),
+  // Its hooks and configuration are elsewhere, if it says so: here it says that they are where they are (gitrepository-layout(5)).
+  { name: 'commondir', kind: 'file', placeholder: true, text: '.\n' },
+  ...names('file', false, 'config.worktree gitdir'),
 ];
 
 /** In a home, in addition. */
@@ -189,14 +193,15 @@ async function laterRunIn({ real, kind }: SeenPath, userHome: string): Promise<r
   return found.filter((entry) => entry !== undefined);
 }
 
-async function guard(root: string, { name, kind, placeholder }: Name): Promise<Found | undefined> {
+async function guard(root: string, { kind, name, placeholder, text }: Name): Promise<Found | undefined> {
   const path = join(root, name);
   const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return placeholder ? { path, kind, exists: false } : undefined;
+  if (found === undefined) return placeholder ? { path, kind, exists: false, ...(text && { text }) } : undefined;
   if (found.isSymbolicLink()) return { path, kind: 'link', exists: true };
+  const own = text === undefined ? {} : { text };
   // A repository is written to; what is run is inside it. Anything else could be made one, or says where one is.
   if (name === '.git' && (await isRepository(path))) return undefined;
-  return { path, kind: found.isDirectory() ? 'folder' : 'file', exists: true };
+  return { path, kind: found.isDirectory() ? 'folder' : 'file', exists: true, ...own };
 }
 
 /** That of a working tree with those of its submodules and of other working trees, or a folder that is one itself. */

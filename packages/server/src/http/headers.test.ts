@@ -207,7 +207,7 @@ describe('every answer has the headers', () => {
     expect(response.headers['access-control-allow-origin']).not.toBe('*');
   });
 
-  it.skipIf(!hasOpenssl()).each(Object.keys(KINDS))('P3-11 P2-08 %s, over TLS', async (name) => {
+  it.skipIf(!hasOpenssl()).each(Object.keys(KINDS))('P3-11 P2-08 %s, over TLS (needs openssl)', async (name) => {
     const kind = KINDS[name] as Kind;
     const load: TlsOptions['load'] = () => ({
       ...(server as Pair),

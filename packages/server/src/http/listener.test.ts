@@ -153,7 +153,7 @@ describe('what is refused before identity', () => {
     expect((await opened.request('GET', '/known', { authorization: '' })).status).toBe(200);
   });
 
-  it('says nothing of what went wrong inside', async () => {
+  it('P2-13 says nothing of what went wrong inside', async () => {
     const response = await (await door()).request('GET', '/broken');
     expect([response.status, JSON.parse(response.body)]).toEqual([
       500,
@@ -201,7 +201,7 @@ describe('bodies', () => {
 
   const MAX = 64 * 1024;
 
-  it('are refused by their announced size before any of them is read', async () => {
+  it('DOS-02 are refused by their announced size before any of them is read', async () => {
     const client = await (await door()).connect();
     client.request('POST', '/mcp', { ...JSON_HEADERS, 'content-length': String(MAX + 1) });
     expect(codeOf(await client.response())).toBe('413 too_large');
@@ -209,7 +209,7 @@ describe('bodies', () => {
     await client.closed;
   });
 
-  it('are refused by their size as it comes, when none was announced, and the connection ends', async () => {
+  it('DOS-02 are refused by their size as it comes, when none was announced, and the connection ends', async () => {
     const opened = await door();
     const client = await opened.connect();
     client.request('POST', '/mcp', { ...JSON_HEADERS, 'transfer-encoding': 'chunked' });
@@ -220,7 +220,7 @@ describe('bodies', () => {
     expect(opened.calls).toHaveLength(0);
   });
 
-  it('are read no further than the limit and a little more', async () => {
+  it('DOS-02 are read no further than the limit and a little more', async () => {
     const opened = await door();
     const client = await opened.connect();
     client.request('POST', '/mcp', { ...JSON_HEADERS, 'transfer-encoding': 'chunked' });
@@ -294,7 +294,7 @@ describe('bodies', () => {
 });
 
 describe('sockets', () => {
-  it('200 that send a byte and wait are closed, while others are served', async () => {
+  it('DOS-01 200 that send a byte and wait are closed, while others are served', async () => {
     const opened = await door({ limits: { headerTimeoutMs: 100, bodyTimeoutMs: 100 } });
     const slow = await Promise.all(Array.from({ length: 200 }, () => opened.connect()));
     for (const [index, client] of slow.entries()) {
@@ -422,7 +422,7 @@ describe('close', () => {
     await expect(opened.connect()).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('loses none of 50 calls in flight, whatever the form of their answers, and tells their clients not to come back', async () => {
+  it('REL-01 loses none of 50 calls in flight, whatever the form of their answers, and tells their clients not to come back', async () => {
     const gate = Promise.withResolvers<void>();
     const big = 'b'.repeat(1024 * 1024);
     const opened = await door({

@@ -89,7 +89,7 @@ describe('what is no message', () => {
     expect(opened.calls).toHaveLength(0);
   });
 
-  it('never is a 5xx, and is a JSON-RPC error without a null id', async () => {
+  it('INP-01 never is a 5xx, and is a JSON-RPC error without a null id', async () => {
     const opened = await door();
     const client = await opened.connect();
     const mutant = fc
@@ -123,13 +123,13 @@ describe('what is no message', () => {
     [{ 'content-type': 'application/json ; charset=utf-8' }, 200],
     [{ 'content-encoding': 'identity' }, 200],
     [{ accept: '*/*' }, 200],
-  ])('or comes as %j: %i', async (headers, status) => {
+  ])('P2-12 or comes as %j: %i', async (headers, status) => {
     const opened = await door();
     expect((await opened.post(BODY, { ...HEADERS, ...headers })).status).toBe(status);
     expect(opened.calls).toHaveLength(status === 200 ? 1 : 0);
   });
 
-  it('is invalid UTF-8', async () => {
+  it('P2-12 is invalid UTF-8', async () => {
     const client = await (await door()).connect();
     const bytes = Buffer.from(BODY.replace('echo', 'ec\u0001o'));
     bytes[bytes.indexOf(1)] = 0xff;
@@ -220,7 +220,7 @@ describe('the stateless era', () => {
     expect(opened.calls).toHaveLength(0);
   });
 
-  it('names what it supports to who asks for another version', async () => {
+  it('INP-13 names what it supports to who asks for another version', async () => {
     const opened = await door();
     const body = BODY.replace('"2026-07-28"', '"2027-01-01"');
     const answer = await opened.post(body, { ...HEADERS, 'mcp-protocol-version': '2027-01-01' });
@@ -230,7 +230,7 @@ describe('the stateless era', () => {
     expect(told(await opened.post(call(1), inSession(session, '1999-01-01')))).toBe('400 unsupported_version');
   });
 
-  it('ignores session and event ids and mints none', async () => {
+  it('SES-04 ignores session and event ids and mints none', async () => {
     const opened = await door();
     const session = await opened.initialize();
     for (const id of [session, 'made-up']) {
@@ -285,7 +285,7 @@ describe('the stateless era', () => {
 });
 
 describe('sessions', () => {
-  it('begin with initialize, under an id that the client does not choose', async () => {
+  it('SES-04 begin with initialize, under an id that the client does not choose', async () => {
     const opened = await door();
     const answer = await opened.post(hello('2025-06-18'), { 'mcp-session-id': 'chosen' });
     expect(answer.headers['mcp-session-id']).toMatch(/^[0-9a-f-]{36}$/);
@@ -357,7 +357,7 @@ describe('sessions', () => {
     expect((await opened.request('GET', '/mcp', { ...headers, accept: 'text/event-stream' })).status).toBe(404);
   });
 
-  it('expire by idleness and by age; a call keeps one, to its end', async () => {
+  it('P3-02 expire by idleness and by age; a call keeps one, to its end', async () => {
     const gate = Promise.withResolvers<void>();
     const opened = await door({
       sessionLimits: { idleMs: 1000, absoluteMs: 10_000 },
@@ -458,7 +458,7 @@ describe('batches', () => {
     expect([quiet.status, quiet.body, opened.told]).toEqual([202, '', ['notifications/x', 'notifications/y']]);
   });
 
-  it('are refused whole when one entry may not stand in one, and in other revisions', async () => {
+  it('INP-01 are refused whole when one entry may not stand in one, and in other revisions', async () => {
     const opened = await door();
     const old = inSession(await opened.initialize('2025-03-26'), '2025-03-26');
     const current = inSession(await opened.initialize('2025-11-25'));
@@ -505,7 +505,7 @@ describe('batches', () => {
 });
 
 describe('cancellation', () => {
-  it('follows a client that goes away, in both eras', async () => {
+  it('SES-15 follows a client that goes away, in both eras', async () => {
     const opened = await door({ handle: never });
     const session = await opened.initialize();
     for (const [body, headers] of [[BODY, HEADERS] as const, [call(1), inSession(session)] as const]) {
@@ -752,7 +752,7 @@ describe('resuming', () => {
   });
 });
 
-it('two eras on one port get what is theirs: three clients of each, twenty rounds', async () => {
+it('SES-09 two eras on one port get what is theirs: three clients of each, twenty rounds', async () => {
   const opened = await door({
     handle: async (exchange) => {
       const tag = exchange.message.params?.['tag'];

@@ -32,6 +32,7 @@ const HEARTBEAT = Buffer.from(SSE_HEARTBEAT);
 const OPEN_LIST = Buffer.from('[');
 const CLOSE_LIST = Buffer.from(']');
 const COMMA = Buffer.from(',');
+const NOTHING = Buffer.alloc(0);
 
 /** The head of an event stream, flat. `X-Accel-Buffering`: a proxy must hand on each event as it comes. */
 export const STREAM_HEAD: readonly string[] = [
@@ -143,8 +144,7 @@ export class ReplyChannel implements EventWriter, Listed {
     if (answer.kind === 'error') return this.#writeError(id, answer);
     if (answer.kind === 'value') return this.#writeJson(Buffer.from(responseText(id, answer)));
     if (answer.rest !== undefined) this.#writeLarge(responseStart(id, answer), answer.rest);
-    else if (responseLength(id, answer) > ONE_STRING_BYTES) this.#writeJson(responseStart(id, answer));
-    else this.#writeSmall(responseLatin1(id, answer));
+    else this.#writeWhole(id, answer, responseLength(id, answer));
   }
 
   /** A request that was cancelled gets no response (2025-11-25, "Cancellation"); what carries it still ends. */
@@ -180,6 +180,15 @@ export class ReplyChannel implements EventWriter, Listed {
       this.#out.write(body);
       this.#out.end();
     }
+  }
+
+  #writeWhole(id: RequestId, answer: Answer & { kind: 'result' }, bytes: number): void {
+    if (bytes <= ONE_STRING_BYTES) return this.#writeSmall(responseLatin1(id, answer));
+    if (bytes <= ONE_WRITE_BYTES) return this.#writeJson(responseStart(id, answer));
+    this.#head(200, bytes);
+    this.#out.write(responseStart(id, { ...answer, after: NOTHING }));
+    this.#out.write(answer.after);
+    this.#out.end();
   }
 
   /** `body` has one character for each byte. */

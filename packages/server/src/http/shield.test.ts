@@ -41,7 +41,7 @@ describe('Host', () => {
     ['lоcalhost', false], // a Cyrillic letter
     ['', false],
     [undefined, false],
-  ])('%s: %s', (host, allowed) => {
+  ])('SES-01 %s: %s', (host, allowed) => {
     expect(createShield(PLAIN).hostAllowed(host)).toBe(allowed);
   });
 

@@ -13,7 +13,6 @@ import { JSON_HEADERS, RawClient, type RawResponse } from '../testing/raw-client
 import { TLS_CIPHER_SUITES, type TlsMaterial } from './tls-options.ts';
 
 const available = hasOpenssl();
-if (!available) console.warn('Tests of TLS are skipped: there is no openssl command.');
 
 const doors: TestDoor[] = [];
 const clients: RawClient[] = [];
@@ -27,7 +26,7 @@ afterEach(async () => {
 const EARLIER_SUITES = [...TLS_CIPHER_SUITES, 'ECDHE-ECDSA-AES256-GCM-SHA384'];
 const [BODY, HEADERS] = stateless(1, 'tools/call', { name: 'echo' });
 
-describe.skipIf(!available)('TLS', () => {
+describe.skipIf(!available)('TLS (needs openssl)', () => {
   let certificates: Certificates;
   let clientCa: Authority;
   let otherCa: Authority;

@@ -1,6 +1,7 @@
 /**
- * Sends the records over HTTP: to a collector of OpenTelemetry (OTLP/HTTP with JSON, logs) or to a webhook, which gets
- * `{"records": […]}`. Redirects are not followed: the headers may hold a credential.
+ * Sends lines over HTTP: records to a collector of OpenTelemetry (OTLP/HTTP with JSON, logs) or to a webhook, which gets
+ * `{"records": […]}`, and whatever else has a request of its own. Redirects are not followed, the headers may hold a
+ * credential; of an answer the status alone is read.
  */
 
 import type { SinkSettings } from '../types.ts';
@@ -9,29 +10,49 @@ import { Unacceptable } from './queue.ts';
 
 type HttpSettings = SinkSettings & { readonly type: 'otlp' | 'webhook' };
 
+/** How lines become a request. */
+export interface HttpRequest {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 const TIMEOUT_MS = 10_000;
 /** Statuses that say that this very batch is at fault. */
 const FOR_GOOD: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-export function createHttpSink(settings: HttpSettings, { fetch, hostname, timeout }: SinkParts): Sink {
-  const { origin, pathname } = new URL(settings.url);
-  const bodyOf = settings.type === 'otlp' ? (lines: readonly string[]) => otlpText(lines, hostname) : webhookText;
+export function createHttpSink({ headers, type, url }: HttpSettings, parts: SinkParts): Sink {
+  const { origin, pathname } = new URL(url);
+  const bodyOf = type === 'otlp' ? (lines: readonly string[]) => otlpText(lines, parts.hostname) : webhookText;
+  // The path of a webhook may be its credential.
+  const name = type === 'otlp' ? `otlp ${origin}${pathname}` : `webhook ${origin}`;
+  return createPostSink(name, url, (lines) => ({ headers, body: bodyOf(lines) }), parts);
+}
+
+/** `name`: for the operator, without credentials. */
+export function createPostSink(
+  name: string,
+  url: string,
+  requestOf: (lines: readonly string[]) => HttpRequest,
+  { fetch, timeout }: Pick<SinkParts, 'fetch' | 'timeout'>,
+): Sink {
+  const stop = new AbortController();
   return {
-    name: `${settings.type} ${origin}${pathname}`,
+    name,
     send: async (lines) => {
-      const response = await fetch(settings.url, {
+      const { body, headers } = requestOf(lines);
+      const response = await fetch(url, {
         method: 'POST',
-        headers: { ...settings.headers, 'content-type': 'application/json' },
-        body: bodyOf(lines),
+        headers: { ...headers, 'content-type': 'application/json' },
+        body,
         redirect: 'manual',
-        signal: timeout(TIMEOUT_MS),
+        signal: AbortSignal.any([stop.signal, timeout(TIMEOUT_MS)]),
       });
       await response.body?.cancel();
       if (response.ok) return;
       const message = `it answered ${response.status}`;
       throw FOR_GOOD.has(response.status) ? new Unacceptable(message) : new Error(message);
     },
-    close: () => undefined,
+    close: () => stop.abort(new Error('the gateway ends')),
   };
 }
 

@@ -10,7 +10,10 @@ import { openQueue, type Queue } from './queue.ts';
 import { createSyslogSink } from './syslog.ts';
 import type { Sink, SinkParts } from './types.ts';
 
-export type { SinkParts } from './types.ts';
+export { createPostSink } from './http.ts';
+export { openQueue } from './queue.ts';
+export { createSyslogSink } from './syslog.ts';
+export type { Sink, SinkParts } from './types.ts';
 
 export interface Sinks {
   take(records: readonly { readonly line: string }[]): void;
@@ -28,7 +31,7 @@ export function openSinks({ file, sinks }: Pick<AuditSettings, 'file' | 'sinks'>
   return {
     take: (records) => {
       if (queues.length === 0) return;
-      const lines = records.map(({ line }) => line);
+      const lines = records.map(({ line }) => parts.outward(line));
       for (const queue of queues) queue.add(lines);
     },
     notes: () => queues.flatMap((queue) => queue.note() ?? []),

@@ -22,6 +22,7 @@ export const MAX_QUEUED: number = 10_000;
 /** Characters of them. */
 const MAX_QUEUED_CHARS = 16 * 1024 * 1024;
 const BATCH = 200;
+const NAMES = { sink: 'an audit sink', lines: 'records' };
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
 /** Between two lines of the log about a sink. */
@@ -39,6 +40,8 @@ class SinkQueue implements Queue {
   #lines: string[] = [];
   #chars = 0;
   #dropped = 0;
+  /** Somebody knows of it. */
+  #isLossTold = false;
   #retryMs = FIRST_RETRY_MS;
   #problem: string | undefined;
   #toldMs = Number.NEGATIVE_INFINITY;
@@ -57,15 +60,19 @@ class SinkQueue implements Queue {
     }
     const before = this.#dropped;
     while (this.#lines.length > MAX_QUEUED || this.#chars > MAX_QUEUED_CHARS) this.#drop(1);
-    if (this.#dropped > before) this.#tell();
+    if (this.#dropped > before) {
+      this.#tell();
+      this.#lost();
+    }
     if (this.#cancelRetry === undefined) void this.#send();
   }
 
   note(): string | undefined {
-    const problem = this.#problem === undefined ? '' : ` does not take records (${this.#problem})`;
-    const dropped = this.#dropped === 0 ? '' : ` ${this.#dropped} records were dropped`;
+    const { lines } = this.#names;
+    const problem = this.#problem === undefined ? '' : ` does not take ${lines} (${this.#problem})`;
+    const dropped = this.#dropped === 0 ? '' : ` ${this.#dropped} ${lines} were dropped`;
     if (problem === '' && dropped === '') return undefined;
-    return `the audit sink ${this.#sink.name}${[problem, dropped].filter((part) => part !== '').join(',')}`;
+    return `${this.#names.sink.replace(/^an? /, 'the ')} ${this.#sink.name}${[problem, dropped].filter((part) => part !== '').join(',')}`;
   }
 
   async close(): Promise<void> {
@@ -75,8 +82,13 @@ class SinkQueue implements Queue {
     await Promise.race([this.#send(), over]);
     cancel();
     this.#drop(this.#lines.length);
-    if (this.#dropped > 0) this.#parts.log('warn', 'records did not reach an audit sink', this.#facts);
+    const { lines, sink } = this.#names;
+    if (this.#dropped > 0) this.#parts.log('warn', `${lines} did not reach ${sink}`, this.#facts);
     this.#sink.close();
+  }
+
+  get #names(): NonNullable<QueueParts['names']> {
+    return this.#parts.names ?? NAMES;
   }
 
   get #facts(): Readonly<Record<string, unknown>> {
@@ -103,7 +115,7 @@ class SinkQueue implements Queue {
 
   async #sendAll(): Promise<void> {
     while (this.#lines.length > 0) {
-      const batch = this.#lines.splice(0, BATCH);
+      const batch = this.#lines.splice(0, this.#parts.batch ?? BATCH);
       for (const line of batch) this.#chars -= line.length;
       try {
         await this.#sink.send(batch);
@@ -116,10 +128,14 @@ class SinkQueue implements Queue {
 
   #recovered(): void {
     this.#retryMs = FIRST_RETRY_MS;
+    if (this.#isLossTold) {
+      this.#isLossTold = false;
+      this.#parts.onLost?.(this.#sink.name, undefined);
+    }
     if (this.#problem === undefined) return;
     this.#problem = undefined;
     this.#toldMs = Number.NEGATIVE_INFINITY;
-    this.#parts.log('info', 'an audit sink takes records again', this.#facts);
+    this.#parts.log('info', `${this.#names.sink} takes ${this.#names.lines} again`, this.#facts);
   }
 
   /** True: go on with the next batch. */
@@ -128,6 +144,7 @@ class SinkQueue implements Queue {
     this.#tell();
     if (error instanceof Unacceptable) {
       this.#dropped += batch.length;
+      this.#lost();
       return true;
     }
     this.#lines = [...batch, ...this.#lines];
@@ -144,6 +161,11 @@ class SinkQueue implements Queue {
     const nowMs = this.#parts.now();
     if (nowMs - this.#toldMs < QUIET_MS) return;
     this.#toldMs = nowMs;
-    this.#parts.log('warn', 'an audit sink does not take records', this.#facts);
+    this.#parts.log('warn', `${this.#names.sink} does not take ${this.#names.lines}`, this.#facts);
+  }
+
+  #lost(): void {
+    this.#isLossTold = true;
+    this.#parts.onLost?.(this.#sink.name, this.#dropped);
   }
 }

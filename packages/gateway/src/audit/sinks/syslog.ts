@@ -17,7 +17,10 @@ const [WARNING, INFORMATIONAL] = [4, 6];
 const MAX_DATAGRAM = 65_507;
 const TIMEOUT_MS = 10_000;
 
-export function createSyslogSink({ address, facility }: SyslogSettings, { hostname, pid }: SinkParts): Sink {
+export function createSyslogSink(
+  { address, facility }: Pick<SyslogSettings, 'address' | 'facility'>,
+  { hostname, pid }: Pick<SinkParts, 'hostname' | 'pid'>,
+): Sink {
   const message = (line: string): Buffer => Buffer.from(messageOf(line, { facility, hostname, pid }));
   const url = new URL(address);
   if (url.protocol === 'udp:') return udpSink(url, message);

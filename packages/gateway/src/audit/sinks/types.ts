@@ -12,6 +12,12 @@ export interface Sink {
 }
 
 export interface QueueParts {
+  /** What the log calls the sink and its lines. Default: an audit sink, records. */
+  readonly names?: { readonly sink: string; readonly lines: string };
+  /** Lines that are sent at once. Default: 200. */
+  readonly batch?: number;
+  /** Lines were lost on the way to a sink, so many until now; undefined: it takes them again. */
+  readonly onLost?: (sink: string, dropped: number | undefined) => void;
   readonly setTimer: (fire: () => void, ms: number) => () => void;
   readonly log: (level: 'info' | 'warn' | 'error', text: string, detail?: Readonly<Record<string, unknown>>) => void;
   /** Milliseconds since 1970. */
@@ -19,6 +25,8 @@ export interface QueueParts {
 }
 
 export interface SinkParts extends QueueParts {
+  /** A line of the trail as it leaves this machine. */
+  readonly outward: (line: string) => string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** Aborts after so many milliseconds; `AbortSignal.timeout`. */
   readonly timeout: (ms: number) => AbortSignal;

@@ -20,6 +20,15 @@ const SETTINGS: AuditSettings = {
   sinks: [],
 };
 
+/** Says all there is to say. */
+export const OPEN_PEOPLE: AuditOptions['people'] = {
+  principal: ({ issuer, subject }) => `${issuer}#${subject}`,
+  address: (address) => address,
+  typed: (name) => name,
+  saved: () => Promise.resolve(),
+  outward: (line) => line,
+};
+
 /** Encrypts so that a test can see that it does. */
 export const KEYS: AuditOptions['keys'] = {
   mac: createSecretKey(randomBytes(32)),
@@ -73,6 +82,7 @@ export async function createTrail(): Promise<TestTrail> {
         folder,
         keys: KEYS,
         redact: { text: (text) => text, detail: (detail) => ({ ...detail }) },
+        people: OPEN_PEOPLE,
         traceIdOf: () => undefined,
         pid: pid++,
         hostname: 'here',

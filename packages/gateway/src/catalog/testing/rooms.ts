@@ -48,8 +48,11 @@ export function source({ tools = [], prompts = [], resources = [], templates = [
   };
 }
 
+/** Everything is shown. */
+export const DISCOVERY: Setup['discovery'] = { mode: 'full', budget: 0, always: [] };
+
 export function setupOf(servers: readonly CatalogServer[], more: Partial<Setup> = {}): Setup {
-  return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, ...more };
+  return { servers, naming: { mode: 'prefixed', maxLength: 48 }, views: {}, discovery: DISCOVERY, ...more };
 }
 
 /** Nothing is pinned. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { SandboxFacts } from '@sallyport/host/sandbox';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { announceDaemon, readDaemons, thisProcess } from '../../daemon.ts';
-import type { ServerConfig } from '../../config/types.ts';
+import type { ServerConfig } from '../../config/types-server.ts';
 import type { CliContext } from '../context.ts';
 import { cells } from '../text.ts';
 import { NO_PROCESSES } from '../testing/fakes.ts';

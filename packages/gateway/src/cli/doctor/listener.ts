@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readSecretFile } from '@sallyport/host';
 import { openListener } from '../../config/check-across.ts';
 import type { Config } from '../../config/index.ts';
-import type { TlsConfig } from '../../config/types.ts';
+import type { TlsConfig } from '../../config/types-auth.ts';
 import { findRunningOf, hasChanged } from '../running.ts';
 import { agoText, count } from '../text.ts';
 import { fail, ok, warn, type Finding } from './report.ts';

@@ -4,7 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps, type RequestOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import type { RemoteTarget } from '../../config/types.ts';
+import type { RemoteTarget } from '../../config/types-server.ts';
 import { expiry } from './listener.ts';
 import { fail, ok, warn, type Finding } from './report.ts';
 import { messageOf } from './state.ts';

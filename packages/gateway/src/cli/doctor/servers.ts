@@ -1,7 +1,7 @@
 /** One server: what would be started or reached, and what happens when it is. */
 import { childEnvironment, isRiskyVariable, packageRun, resolveCommand } from '@sallyport/host';
 import { unpinnedText } from '../../config/children.ts';
-import type { ServerConfig, StdioTarget } from '../../config/types.ts';
+import type { ServerConfig, StdioTarget } from '../../config/types-server.ts';
 import { checkRemote } from './remote.ts';
 import { fail, ok, warn, type Finding } from './report.ts';
 import { messageOf } from './state.ts';

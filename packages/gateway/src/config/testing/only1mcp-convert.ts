@@ -8,11 +8,12 @@ const text = (path: ReadonlyArray<string | number>, message: string): string => 
 
 /** Variables of the files in only1mcp-files.ts. */
 export const env: Readonly<
-  Record<'KEY' | 'TEAM_ID' | 'TEAM_KEY' | 'ADMIN_KEY' | 'OIDC_CLIENT_ID' | 'OIDC_CLIENT_SECRET', string>
+  Record<'HOOK' | 'KEY' | 'TEAM_ID' | 'TEAM_KEY' | 'ADMIN_KEY' | 'OIDC_CLIENT_ID' | 'OIDC_CLIENT_SECRET', string>
 > = {
   KEY: 'k',
   TEAM_ID: 't',
   TEAM_KEY: 'a1B2c3D4'.repeat(5),
+  HOOK: 'https://hooks.acme.test/in',
   ADMIN_KEY: 'z9Y8x7W6'.repeat(5),
   OIDC_CLIENT_ID: 'us',
   OIDC_CLIENT_SECRET: 'k7QzR2mW'.repeat(5),

@@ -67,6 +67,10 @@ const CONFUSABLES: ReadonlyMap<string, string> = new Map(
 const WORD = /[\p{L}\p{M}]+/gu;
 const LATIN = /\p{Script=Latin}/u;
 
+/** Letters with something between each two of them. */
+const APART = /(?<![A-Za-z])(?:[A-Za-z][ ._*-]{1,3}){11,}[A-Za-z](?![A-Za-z])/g;
+const LOOKS_LIKE: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't' };
+
 const BASE64 = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,8192}={0,2}/g;
 const HEXADECIMAL = /(?<![0-9a-fA-F])(?:[0-9a-fA-F]{2}){16,4096}(?![0-9a-fA-F])/g;
 /** Encoded texts that are looked into. */
@@ -78,11 +82,20 @@ export interface Undisguised {
   readonly found: readonly Disguise[];
   /** Without what hides it: in one line, lower case, plain letters. */
   readonly text: string;
+  /** The same without accents and with letters for digits; undefined: there is no difference. */
+  readonly bare: string | undefined;
 }
 
 /** Only for what stands in the open: see `encodedTexts`. */
-export function undisguised(text: string): Undisguised {
-  if (isPlain(text)) return { found: [], text: flat(text) };
+export function undisguised(given: string): Undisguised {
+  const { found, text } = revealed(withoutEscapes(given));
+  const plain = flat(text);
+  const bare = flat(withLetters(text));
+  return { found, text: plain, bare: bare === plain ? undefined : bare };
+}
+
+function revealed(text: string): { readonly found: readonly Disguise[]; readonly text: string } {
+  if (isPlain(text)) return { found: [], text };
   const found: Disguise[] = [];
   const shown = text.replace(FLAG, '');
   const hidden = [...shown.matchAll(TAGS)].map(([tags]) => fromTags(tags));
@@ -97,7 +110,7 @@ export function undisguised(text: string): Undisguised {
     .normalize('NFKC');
   const words = visible.replace(WORD, (word) => latinWord(word) ?? word);
   if (words !== visible) found.push('homoglyphs');
-  return { found, text: flat([words, ...hidden].join(' ')) };
+  return { found, text: [words, ...hidden].join(' ') };
 }
 
 /** True for a name with a letter that only looks like one of Latin. */
@@ -110,8 +123,38 @@ function isPlain(text: string): boolean {
   return true;
 }
 
+/** Words that were broken are whole again, and letters that stand apart are words. */
 function flat(text: string): string {
-  return text.toLowerCase().replace(/\s+/g, ' ');
+  return text
+    .replace(/(?<=\p{L})-\s{0,3}\n\s{0,8}(?=\p{Ll})/gu, '')
+    .replace(APART, (letters) => letters.replace(/[ ._*-]+/g, (between) => (between.length > 2 ? ' ' : '')))
+    .toLowerCase()
+    .replace(/\s+/g, ' ');
+}
+
+/** Letters as programs, pages and addresses write those that they cannot hold. One that stands alone is left. */
+function withoutEscapes(text: string): string {
+  if (!/[\\&%]/.test(text)) return text;
+  const byCode = (code: string, radix: number): string => {
+    const value = Number.parseInt(code, radix);
+    return value <= 0x10ffff ? String.fromCodePoint(value) : '';
+  };
+  return text
+    .replace(/(?:\\u[0-9a-f]{4}){4,}/gi, (run) =>
+      run.replace(/\\u(.{4})/g, (_escape, code: string) => byCode(code, 16)),
+    )
+    .replace(/(?:&#(?:x[0-9a-f]{1,6}|\d{1,7});){4,}/gi, (run) =>
+      run.replace(/&#(x?)([0-9a-f]+);/gi, (_entity, x: string, code: string) => byCode(code, x === '' ? 10 : 16)),
+    )
+    .replace(/%[2-7][0-9a-f]/gi, (triple) => byCode(triple.slice(1), 16));
+}
+
+/** Without accents, and with a letter for each digit in a word that looks like it. */
+function withLetters(text: string): string {
+  const bare = isPlain(text) ? text : text.normalize('NFKD').replace(/\p{M}/gu, '');
+  return bare.replace(/[A-Za-z]*\d[A-Za-z\d]*/g, (word) =>
+    /[A-Za-z]/.test(word) ? word.replace(/[013457]/g, (digit) => LOOKS_LIKE[digit] as string) : word,
+  );
 }
 
 function fromTags(tags: string): string {
@@ -139,9 +182,17 @@ function latinWord(word: string): string | undefined {
 
 /** What stands in a text as base64 or hexadecimal and is text itself. */
 export function encodedTexts(text: string): string[] {
-  const base64 = [...text.matchAll(BASE64)].slice(0, MAX_ENCODED).map(([run]) => Buffer.from(run, 'base64'));
+  const whole = text.replace(/(?<=[A-Za-z0-9+/]{40})\r?\n(?=[A-Za-z0-9+/=])/g, '');
+  const base64 = [...whole.matchAll(BASE64)].slice(0, MAX_ENCODED).map(([run]) => Buffer.from(run, 'base64'));
   const hexadecimal = [...text.matchAll(HEXADECIMAL)].slice(0, MAX_ENCODED).map(([run]) => Buffer.from(run, 'hex'));
-  return [...base64, ...hexadecimal].map((bytes) => bytes.toString('utf8')).filter(isProse);
+  return [...base64, ...hexadecimal]
+    .map((bytes) => bytes.toString('utf8'))
+    .filter((inner) => isProse(inner) || isRun(inner));
+}
+
+/** Encoded once more. */
+function isRun(text: string): boolean {
+  return /^[A-Za-z0-9+/]{24,}={0,2}$/.test(text);
 }
 
 /** Letters and spaces, as sentences have them. */

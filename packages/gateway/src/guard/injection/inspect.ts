@@ -5,23 +5,30 @@
 
 import { isObject, type JsonValue } from '@sallyport/wire';
 import { encodedTexts, isImitation, undisguised } from './disguise.ts';
-import { PHRASES, type Phrase } from './phrases.ts';
+import { PHRASES } from './phrases.ts';
+import type { Phrase } from './vocabulary.ts';
 
 export type InjectionKind = Phrase['kind'] | 'invisible' | 'tags' | 'bidi' | 'homoglyphs' | 'encoded' | 'oversized';
 
 /** Characters of all texts of one definition that are read; more of them are a finding. */
 const MAX_TEXT = 64 * 1024;
+/** Of other texts, which are read in passages of so many. */
+export const MAX_PASSAGE: number = 32 * 1024;
 /** Texts inside texts. */
 const MAX_LAYERS = 2;
 
 /** What is found in a text, each kind once. */
 export function inspectText(text: string, layers: number = MAX_LAYERS): InjectionKind[] {
-  const { found, text: plain } = undisguised(text);
-  const kinds = new Set<InjectionKind>(found);
-  const said = PHRASES.filter(({ pattern }) => pattern.test(plain));
-  if (said.some(({ isSure }) => isSure) || said.length > 1) for (const { kind } of said) kinds.add(kind);
+  const { bare, found, text: plain } = undisguised(text);
+  const kinds = new Set<InjectionKind>([...found, ...said(plain)]);
+  if (bare !== undefined) for (const kind of said(bare)) kinds.add(kind);
   if (layers > 0 && encodedTexts(text).some((inner) => inspectText(inner, layers - 1).length > 0)) kinds.add('encoded');
   return [...kinds];
+}
+
+function said(plain: string): InjectionKind[] {
+  const phrases = PHRASES.filter(({ pattern }) => pattern.test(plain));
+  return phrases.length > 1 || phrases.some(({ isSure }) => isSure) ? phrases.map(({ kind }) => kind) : [];
 }
 
 /** A definition of a tool, prompt, resource or template, with all texts in it. */

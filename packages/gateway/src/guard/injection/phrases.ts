@@ -3,52 +3,23 @@
  * text. One that is `sure` is enough alone; of the others two are needed, since honest descriptions have one now and then.
  */
 
-export interface Phrase {
-  readonly kind: 'override' | 'secrecy' | 'exfiltration' | 'takeover' | 'role' | 'markup' | 'link';
-  readonly isSure: boolean;
-  readonly pattern: RegExp;
-}
-
-const any = (words: string): string => `(?:${words})`;
-const gap = (most: number): string => `[^.!?]{0,${most}}?`;
-const phrase = (kind: Phrase['kind'], isSure: boolean, ...parts: readonly string[]): Phrase => ({
-  kind,
-  isSure,
-  pattern: new RegExp(parts.join('')),
-});
-
-const DROP = any(
-  "ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overrid(?:e|es|ing)|overrul(?:e|es)|bypass(?:ing)?|set aside|throw away|do not follow|don't follow|stop following|supersedes?|discard|neglect|pay no attention to|abandon",
-);
-const RULES = any(
-  'instructions?|prompts?|rules?|guidelines?|directives?|directions?|commands?|orders?|polic(?:y|ies)|constraints?|restrictions?|safety|safeguards?|guardrails?|training',
-);
-const EARLIER = any(
-  'previous|prior|above|earlier|preceding|existing|current|original|initial|system|other|all|any|your|former|foregoing|security|content',
-);
-const NOT = any("do not|don't|dont|never|without|must not|should not|avoid|refrain from|no need to|not to|instead of");
-const TELL = any(
-  'tell(?:ing)?|mention(?:ing)?|inform(?:ing)?|reveal(?:ing)?|notify(?:ing)?|show(?:ing)?|disclos(?:e|ing)|report(?:ing)?|say(?:ing)?|alert(?:ing)?|let(?:ting)?|ask(?:ing)?|warn(?:ing)?|discuss(?:ing)?|explain(?:ing)?|bother(?:ing)?|acknowledg(?:e|ing)|talk(?:ing)?|speak(?:ing)? (?:of|about)|announc(?:e|ing)',
-);
-const PERSON = any(
-  'user|users|human|person|anyone|anybody|operator|customer|them|him|her|developer|people|client|owner|nobody',
-);
-const TAKE = any(
-  'read|includ(?:e|ing)|send|attach|pass|append|upload|forward|copy|leak|exfiltrate|post|transmit|provide|put|add|collect|gather|extract|fetch|open|cat|retrieve|submit|paste|insert|access|dump|print|output|e-?mail|share|deliver|load|embed|encode|grab|repeat',
-);
-const PRIVATE = any(
-  '\\.ssh|id_rsa|id_ed25519|\\.env\\b|\\.aws/?|credentials?\\b|passwords?\\b|private keys?|secret keys?|(?:api|access|session|auth|bearer)[ _-]?(?:keys?|tokens?)|secrets\\b|mcp\\.json|mcp config|\\.npmrc|\\.netrc|\\.bash_history|\\.git-credentials|/etc/(?:passwd|shadow)|environment variables?|system prompt|(?:chat|conversation|message) (?:history|log)|(?:entire|full|whole|complete) (?:conversation|chat|context)|cookies?\\b|wallet|seed phrase|keychain|kubeconfig',
-);
-const OWN_PLACE = any(
-  '~/|\\.ssh|id_rsa|\\.env\\b|mcp\\.json|\\.aws|/etc/(?:passwd|shadow)|\\.npmrc|\\.netrc|\\.bash_history|\\.git-credentials|system prompt|(?:chat|conversation|message) (?:history|log)|(?:entire|full|whole|complete) (?:conversation|chat|context)|private keys?|seed phrase|kubeconfig|keychain|environment variables?',
-);
-const TOOL = any(
-  'tools?|functions?|actions?|commands?|calls?|requests?|steps?|answers?|responses?|repl(?:y|ies)|operations?|anything else',
-);
-const AIM = any(
-  'https?://|webhooks?|[\\w.+-]+@[\\w-]+\\.[a-z]|attacker|external (?:server|endpoint|address|url)|this (?:address|url|number|endpoint)|\\+\\d{6,}|remote (?:server|endpoint|host)',
-);
-const MODEL = any('assistant|ai\\b|llm|language model|model\\b|agent|chatbot|claude|gpt');
+import {
+  AIM,
+  DROP,
+  EARLIER,
+  gap,
+  MODEL,
+  NOT,
+  OWN_PLACE,
+  PERSON,
+  phrase,
+  type Phrase,
+  PRIVATE,
+  RULES,
+  TAKE,
+  TELL,
+  TOOL,
+} from './vocabulary.ts';
 
 export const PHRASES: readonly Phrase[] = [
   phrase('override', true, `\\b${DROP}\\b${gap(25)}\\b${EARLIER}\\b${gap(30)}\\b${RULES}\\b`),
@@ -215,5 +186,120 @@ export const PHRASES: readonly Phrase[] = [
     'secrecy',
     true,
     `(?:不要|别|请勿|切勿)${gap(6)}(?:告诉|告知|通知|透露给)${gap(6)}(?:用户|任何人)|no (?:se lo )?(?:digas|informes|menciones)${gap(20)}usuario|ne (?:le )?(?:dis|dites|mentionne|informe)${gap(20)}utilisateur|sag(?:e|en sie)?${gap(20)}(?:benutzer|nutzer)${gap(10)}nicht|не (?:говори|сообщай|упоминай)${gap(20)}пользовател`,
+  ),
+  phrase(
+    'exfiltration',
+    true,
+    `\\b(?:argument|parameter|field|value|input)\\b${gap(25)}\\b(?:has to|have to|must|should|is to|needs to) (?:be|hold|contain|have)\\b${gap(40)}${PRIVATE}`,
+  ),
+  phrase(
+    'exfiltration',
+    true,
+    `\\b(?:all|every|any)\\b${gap(15)}${PRIVATE}${gap(10)}\\b(?:you|that you) (?:have|know|see|find|come across|can)\\b`,
+  ),
+  phrase('exfiltration', true, `${PRIVATE}${gap(60)}\\b(?:belongs? in|goes? in(?:to)?|as the value of|value of)\\b`),
+  phrase(
+    'exfiltration',
+    true,
+    `\\b(?:whole|entire|full|complete|all of the) (?:conversation|chat|context|history|prompt)\\b${gap(40)}\\b(?:after|with|in|to|into) (?:every|each|all|the next|your)\\b`,
+  ),
+  phrase('override', true, `\\bnone of (?:the|your|these|those)\\b${gap(20)}${RULES}`),
+  phrase(
+    'override',
+    true,
+    `\\b(?:your|the|all|any|earlier|previous|prior|safety|security|system)\\b${gap(15)}\\b${RULES}\\b${gap(12)}\\b(?:do(?:es)? not|don't|no longer) (?:apply|cover|hold|count|matter|bind)`,
+  ),
+  phrase(
+    'override',
+    true,
+    `\\b(?:earlier|previous|prior|your|existing|all)\\b${gap(12)}\\b${RULES}\\b${gap(15)}\\b(?:lifted|suspended|waived|outdated|obsolete|cancelled|dropped)\\b`,
+  ),
+  phrase(
+    'override',
+    true,
+    `\\b${DROP}\\b${gap(20)}\\b(?:system|developer|original) (?:message|prompt|instructions?)\\b`,
+  ),
+  phrase(
+    'override',
+    true,
+    `\\b(?:treat|regard|consider|take|handle)\\b${gap(30)}\\bas (?:if|though)\\b${gap(12)}\\b(?:user|human|operator|person)\\b${gap(15)}\\b(?:typed|said|asked|written|wrote|sent|requested|approved)`,
+  ),
+  phrase(
+    'secrecy',
+    true,
+    `\\b(?:no need|unnecessary|not necessary|not needed) to\\b${gap(25)}\\b(?:bring|raise|mention|tell|inform|ask|show|involve|bother)\\b${gap(25)}\\b${PERSON}\\b`,
+  ),
+  phrase(
+    'secrecy',
+    true,
+    `\\b(?:leave|keep|omit|drop|strip)\\b${gap(20)}\\b(?:out of|from)\\b${gap(6)}\\byour\\b${gap(12)}\\b(?:summary|answer|report|reply|response|output|explanation)\\b`,
+  ),
+  phrase(
+    'secrecy',
+    false,
+    '\\bwithout (?:asking|waiting|permission|approval|confirmation|consent|telling|informing|the user)\\b',
+  ),
+  phrase(
+    'secrecy',
+    false,
+    `\\b(?:carry out|proceed|execute|perform|make the (?:call|transfer|payment)|do (?:it|so)|delete|transfer|approve)\\b${gap(40)}\\bwithout (?:asking|waiting for|permission|approval|confirmation|consent)\\b`,
+  ),
+  phrase(
+    'secrecy',
+    true,
+    `\\b(?:silently|quietly|secretly|covertly|discreetly)\\b${gap(10)}\\b(?:and|then|but)\\b${gap(8)}\\b(?:report|say|tell|answer|show|return|reply)\\b`,
+  ),
+  phrase(
+    'takeover',
+    true,
+    `\\b(?:prefer|choose|favou?r|use) this\\b${gap(12)}\\b(?:over|instead of|rather than|in place of)\\b${gap(8)}\\b(?:all|any|every|the) (?:other|others|built-in|native)\\b`,
+  ),
+  phrase(
+    'takeover',
+    true,
+    `\\b(?:of|from) (?:the|any|an) ?other servers?\\b${gap(15)}\\b(?:is|are) (?:broken|deprecated|unsafe|dangerous|outdated|wrong|down)\\b`,
+  ),
+  phrase(
+    'takeover',
+    true,
+    `\\b(?:each|every|any) time\\b${gap(30)}\\b(?:is|are) (?:used|called|invoked|run|asked)\\b${gap(10)}\\b(?:add|insert|append|include|attach|change|replace|set|send|copy|bcc)\\b`,
+  ),
+  phrase(
+    'takeover',
+    true,
+    `\\b(?:if|when|whenever|once|as soon as) (?:another|any other|a different|some other|the other)\\b${gap(8)}\\b(?:tool|server|function)\\b${gap(40)}\\b(?:add|insert|append|replace|change|set|send|copy|redirect|answer)\\b`,
+  ),
+  phrase('takeover', false, '\\b(?:hidden|secret|silent|blind) (?:recipient|copy|carbon copy|cc)\\b'),
+  phrase(
+    'exfiltration',
+    false,
+    `\\b(?:pass|hand|send|give|forward|post) (?:it|them|this|that|the (?:result|answer|output|response|data))\\b${gap(10)}\\bto\\b${gap(40)}https?://`,
+  ),
+  phrase('exfiltration', false, '\\bhttps?://[^\\s]{1,100}[?&][a-z_]{1,20}=(?:[.\\s]|$|\\{|<|\\[)'),
+  phrase(
+    'role',
+    true,
+    '(?:^|[.!?:] |\\n ?)(?:assistant|ai|claude|chatgpt): ?(?:i |sure|ok|yes|understood|of course|certainly)',
+  ),
+  phrase(
+    'role',
+    true,
+    `\\byou (?:act|work|operate|run|speak) as (?:the|an?) (?:root|admin|administrator|super ?user|operator|owner|system)\\b`,
+  ),
+  phrase(
+    'role',
+    true,
+    '\\b(?:begin|start|end) (?:of )?(?:admin|system|hidden|secret|priority|internal|developer|root)\\b.{0,12}\\b(?:instructions?|prompt|message|commands?|section)\\b',
+  ),
+  phrase('role', true, `\\b(?:note|message|hint|reminder|memo) (?:to|for) (?:the |any |all )?${MODEL}`),
+  phrase(
+    'role',
+    true,
+    `\\bas (?:the|an?) ${MODEL}${gap(12)}\\byou (?:have to|must|should|need to|are to|will|shall)\\b`,
+  ),
+  phrase(
+    'role',
+    false,
+    '\\b(?:user|human|operator|owner|administrator)s? ha(?:s|ve) (?:already )?(?:agreed|approved|consented|authori[sz]ed|confirmed|allowed)\\b',
   ),
 ];

@@ -1,8 +1,10 @@
 /**
- * Secrets by their well-known formats, in bytes of JSON. A token of any of them is a run of at least twenty letters, digits, `_`
- * and `-` that begins with a known prefix; so one byte in sixteen is looked at, and the expressions are tried only where such a
- * run begins. Each of them is anchored and bounded: nothing is read twice.
+ * Secrets by their well-known formats, in bytes of JSON. A token of any of them has a run of at least twenty letters, digits, `_`
+ * and `-` near its beginning, which is a known prefix; so one word in four is looked at, and the expressions are tried only where
+ * such a run begins with a prefix. Each of them is anchored and bounded: nothing is read twice.
  */
+
+import { WORD, wordsOf, type Words } from './words.ts';
 
 export interface Format {
   readonly kind: string;
@@ -48,16 +50,21 @@ const FORMATS: readonly (Format & {
 const MAX_TOKEN = 512;
 /** Of one that goes on behind what was read. */
 const MAX_LONG = 16_384;
-const DOT = 0x2e;
-/** Bytes between two that are looked at; a run of twenty has five behind one of them. */
-const STEP = 16;
-/** Findings in one text. */
-const MAX_FOUND = 1000;
+/** Words between two that are looked at; a run of twenty bytes has one of them inside. */
+const STRIDE = 4;
+const STEP = STRIDE * WORD;
+/** Findings in one text: what stands behind them is not looked at. */
+export const MAX_FOUND = 1000;
+
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 const SMALL_U = 0x75;
+const DOT = 0x2e;
+const DASH = 0x2d;
 
-const PEM_BEGIN = 'PRIVATE KEY-----';
+/** What every private key in PEM has, without its first letters: a search is fast where the first letter is rare. */
+const PEM_PART = 'VATE KEY-----';
+const PEM_BEGIN = `PRI${PEM_PART}`;
 const PEM = /-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY-----/y;
 const MAX_PEM_HEAD = 80;
 
@@ -66,75 +73,145 @@ const TOKEN_BYTES: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
   /[\w-]/.test(String.fromCharCode(byte)) ? 1 : 0,
 );
 
+/** The same of two bytes, both. */
+const TOKEN_PAIRS: Uint8Array = Uint8Array.from(
+  { length: 65_536 },
+  (_, pair) => (TOKEN_BYTES[pair & 0xff] as number) & (TOKEN_BYTES[pair >>> 8] as number),
+);
+
 type Entry = (typeof FORMATS)[number];
 
 /** By the two bytes that they begin with. */
 const BY_PREFIX: ReadonlyMap<number, readonly { readonly format: Entry }[]> = Map.groupBy(
   FORMATS.flatMap((format) => format.prefixes.map((prefix) => ({ format, prefix }))),
-  ({ prefix }) => pair(prefix.charCodeAt(0), prefix.charCodeAt(1)),
+  ({ prefix }) => pairOf(prefix.charCodeAt(0), prefix.charCodeAt(1)),
 );
 
-function pair(first: number, second: number): number {
+/** Whether two bytes are such a beginning. */
+const IS_PREFIX: Uint8Array = Uint8Array.from({ length: 65_536 }, (_, pair) => (BY_PREFIX.has(pair) ? 1 : 0));
+
+/** What a token may begin before, or behind: see `tokenAt`. */
+const IS_JOINED: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === DOT || byte === PERCENT || byte === BACKSLASH ? 1 : 0,
+);
+
+function pairOf(first: number, second: number): number {
   return first | (second << 8);
 }
 
-/** In the order of their places. */
-export function findFormats(bytes: Buffer): Found[] {
-  const found: Found[] = [...privateKeys(bytes)];
-  let done = 0;
-  for (let at = STEP - 1; at + 4 < bytes.length && found.length < MAX_FOUND; at += STEP) {
-    if (at < done || !isInToken(bytes, at)) continue;
-    const start = startOfRun(bytes, at);
-    // It began before the last place, and was looked at there.
-    if (start <= at - STEP && start > 0) continue;
-    const token = tokenAt(bytes, start);
-    if (token === undefined) continue;
-    found.push(token);
-    done = token.end;
+const NONE: readonly Found[] = [];
+
+/** In the order of their places; no more than {@link MAX_FOUND}. `read`: their words, where they were read before. */
+export function findFormats(bytes: Buffer, read: Words = wordsOf(bytes)): readonly Found[] {
+  const tokens = tokensIn(bytes, read);
+  const keys = bytes.includes(DASH) && bytes.includes(PEM_PART) ? [...privateKeys(bytes)] : NONE;
+  if (keys.length === 0) return tokens;
+  return [...tokens, ...keys].toSorted((a, b) => a.start - b.start).slice(0, MAX_FOUND);
+}
+
+function tokensIn(bytes: Buffer, { start: first, words }: Words): readonly Found[] {
+  const found: Found[] = [];
+  // Next to the ends of the bytes nothing is known of the words around one.
+  const last = words.length - 1 - (words.length % STRIDE);
+  if (last >= 0) takeRun(bytes, first + Math.min(STRIDE - 1, last) * WORD, found);
+  for (
+    let index = nextBegin(bytes, words, first, STRIDE - 1);
+    index !== -1;
+    index = nextBegin(bytes, words, first, index)
+  ) {
+    takeRun(bytes, first + index * WORD, found);
   }
-  return found.toSorted((a, b) => a.start - b.start);
+  if (last > STRIDE) takeRun(bytes, first + last * WORD, found);
+  return found.length === 0 ? NONE : found;
 }
 
-/** Five bytes from here on are in one run. */
-function isInToken(bytes: Buffer, at: number): boolean {
-  return (
-    TOKEN_BYTES[bytes[at] as number] === 1 &&
-    TOKEN_BYTES[bytes[at + 4] as number] === 1 &&
-    TOKEN_BYTES[bytes[at + 2] as number] === 1 &&
-    TOKEN_BYTES[bytes[at + 1] as number] === 1 &&
-    TOKEN_BYTES[bytes[at + 3] as number] === 1
-  );
+/** The next word that is looked at, of those behind this one, before which a run begins as a token may. -1: there is none. */
+function nextBegin(bytes: Buffer, words: Int32Array, first: number, after: number): number {
+  const end = words.length - 2;
+  for (let index = after + STRIDE; index < end; index += STRIDE) {
+    if (isToken(words[index] as number) === 0) continue;
+    const run = runWord(words, index);
+    if (run !== -1 && mayBegin(bytes, startInWord(bytes, first + run * WORD))) return index;
+  }
+  return -1;
 }
 
-/** Not further back than a step. */
-function startOfRun(bytes: Buffer, at: number): number {
+/** The token that begins with a run in which this place is. */
+function takeRun(bytes: Buffer, at: number, found: Found[]): void {
   const least = Math.max(0, at - STEP);
   let start = at;
   while (start > least && TOKEN_BYTES[bytes[start - 1] as number] === 1) start--;
-  return start;
+  if (mayBegin(bytes, start)) takeToken(bytes, start, found);
 }
 
-/** The escape that a run may begin with is not the token's: `\n`, `\u000a`, `%3D`. */
-function skipsAt(bytes: Buffer, start: number): readonly number[] {
-  const before = start > 0 ? bytes[start - 1] : undefined;
-  if (before === PERCENT) return [0, 2];
-  if (before !== BACKSLASH) return [0];
-  return bytes[start] === SMALL_U ? [0, 1, 5] : [0, 1];
+function takeToken(bytes: Buffer, start: number, found: Found[]): void {
+  if (found.length >= MAX_FOUND || start < (found.at(-1)?.end ?? 0)) return;
+  const token = tokenAt(bytes, start);
+  if (token !== undefined) found.push(token);
 }
 
+/**
+ * The first word that is inside of the run that this one is inside of. -1: the run began a whole step before, and was looked at
+ * there; or it is too short, since of one of twenty bytes that begins within the step the two words behind this one belong to it
+ * or the two before.
+ */
+function runWord(words: Int32Array, index: number): number {
+  const isBefore = isToken(words[index - 1] as number);
+  const isBeforeThat = isToken(words[index - 2] as number);
+  const isBehind = isToken(words[index + 1] as number) & isToken(words[index + 2] as number);
+  if (((isBefore & isBeforeThat) | isBehind) === 0) return -1;
+  if (isBefore === 0) return index;
+  if (isBeforeThat === 0) return index - 1;
+  if (isToken(words[index - 3] as number) === 0) return index - 2;
+  return isToken(words[index - STRIDE] as number) === 0 ? index - 3 : -1;
+}
+
+function isToken(word: number): number {
+  return (TOKEN_PAIRS[word & 0xffff] as number) & (TOKEN_PAIRS[word >>> 16] as number);
+}
+
+/** Where the run begins that has all of the word here, but not of the one before. */
+function startInWord(bytes: Buffer, at: number): number {
+  if (TOKEN_BYTES[bytes[at - 1] as number] === 0) return at;
+  if (TOKEN_BYTES[bytes[at - 2] as number] === 0) return at - 1;
+  return TOKEN_BYTES[bytes[at - 3] as number] === 0 ? at - 2 : at - 3;
+}
+
+/** By its first two bytes; one more reason is that what stands before it may belong to it, or the other way round. */
+function mayBegin(bytes: Buffer, start: number): boolean {
+  const pair = pairOf(bytes[start] as number, bytes[start + 1] as number);
+  return IS_PREFIX[pair] === 1 || (start > 0 && IS_JOINED[bytes[start - 1] as number] === 1);
+}
 function tokenAt(bytes: Buffer, start: number): Found | undefined {
-  for (const skip of skipsAt(bytes, start)) {
-    const begin = start + skip;
-    const formats = BY_PREFIX.get(pair(bytes[begin] ?? 0, bytes[begin + 1] ?? 0));
-    if (formats === undefined) continue;
-    const text = bytes.toString('latin1', begin, begin + MAX_TOKEN);
-    for (const { format } of formats) {
-      const { isLong, isOwn, kind, token } = format;
-      token.lastIndex = 0;
-      if (!token.test(text)) continue;
-      const end = begin + token.lastIndex;
-      return { kind, ...(isOwn && { isOwn }), start: begin, end: isLong === true ? endOfLong(bytes, end) : end };
-    }
+  const found = formatAt(bytes, start);
+  if (found !== undefined || start === 0) return found;
+  switch (bytes[start - 1]) {
+    // Of two formats, the prefix ends with a dot.
+    case DOT:
+      return formatAt(bytes, start - 'SG.'.length) ?? formatAt(bytes, start - 'ya29.'.length);
+    // The escape that a run may begin with is not the token's: `%3D`, `\n`, `\u000a`.
+    case PERCENT:
+      return formatAt(bytes, start + '3D'.length);
+    case BACKSLASH:
+      return (
+        formatAt(bytes, start + 1) ?? (bytes[start] === SMALL_U ? formatAt(bytes, start + 'u000a'.length) : undefined)
+      );
+    default:
+      return undefined;
+  }
+}
+
+function formatAt(bytes: Buffer, begin: number): Found | undefined {
+  if (begin < 0 || begin + 1 >= bytes.length) return undefined;
+  const pair = pairOf(bytes[begin] as number, bytes[begin + 1] as number);
+  if (IS_PREFIX[pair] === 0) return undefined;
+  const text = bytes.toString('latin1', begin, Math.min(begin + MAX_TOKEN, bytes.length));
+  for (const { format } of BY_PREFIX.get(pair) ?? []) {
+    const { isLong, isOwn, kind, token } = format;
+    token.lastIndex = 0;
+    if (!token.test(text)) continue;
+    const end = begin + token.lastIndex;
+    return { kind, ...(isOwn && { isOwn }), start: begin, end: isLong === true ? endOfLong(bytes, end) : end };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * The forms in which a secret travels inside of JSON: as it is, escaped, in a URL, in base64 at each offset, in hexadecimal.
- * Escapes of single characters (`\u0041`, `\/`) are undone before the search instead (literals.ts).
+ * Escapes of single characters (`\u0041`) are undone before the search instead (escapes.ts).
  */
 
 /** Bytes; a shorter value is a word that occurs everywhere. */
@@ -30,11 +30,16 @@ export function formsOf(secret: string): Buffer[] {
   const escaped = JSON.stringify(wellFormed).slice(1, -1);
   const url = encodeURIComponent(wellFormed);
   const hexadecimal = bytes.toString('hex');
+  // In a JSON text that stands in a text.
+  const nested = JSON.stringify(escaped).slice(1, -1);
   const texts = [
     wellFormed,
     escaped,
-    // In a JSON text that stands in a text.
-    JSON.stringify(escaped).slice(1, -1),
+    nested,
+    // As some write every slash.
+    escaped.replaceAll('/', '\\/'),
+    nested.replaceAll('/', '\\\\/'),
+    nested.replaceAll('/', '\\\\\\/'),
     url,
     url.replaceAll('%20', '+'),
     url.replace(/%[0-9A-F]{2}/g, (triple) => triple.toLowerCase()),
@@ -52,5 +57,7 @@ function base64Forms(bytes: Buffer, offset: number): string[] {
   const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);
   const first = offset === 0 ? 0 : offset + 1;
   const end = Math.floor((shifted.length * 8) / 6);
-  return [shifted.toString('base64').slice(first, end), shifted.toString('base64url').slice(first, end)];
+  const base64 = shifted.toString('base64').slice(first, end);
+  const escaped = base64.replaceAll('/', '\\/');
+  return [base64, escaped, encodeURIComponent(base64), shifted.toString('base64url').slice(first, end)];
 }

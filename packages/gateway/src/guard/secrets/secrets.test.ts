@@ -1,11 +1,12 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { assert, integer, property, uint8Array } from 'fast-check';
+import { array, assert, constantFrom, integer, property, string, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findFormats } from './formats.ts';
 import { formsOf } from './forms.ts';
 import { createLiterals } from './literals.ts';
-import { createOwnSecrets } from './own.ts';
+import { createOwnSecrets, secretsIn, type OwnSecrets } from './own.ts';
 import { createPlaceholders } from './placeholders.ts';
+import { redacted } from './redacted.ts';
 import { lookedThrough } from './stream.ts';
 
 /** Put together here, so that no scanner takes this file for a leak. */
@@ -15,10 +16,16 @@ const JWT = ['eyJhbGciOiJSUzI1NiJ9', 'eyJzdWIiOiJhbGljZSJ9', 'c2lnbmF0dXJlLW9mLX
 const PEM = ['-----BEGIN', 'PRIVATE KEY-----\\nMIIBVQ\\n-----END', 'PRIVATE KEY-----'].join(' ');
 const CLIENT_KEY = `sp_0123456789abcdef_${'x'.repeat(43)}`;
 
+const literalsOf = (...given: Uint8Array[]): ReturnType<typeof createLiterals> => {
+  const literals = createLiterals();
+  for (const literal of given) literals.add(Buffer.from(literal));
+  return literals;
+};
+
 describe('literals', () => {
   it('are found at every place, and nothing else is', () => {
-    const literals = createLiterals([Buffer.from('12345678'), Buffer.from('secret-of-some-length')]);
-    for (let before = 0; before < 40; before++) {
+    const literals = literalsOf(Buffer.from('12345678'), Buffer.from('secret-of-some-length'));
+    for (let before = 0; before < 80; before++) {
       for (const literal of ['12345678', 'secret-of-some-length']) {
         const bytes = Buffer.from(`${'.'.repeat(before)}${literal}..`);
         expect([before, literals.holds(bytes), literals.holds(bytes.subarray(1))]).toEqual([before, true, before > 0]);
@@ -27,22 +34,33 @@ describe('literals', () => {
     }
   });
 
-  it('are found as a plain search finds them', () => {
-    const bytes = uint8Array({ minLength: 8, maxLength: 30, max: 3 });
+  it('are found as a plain search finds them, whatever was added and taken out before', () => {
+    const bytes = uint8Array({ minLength: 8, maxLength: 60, max: 3 });
+    const places = [uint8Array({ maxLength: 200, max: 3 }), integer({ min: 0, max: 5 })] as const;
     assert(
-      property(bytes, uint8Array({ maxLength: 200, max: 3 }), integer({ min: 0, max: 5 }), (literal, text, offset) => {
-        const given = Buffer.from(text).subarray(Math.min(offset, text.length));
-        expect(createLiterals([Buffer.from(literal)]).holds(given)).toBe(given.includes(Buffer.from(literal)));
-      }),
+      property(
+        array(bytes, { maxLength: 5 }),
+        array(bytes, { maxLength: 3 }),
+        ...places,
+        (there, gone, text, offset) => {
+          const literals = literalsOf(...there);
+          const takeOut = gone.map((literal) => literals.add(Buffer.from(literal)));
+          for (const take of takeOut) take();
+          const given = Buffer.from(text).subarray(Math.min(offset, text.length));
+          expect(literals.holds(given)).toBe(there.some((literal) => given.includes(Buffer.from(literal))));
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 });
 
+const isOwn = (own: OwnSecrets, text: string): boolean => secretsIn(Buffer.from(text), own)?.isOwn === true;
+
 describe('a credential of the gateway', () => {
   const secret = 'p"ss/wörd+und=mehr&12';
   const own = createOwnSecrets();
-  own.learn([`Bearer ${secret}`, 'short']);
+  own.hold('configuration', [`Bearer ${secret}`, 'short']);
   const bytes = Buffer.from(secret);
   const codes = Array.from(secret, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
   it.each<[string, string]>([
@@ -50,6 +68,14 @@ describe('a credential of the gateway', () => {
     ['in JSON', JSON.stringify({ a: secret })],
     ['in JSON in JSON', JSON.stringify({ a: JSON.stringify({ b: secret }) })],
     ['with slashes escaped', JSON.stringify({ a: secret }).replaceAll('/', '\\/')],
+    ['with slashes escaped twice', JSON.stringify({ a: JSON.stringify({ b: secret }).replaceAll('/', '\\/') })],
+    [
+      'with one letter escaped behind many line breaks',
+      `${'\\n'.repeat(500)}${codes[0]}${JSON.stringify(secret.slice(1)).slice(1)}`,
+    ],
+    ['with one letter escaped twice', JSON.stringify(codes.with(6, 'ö').join(''))],
+    ['in base64 with slashes escaped', JSON.stringify(bytes.toString('base64')).replaceAll('/', '\\/')],
+    ['in base64 in a URL', encodeURIComponent(bytes.toString('base64'))],
     ['with all but one letter escaped', codes.with(6, 'ö').join('')],
     ['in a URL', `?q=${encodeURIComponent(secret)}`],
     ['in a URL, lower case', `?q=${encodeURIComponent(secret).replace(/%../g, (code) => code.toLowerCase())}`],
@@ -65,7 +91,7 @@ describe('a credential of the gateway', () => {
       Buffer.from(`${'k:'.slice(0, n)}${secret}!`).toString('base64url'),
     ]),
   ])('P1-22 is found %s', (_how, text) => {
-    expect(own.literals.holds(Buffer.from(text))).toBe(true);
+    expect(isOwn(own, text)).toBe(true);
   });
 
   it('is not what only begins like it, and no word of a few letters', () => {
@@ -75,24 +101,77 @@ describe('a credential of the gateway', () => {
     expect(formsOf('abcdefgh').every((form) => form.length >= 8)).toBe(true);
   });
 
-  it('is learned later, and those that came first go when there are too many', () => {
+  it('is what a holder says that it has: what it has no more is forgotten, but not what it had just before', () => {
     const some = createOwnSecrets();
-    some.learn(['first-of-them-all']);
-    some.learn(Array.from({ length: 2000 }, (_, n) => `number-${n}-of-many`));
-    expect(some.literals.holds(Buffer.from('first-of-them-all'))).toBe(false);
-    expect(some.literals.holds(Buffer.from('number-0-of-many'))).toBe(true);
+    const has = (...wanted: string[]): boolean[] =>
+      wanted.map((each) => some.literals.holds(Buffer.from(`a ${each} b`)));
+    const [one, two, three] = ['the-first-token', 'the-second-token', 'the-third-token'] as const;
+    some.hold('login', [one]);
+    some.hold('other', [three]);
+    some.hold('login', [two]);
+    some.hold('login', [two]);
+    expect(has(one, two, three)).toEqual([true, true, true]);
+    some.hold('login', [three]);
+    expect(has(one, two, three)).toEqual([false, true, true]);
+    some.release('login');
+    expect(has(one, two, three)).toEqual([false, false, true]);
+    some.release('other');
+    expect(has(one, two, three)).toEqual([false, false, false]);
+  });
+
+  it('is found in every mixture of escapes that JSON has', () => {
+    const letters = string({
+      unit: constantFrom('a', 'Z', '0', '9', '-', '_', '+', '=', '~', '.'),
+      minLength: 8,
+      maxLength: 50,
+    });
+    assert(
+      property(letters, array(integer({ min: 0, max: 2 }), { minLength: 50, maxLength: 50 }), (value, how) => {
+        const some = createOwnSecrets();
+        some.hold('one', [value]);
+        const code = (letter: string): string => `\\u00${letter.charCodeAt(0).toString(16)}`;
+        const text = Array.from(
+          value,
+          (letter, n) => [letter, code(letter), code(letter).toUpperCase().replace('U', 'u')][how[n] ?? 0],
+        );
+        expect(isOwn(some, `{"a":"${text.join('')}"}`)).toBe(true);
+        expect(isOwn(some, JSON.stringify(`{"a":"${text.join('')}"}`))).toBe(true);
+      }),
+    );
   });
 });
 
+/** One of each, as long as they are at least. */
+const TOKENS: readonly (readonly [kind: string, token: string])[] = [
+  ['sallyport', CLIENT_KEY],
+  ...['sac', 'sat', 'srt', 'scs'].map((prefix) => ['sallyport', `${prefix}_${'y'.repeat(43)}`] as const),
+  ['github', GITHUB],
+  ['github', ['github_pat', 'a'.repeat(60)].join('_')],
+  ['gitlab', ['glpat', 'a'.repeat(20)].join('-')],
+  ['slack', ['xoxb', 'a'.repeat(16)].join('-')],
+  ['aws', AWS],
+  ['google', ['AIza', 'a'.repeat(35)].join('')],
+  ['google', ['GOCSPX', 'a'.repeat(28)].join('-')],
+  ['google', ['ya29', 'a'.repeat(20)].join('.')],
+  ['stripe', ['sk', 'live', 'a'.repeat(16)].join('_')],
+  ['stripe', ['whsec', 'a'.repeat(16)].join('_')],
+  ['anthropic', ['sk', 'ant', 'a'.repeat(32)].join('-')],
+  ['openai', ['sk', 'proj', 'a'.repeat(40)].join('-')],
+  ['openai', ['sk', 'a'.repeat(48)].join('-')],
+  ['npm', ['npm', 'a'.repeat(36)].join('_')],
+  ['pypi', ['pypi-AgE', 'a'.repeat(50)].join('')],
+  ['huggingface', ['hf', 'a'.repeat(34)].join('_')],
+  ['sendgrid', ['SG', 'a'.repeat(22), 'b'.repeat(43)].join('.')],
+  ['digitalocean', ['dop_v1', 'a'.repeat(64)].join('_')],
+  ['shopify', ['shpat', 'a'.repeat(32)].join('_')],
+  ['linear', ['lin_api', 'a'.repeat(40)].join('_')],
+  ['jwt', JWT],
+  ['private_key', PEM],
+];
+
 describe('well-known formats', () => {
   const kindsIn = (text: string): string[] => findFormats(Buffer.from(text)).map(({ kind }) => kind);
-  it.each([
-    ['github', GITHUB],
-    ['aws', AWS],
-    ['jwt', JWT],
-    ['private_key', PEM],
-    ['sallyport', CLIENT_KEY],
-  ])('%s is found wherever it stands', (kind, token) => {
+  it.each(TOKENS)('%s is found wherever it stands', (kind, token) => {
     for (let before = 0; before < 40; before++) {
       const start = '{"text":"'.padEnd(9 + before, ' ');
       for (const text of [
@@ -189,4 +268,15 @@ describe('a body that flows', () => {
       expect([size, failed, /[a-z]/.test(left)]).toEqual([size, true, false]);
     }
   });
+});
+
+it('replaces secrets that run into each other as one', () => {
+  const put = (_owner: string, _kind: string, value: string): string => `<${value}>`;
+  const found = [
+    { kind: 'a', start: 2, end: 6 },
+    { kind: 'b', start: 4, end: 9 },
+    { kind: 'c', start: 5, end: 7 },
+    { kind: 'd', start: 9, end: 10 },
+  ];
+  expect(redacted(Buffer.from('"0123456789"'), found, 'up', { put })).toBe('"0<1234567><8>9"');
 });

@@ -55,7 +55,7 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   y: 'у',
 };
 
-type Disguise = (text: string, random: Random) => string;
+export type Disguise = (text: string, random: Random) => string;
 
 const pick = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)] as T;
 
@@ -65,6 +65,8 @@ const byLetter =
     Array.from(text)
       .map((letter) => change(letter, random))
       .join('');
+
+const LEET: Readonly<Record<string, string>> = { a: '4', e: '3', i: '1', o: '0', s: '5', t: '7' };
 
 const DISGUISES: readonly Disguise[] = [
   (text) => text,
@@ -86,6 +88,37 @@ const DISGUISES: readonly Disguise[] = [
   (text) => `${' \n'.repeat(200)}${text}`,
   (text) => `**${text}**`,
   (text) => `<!-- ${text} -->`,
+  // Letters as digits.
+  (text, random) =>
+    Array.from(text, (letter) => (random() < 0.6 ? (LEET[letter.toLowerCase()] ?? letter) : letter)).join(''),
+  // Letters apart.
+  (text) => Array.from(text).join(' '),
+  (text) => Array.from(text).join('.'),
+  // Broken words.
+  (text, random) =>
+    text.replace(/(\w{3})(\w{3,})/g, (word, first: string, last: string) =>
+      random() < 0.5 ? `${first}-\n${last}` : word,
+    ),
+  // Typing errors.
+  (text, random) =>
+    text.replace(/\b(\w)(\w)(\w+)(\w)\b/g, (word, a: string, b: string, middle: string, z: string) =>
+      random() < 0.25 ? `${a}${middle[0]}${b}${middle.slice(1)}${z}` : word,
+    ),
+  // As code, as JSON, as a page, as a URL.
+  (text) => Array.from(text, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+  (text) => Array.from(text, (letter) => `&#${letter.charCodeAt(0)};`).join(''),
+  (text) => encodeURIComponent(text),
+  (text) => `/* ${text.replaceAll('. ', '.\n * ')} */`,
+  (text) => `| note |\n|---|\n| ${text} |`,
+  (text) => JSON.stringify({ note: { priority: 'high', body: text } }),
+  // Mathematical letters, letters in circles, accents upon letters.
+  (text) => text.replace(/[a-z]/g, (letter) => String.fromCodePoint(0x1d41a + letter.charCodeAt(0) - 0x61)),
+  (text) => text.replace(/[a-z]/g, (letter) => String.fromCodePoint(0x24d0 + letter.charCodeAt(0) - 0x61)),
+  (text, random) => Array.from(text, (letter) => (random() < 0.3 ? `${letter}\u0301` : letter)).join(''),
+  // Base64 in lines, twice, and without its padding.
+  (text) => Buffer.from(text).toString('base64').replace(/.{40}/g, '$&\n'),
+  (text) => Buffer.from(Buffer.from(text).toString('base64')).toString('base64'),
+  (text) => `data:text/plain;base64,${Buffer.from(text).toString('base64url')}`,
 ];
 
 function otherWords(text: string, random: Random): string {
@@ -123,9 +156,13 @@ function definition(description: string, property: JsonObject = {}): JsonObject 
 }
 
 /** A poisoned definition made of one of the attacks. */
-export function mutated(attacks: readonly string[], random: Random): JsonObject {
+export function mutated(
+  attacks: readonly string[],
+  random: Random,
+  disguises: readonly Disguise[] = DISGUISES,
+): JsonObject {
   const words = otherWords(pick(attacks, random), random);
-  return pick(PLACES, random)(pick(BENIGN, random), pick(DISGUISES, random)(words, random));
+  return pick(PLACES, random)(pick(BENIGN, random), pick(disguises, random)(words, random));
 }
 
 /** Definitions in which there is nothing. */

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { endedEvent, outageEvent } from './audit-events.ts';
+
+const ended = (cause: unknown): unknown => endedEvent('files', new Error('It ended.', { cause })).facts;
+
+describe('a server that went away', () => {
+  it.each([
+    [{ code: null, signal: 'SIGSEGV' }, { signal: 'SIGSEGV' }],
+    // What a cage or a shell passes on.
+    [
+      { code: 137, signal: null },
+      { code: 137, signal: 'SIGKILL' },
+    ],
+    [
+      { code: 159, signal: null },
+      { code: 159, signal: 'SIGSYS' },
+    ],
+    [{ code: 1, signal: null }, { code: 1 }],
+    [undefined, undefined],
+    ['text', undefined],
+  ])('is recorded with how: %j', (cause, facts) => {
+    expect(ended(cause)).toEqual(facts);
+  });
+
+  it('is an error, and that it answers again is none', () => {
+    expect(endedEvent('files', undefined)).toMatchObject({ action: 'server.end', decision: 'error', server: 'files' });
+    expect(outageEvent('files', 'begins')).toMatchObject({ action: 'server.break', decision: 'error' });
+    expect(outageEvent('files', 'ends')).toMatchObject({ action: 'server.recover', decision: 'allow' });
+  });
+});

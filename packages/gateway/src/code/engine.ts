@@ -1,0 +1,194 @@
+/**
+ * Programs, each in a thread of its own that ends with it. One thread is kept ready for the next program, for a while. Whatever a
+ * program does, it ends: it is asked to stop, then its thread is cut.
+ */
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type {
+  CallMessage,
+  Ended,
+  FromWorker,
+  ProgramLimits,
+  ReplyMessage,
+  RunMessage,
+  ThreadData,
+  ToolTable,
+} from './messages.ts';
+
+export interface Program {
+  readonly code: string;
+  readonly tools: ToolTable;
+  readonly limits: ProgramLimits;
+  /** Makes a call. Never rejects. */
+  readonly call: (name: string, args: string) => Promise<Pick<ReplyMessage, 'result' | 'error'>>;
+}
+
+/** A program that runs. */
+export interface Running {
+  /** Never rejects. */
+  readonly ended: Promise<Omit<Ended, 'kind'>>;
+  /** Ends it, with what is said then. Idempotent. */
+  stop(why: string): void;
+}
+
+export interface Engine {
+  start(program: Program): Running;
+  /** Ends all that run. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Of the interpreter of each program, in bytes. */
+  readonly memoryBytes: number;
+  /** Calls once after `ms`; returns what takes it back. */
+  readonly setTimer: (fire: () => void, ms: number) => () => void;
+}
+
+/** From the wish to stop until a thread is cut: a single step of a program may be long. */
+const GRACE_MS = 250;
+/** That a thread waits for a next program. */
+const SPARE_MS = 60_000;
+/** Of the thread around QuickJS, whose memory is counted apart: the strings that pass. */
+const THREAD_MIB = 128;
+
+const INTERPRETER = '@jitl/quickjs-wasmfile-release-sync/wasm';
+/** No library of TypeScript's that a program for Node has says so. */
+declare const WebAssembly: { readonly Module: new (bytes: Uint8Array) => object };
+
+export function createEngine(options: EngineOptions): Engine {
+  return new Threads(options);
+}
+
+class Threads implements Engine {
+  readonly #options: EngineOptions;
+  readonly #running: Set<Running> = new Set();
+  #spare: Worker | undefined;
+  #dropSpare: (() => void) | undefined;
+  /** Of the interpreter; held, so that it is compiled, and made fast, once and not in each thread. */
+  #wasmModule: object | undefined;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  start(program: Program): Running {
+    const worker = this.#takeSpare() ?? this.#newThread();
+    const running = new Thread(worker, program, this.#options);
+    this.#running.add(running);
+    void running.ended.then(() => {
+      this.#running.delete(running);
+      // Not before: it would take time from the program.
+      if (!this.#closed && this.#spare === undefined) this.#keepSpare();
+    });
+    return running;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    void this.#takeSpare()?.terminate();
+    const all = [...this.#running];
+    for (const each of all) each.stop('The gateway is shutting down.');
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  #newThread(): Worker {
+    this.#wasmModule ??= new WebAssembly.Module(readFileSync(fileURLToPath(import.meta.resolve(INTERPRETER))));
+    return newThread({ memoryBytes: this.#options.memoryBytes, wasmModule: this.#wasmModule });
+  }
+
+  #takeSpare(): Worker | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    this.#dropSpare?.();
+    this.#dropSpare = undefined;
+    spare?.removeAllListeners('error');
+    return spare;
+  }
+
+  #keepSpare(): void {
+    const spare = this.#newThread();
+    this.#spare = spare;
+    // One that cannot start fails again, and is told of, when a program needs it.
+    spare.once('error', () => this.#takeSpare());
+    this.#dropSpare = this.#options.setTimer(() => void this.#takeSpare()?.terminate(), SPARE_MS);
+  }
+}
+
+function newThread(workerData: ThreadData): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+    env: {},
+    execArgv: [],
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: THREAD_MIB },
+  });
+  worker.unref();
+  return worker;
+}
+
+class Thread implements Running {
+  readonly ended: Promise<Omit<Ended, 'kind'>>;
+  readonly #worker: Worker;
+  readonly #program: Program;
+  readonly #options: EngineOptions;
+  readonly #stop: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  #finish: (outcome: Omit<Ended, 'kind'>) => void = () => undefined;
+  #takeBack: (() => void) | undefined;
+  #stopped: string | undefined;
+  #isOver = false;
+
+  constructor(worker: Worker, program: Program, options: EngineOptions) {
+    this.#worker = worker;
+    this.#program = program;
+    this.#options = options;
+    this.ended = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    worker.on('message', (message: FromWorker) => this.#hear(message));
+    worker.on('error', (error) => this.#end(failed('Error', `The program broke its interpreter: ${error.message}`)));
+    worker.on('exit', () => this.#end(failed('Error', 'The interpreter of the program ended.')));
+    const { code, limits, tools } = program;
+    const order: RunMessage = { kind: 'run', code, limits, tools, stop: this.#stop };
+    worker.postMessage(order);
+  }
+
+  stop(why: string): void {
+    if (this.#isOver || this.#stopped !== undefined) return;
+    this.#stopped = why;
+    Atomics.store(this.#stop, 0, 1);
+    // One that waits for a call takes no step by itself.
+    this.#takeBack = this.#options.setTimer(() => this.#end(failed('Error', why)), GRACE_MS);
+  }
+
+  #hear(message: FromWorker): void {
+    if (message.kind === 'call') {
+      // Nobody else would hear of it, and the whole gateway would end.
+      this.#call(message).catch(() => this.#end(failed('Error', 'A call of the program could not be made.')));
+    } else if (message.kind === 'ended') this.#end(message);
+  }
+
+  async #call({ args, id, name }: CallMessage): Promise<void> {
+    const reply: ReplyMessage = { kind: 'reply', id, ...(await this.#program.call(name, args)) };
+    if (!this.#isOver) this.#worker.postMessage(reply);
+  }
+
+  #end({ failure, log, result }: Omit<Ended, 'kind'>): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#takeBack?.();
+    void this.#worker.terminate();
+    const why = this.#stopped;
+    this.#finish(
+      why === undefined
+        ? { log, ...(result !== undefined && { result }), ...(failure && { failure }) }
+        : { log, failure: { name: 'Error', message: why } },
+    );
+  }
+}
+
+function failed(name: string, message: string): Omit<Ended, 'kind'> {
+  return { failure: { name, message }, log: '' };
+}
