@@ -46,8 +46,8 @@ export function remaining({ rate, used }: Bucket): number {
 /** Milliseconds until one token is there; 0 when there is one. */
 export function roomInMs(bucket: Bucket): number {
   const { rate, used } = bucket;
-  // The whole of it: what rounding leaves is forgiven when it is looked at then.
-  return hasRoom(bucket) ? 0 : ((used + 1 - rate.count) * rate.periodMs) / rate.count;
+  // Half of what is forgiven then: the rest is for what this is rounded by itself.
+  return hasRoom(bucket) ? 0 : ((used + 1 - rate.count - ROUNDING / 2) * rate.periodMs) / rate.count;
 }
 
 /** Milliseconds until all tokens are there. */
