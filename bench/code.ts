@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Fleet, freePort, type Started } from './processes.ts';
+import { answers, Fleet, freePort } from './processes.ts';
 import { quantile } from './statistics.ts';
 import { GATEWAY } from './systems.ts';
 
@@ -98,16 +98,6 @@ async function withGateway<T>(
     upstream.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Until the gateway is there. */
-async function answers(url: string, started: Started, log: string): Promise<void> {
-  while (started.end === undefined) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response?.ok === true) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`The gateway has ended: ${await readFile(log, 'utf8')}`);
 }
 
 interface Answered {

@@ -134,3 +134,13 @@ export function memoryKiB(pid: number, key: 'VmRSS' | 'VmHWM'): number | undefin
   if (own === undefined) return undefined;
   return childrenOf(pid).reduce((sum, child) => sum + (memoryKiB(child, key) ?? 0), Number(own));
 }
+
+/** Until a gateway answers at a URL. Rejects with its log when it ends before. */
+export async function answers(url: string, started: Started, log: string): Promise<void> {
+  while (started.end === undefined) {
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok === true) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`The gateway has ended: ${readFileSync(log, 'utf8')}`);
+}

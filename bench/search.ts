@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Fleet, freePort, type Started } from './processes.ts';
+import { answers, Fleet, freePort } from './processes.ts';
 import { quantile } from './statistics.ts';
 import { GATEWAY } from './systems.ts';
 
@@ -129,16 +129,6 @@ async function withGateway<T>(catalog: Catalog, use: (url: string) => Promise<T>
     upstream.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Until the gateway is there. */
-async function answers(url: string, started: Started, log: string): Promise<void> {
-  while (started.end === undefined) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response?.ok === true) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`The gateway has ended: ${await readFile(log, 'utf8')}`);
 }
 
 function finder(url: string): (query: string, limit: number) => Promise<Found> {

@@ -3,22 +3,17 @@
  * what somebody may not see is nowhere.
  */
 
-import { createSecretKey, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Answer, Exchange, Principal } from '@sallyport/server';
 import type { JsonObject } from '@sallyport/wire';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NO_AUDIT } from './audit/index.ts';
-import type { Call, Step } from './call.ts';
-import { NO_PINS } from './catalog/testing/rooms.ts';
-import { loadConfig } from './config/index.ts';
-import { createRooms } from './modules.ts';
+import type { Call } from './call.ts';
 import { NO_EXTERNAL } from './policy/testing/fixtures.ts';
 import { createPolicy } from './policy/index.ts';
-import type { RoomOptions, Rooms } from './rooms.ts';
-import { createMemoryStore } from './store/memory.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import type { Rooms } from './rooms.ts';
+import { configOf, openRooms } from './cli/testing/assembly.ts';
 
 const TOOLS: Readonly<Record<string, readonly JsonObject[]>> = {
   files: [
@@ -88,9 +83,6 @@ afterEach(async () => {
   for (const each of disposables.splice(0).toReversed()) await each[Symbol.asyncDispose]();
 });
 
-/** A room that is asked nothing of interest here: every function of it does nothing. */
-const IDLE = new Proxy({}, { get: () => () => undefined });
-const pass: Step = (passing, next) => next(passing);
 const NO_LOGINS = {
   callers: { exchanges: () => false, came: () => undefined },
   needs: () => false,
@@ -103,40 +95,14 @@ const NO_LOGINS = {
 async function start(more: object): Promise<Setting> {
   const remote = await serveRemote();
   disposables.push(remote);
-  const file = '/nowhere/sallyport.json';
   const mcpServers = {
     files: { url: `${remote.url}/files`, type: 'http', description: 'Files of this machine' },
     vault: { url: `${remote.url}/vault`, type: 'http', description: 'A vault' },
   };
-  const text = JSON.stringify({ auth: { mode: 'none' }, mcpServers, ...more });
-  const { config } = await loadConfig({
-    file,
-    env: {},
-    cwd: '/nowhere',
-    home: '/nowhere',
-    files: {
-      exists: async (path) => path === file,
-      read: async () => new TextEncoder().encode(text),
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      readSecret: () => Promise.reject(new Error('ENOENT')),
-    },
-  });
-  const key = (): RoomOptions['stateKey'] => createSecretKey(randomBytes(32));
+  const config = await configOf({ mcpServers, ...more });
   const recorded: Call[] = [];
-  const used: Partial<RoomOptions> = {
+  const opened = await openRooms({
     config,
-    env: {},
-    store: createMemoryStore({ now: Date.now }),
-    log: () => undefined,
-    info: { name: 'gateway', version: '0' },
-    cursorKey: key(),
-    handleKey: key(),
-    stateKey: key(),
-    resultKey: key(),
-    resultsFolder: undefined,
-    emptyFolder: '/nowhere',
-    now: Date.now,
-    metrics: createMetrics(),
     audit: {
       ...NO_AUDIT,
       ended: (done) => {
@@ -145,32 +111,10 @@ async function start(more: object): Promise<Setting> {
       },
     },
     policy: await createPolicy(config.policy, NO_EXTERNAL),
-    rolesOfKey: () => undefined,
     logins: new Proxy(NO_LOGINS, { get: (given, name) => Reflect.get(given, name) ?? (() => undefined) }) as never,
-    pins: NO_PINS as never,
-    openBrowser: undefined,
-    guard: {
-      in: pass,
-      out: pass,
-      own: IDLE,
-      screen: {
-        prepare: () => undefined,
-        definition: () => undefined,
-        instructions: (_server: string, said: string) => said,
-      },
-    } as never,
-    installsBase: undefined,
-  };
-  const rooms = createRooms(
-    new Proxy(used, { get: (given, name) => (name in given ? Reflect.get(given, name) : IDLE) }) as RoomOptions,
-  );
-  disposables.push({
-    [Symbol.asyncDispose]: async () => {
-      await rooms.close();
-      rooms.destroy();
-    },
   });
-  await rooms.catalog.open();
+  disposables.push(opened);
+  const { rooms } = opened;
   return { rooms, remote, recorded };
 }
 

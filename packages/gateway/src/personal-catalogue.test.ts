@@ -3,21 +3,15 @@
  * another's token lists. Who has which token stands in for logins.
  */
 
-import { createSecretKey, randomBytes } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Answer, Exchange, Principal, Session } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Step } from './call.ts';
-import { loadConfig } from './config/index.ts';
 import type { LoginChange } from './logins/index.ts';
-import { NO_AUDIT } from './audit/index.ts';
-import { NO_PINS } from './catalog/testing/rooms.ts';
-import { createRooms } from './modules.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { createMemoryStore } from './store/memory.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { configOf, openRooms } from './cli/testing/assembly.ts';
 
 /** What one token lists: tools, prompts, resources and a template. */
 interface Shelf {
@@ -161,80 +155,25 @@ async function start(
   tokens: Map<string, string>,
   store: RoomOptions['store'] = createMemoryStore({ now: Date.now }),
 ): Promise<Setting> {
-  const file = '/nowhere/sallyport.json';
   const open = await serveRemote();
   disposables.push(open);
   open.shelves.set('', { names: ['open'] });
   const at = ({ url }: Remote): object => ({ url, type: 'http' });
-  const text = JSON.stringify({ auth: { mode: 'none' }, mcpServers: { docs: at(remote), open: at(open) } });
-  const { config } = await loadConfig({
-    file,
-    env: {},
-    cwd: '/nowhere',
-    home: '/nowhere',
-    files: {
-      exists: async (path) => path === file,
-      read: async () => new TextEncoder().encode(text),
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      readSecret: () => Promise.reject(new Error('ENOENT')),
-    },
-  });
-  const key = (): RoomOptions['stateKey'] => createSecretKey(randomBytes(32));
   const { changed, logins } = standIn(tokens);
-  const used: Partial<RoomOptions> = {
-    config,
-    env: {},
+  const opened = await openRooms({
+    config: await configOf({ mcpServers: { docs: at(remote), open: at(open) } }),
     store,
-    log: () => undefined,
-    info: { name: 'gateway', version: '0' },
-    cursorKey: key(),
-    handleKey: key(),
-    stateKey: key(),
-    resultKey: key(),
-    resultsFolder: undefined,
-    emptyFolder: '/nowhere',
-    now: Date.now,
-    metrics: createMetrics(),
-    audit: NO_AUDIT,
     policy: {
       version: '1',
       audienceOf: () => undefined,
       decide: () => ({ effect: 'allow', rule: 'default' }),
     } as never,
-    rolesOfKey: () => undefined,
     logins: logins as never,
-    pins: NO_PINS as never,
-    openBrowser: undefined,
-    guard: OPEN_GUARD as never,
-    installsBase: undefined,
-  };
-  const rooms = createRooms(
-    new Proxy(used, { get: (given, name) => (name in given ? Reflect.get(given, name) : IDLE) }) as RoomOptions,
-  );
-  disposables.push({
-    [Symbol.asyncDispose]: async () => {
-      await rooms.close();
-      rooms.destroy();
-    },
   });
-  await rooms.catalog.open();
+  disposables.push(opened);
+  const { rooms } = opened;
   return { rooms, open, tokens, changed };
 }
-
-/** A room that is asked nothing of interest here: every function of it does nothing. */
-const IDLE = new Proxy({}, { get: () => () => undefined });
-
-const pass: Step = (call, next) => next(call);
-const OPEN_GUARD = {
-  in: pass,
-  out: pass,
-  own: IDLE,
-  screen: {
-    prepare: () => undefined,
-    definition: () => undefined,
-    instructions: (_server: string, text: string) => text,
-  },
-};
 
 const PRINCIPALS = new Map<string, Principal>();
 

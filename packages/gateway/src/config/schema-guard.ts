@@ -4,7 +4,7 @@ import { duration, flag, oneOf, size } from './scalars.ts';
 import { maybe, object, present, preset } from './schema-parts.ts';
 import { pinsSchema } from './schema-pins.ts';
 import { headersSchema } from './schema-server.ts';
-import { httpUrlOf } from './schema-values.ts';
+import { postUrl } from './schema-values.ts';
 import type { Config } from './types.ts';
 
 const MIB = 1024 * 1024;
@@ -14,14 +14,7 @@ type GuardEntry = Config['guard'] & { readonly pins?: unknown };
 
 const external = v.pipe(
   object({
-    url: v.pipe(
-      v.string(),
-      v.check(
-        (value) => httpUrlOf(value) !== undefined,
-        'expected an http or https URL without credentials and fragment',
-      ),
-      v.description('Where content is posted to.'),
-    ),
+    url: postUrl('Where content is posted to.'),
     timeout: preset(duration(1), '1s', 'No answer in this time is a failure.'),
     headers: preset(headersSchema, {}, 'Sent there and to no other origin.'),
     fail: preset(oneOf('closed', 'open'), 'closed', 'Without an answer: nothing passes, or everything.'),

@@ -7,7 +7,7 @@ import { didYouMean } from './problems.ts';
 import { duration, oneOf, text } from './scalars.ts';
 import { findings, map, maybe, object, present, preset, type Finding } from './schema-parts.ts';
 import { headersSchema } from './schema-server.ts';
-import { httpUrlOf, names, someNames } from './schema-values.ts';
+import { postUrl, names, someNames } from './schema-values.ts';
 import type { PolicyConfig, PolicyRule, RoleConfig } from './types.ts';
 
 /** Roles that need no declaration. */
@@ -59,14 +59,7 @@ const rule = v.pipe(
 
 const external = v.pipe(
   object({
-    url: v.pipe(
-      v.string(),
-      v.check(
-        (value) => httpUrlOf(value) !== undefined,
-        'expected an http or https URL without credentials and fragment',
-      ),
-      v.description('Where the decision is asked for, by POST.'),
-    ),
+    url: postUrl('Where the decision is asked for, by POST.'),
     timeout: preset(duration(1), '1s', 'No answer in this time is a refusal.'),
     headers: preset(headersSchema, {}, 'Sent there and to no other origin.'),
   }),

@@ -18,6 +18,18 @@ export function httpUrlOf(value: string): URL | undefined {
   return url.username === '' && url.password === '' && url.hash === '' && !value.includes('${') ? url : undefined;
 }
 
+/** An address that is written in the configuration, which something is posted to. */
+export function postUrl(description: string): v.GenericSchema<string, string> {
+  return v.pipe(
+    v.string(),
+    v.check(
+      (value) => httpUrlOf(value) !== undefined,
+      'expected an http or https URL without credentials and fragment',
+    ),
+    v.description(description),
+  );
+}
+
 /** True for https, and for http that does not leave this machine. */
 export function isSecureUrl(url: URL): boolean {
   return url.protocol === 'https:' || isLoopbackHost(url.hostname);
