@@ -70,11 +70,11 @@ describe('auto', () => {
     async (why) => {
       await open('auto').set(one('A', 'old'));
       silence = why();
-      expect(await open('auto').set(new Map([...one('A', 'new'), ...one('B', 'two')]))).toBe('file');
+      expect(await open('auto').set(new Map([...one('A', 'the newer one'), ...one('B', 'two')]))).toBe('file');
       expect(said).toEqual([`note: kept in ${join(directory, 'secrets')}, since ${silence.message}`]);
-      expect(await readFile(join(directory, 'secrets'), 'utf8')).not.toContain('new');
+      expect(await readFile(join(directory, 'secrets'), 'utf8')).not.toContain('the newer one');
       silence = undefined;
-      expect(await value(open('auto'), 'A')).toBe('new');
+      expect(await value(open('auto'), 'A')).toBe('the newer one');
       expect((await open('auto').list()).map(({ name, place }) => [name, place])).toEqual([
         ['A', 'file'],
         ['B', 'file'],
