@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     // Vitest leaves one processor to itself, which on two is half of the machine: it needs little.
     maxWorkers: availableParallelism(),
+    setupFiles: [fileURLToPath(new URL('./test/support/properties.ts', import.meta.url))],
     projects: [
       {
         extends: true,
