@@ -26,6 +26,7 @@ interface Catalog {
 const RUNS = 40;
 /** A model thinks between two programs. */
 const PAUSE_MS = 200;
+const THINK_MS = 1500;
 const TOOL = { name: 'rows', description: 'Gives rows.', inputSchema: { type: 'object' } };
 /** A third of 1 MB of JSON. */
 const ROWS = JSON.stringify(
@@ -133,6 +134,9 @@ function print(line: string): void {
 }
 
 async function measurePrograms(url: string): Promise<void> {
+  // As clients do before they bring a program; a model thinks longer than this.
+  await ask(url, 'tools/list', {});
+  await new Promise((resolve) => setTimeout(resolve, THINK_MS));
   const times: number[] = [];
   for (let run = 0; run <= RUNS; run++) {
     const beganMs = performance.now();

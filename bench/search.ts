@@ -3,7 +3,7 @@
  * tools of a whole question are. The catalogue and the questions are given: `node bench/search.ts CATALOG [TASKS] [PHRASES]`, or
  * $SALLYPORT_BENCH_CATALOG and $SALLYPORT_BENCH_TASKS, in the form of LiveMCPBench (`{servers: [{server, description, tools}]}`,
  * `{tasks: [{question, tools, steps: [{step, tool}]}]}`); PHRASES are lines of `sentence | tool`, bench/search/paraphrases.txt unless
- * told. Small sets: the interval (Wilson, 95 %) is printed with each number.
+ * told, and then those of held-out.txt too, which chose nothing. Small sets: the interval (Wilson, 95 %) is printed with each number.
  */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -211,23 +211,27 @@ async function measureQuestions({ tasks }: Tasks, find: ReturnType<typeof finder
   print(`questions: recall of their tools at ${RECALL_AT} ${mean} % (mean; n = ${asked.length})`);
 }
 
+async function sentencesIn(path: string): Promise<readonly Step[]> {
+  return (await readFile(path, 'utf8')).split('\n').flatMap((line): Step[] => {
+    const [step, tool] = line.split(' | ');
+    return line.startsWith('#') || step === undefined || tool === undefined ? [] : [{ step, tool }];
+  });
+}
+
 if (catalogPath === undefined) {
   process.stderr.write('node bench/search.ts CATALOG [TASKS] [PHRASES]\n');
   process.exitCode = 2;
 } else {
   const catalog = await readJson<Catalog>(catalogPath);
-  const lines = (await readFile(phrases ?? join(HERE, 'search/paraphrases.txt'), 'utf8')).split('\n');
-  const own = lines.flatMap((line): Step[] => {
-    const [step, tool] = line.split(' | ');
-    return line.startsWith('#') || step === undefined || tool === undefined ? [] : [{ step, tool }];
-  });
   await withGateway(catalog, async (url) => {
     const find = finder(url);
     // The first one waits for the servers and for the index.
     await find('anything', 1);
     const count = catalog.servers.reduce((sum, { tools }) => sum + tools.length, 0);
     print(`${count} tools of ${catalog.servers.length} servers`);
-    await measureSteps('sentences', own, find);
+    await measureSteps('sentences', await sentencesIn(phrases ?? join(HERE, 'search/paraphrases.txt')), find);
+    if (phrases === undefined)
+      await measureSteps('held out', await sentencesIn(join(HERE, 'search/held-out.txt')), find);
     if (tasksPath === undefined) return;
     const tasks = await readJson<Tasks>(tasksPath);
     await measureSteps(

@@ -21,6 +21,11 @@ function steps(from: string): Step[] {
       name: `publint ${each.manifest.name}`,
       command: ['publint', 'run', each.folder, '--strict'],
     })),
+    // Our packages are modules alone; what requires them needs a Node that can (22.12).
+    ...publishedPackages(from).map((each): Step => ({
+      name: `types as installed ${each.manifest.name}`,
+      command: ['attw', '--pack', each.folder, '--profile', 'esm-only', '--no-definitely-typed', '--no-color'],
+    })),
     { name: 'generated files', command: ['node', 'scripts/generated.ts', '--check'] },
   ];
 }

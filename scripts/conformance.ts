@@ -4,7 +4,8 @@
  *   node scripts/conformance.ts [--only direct|server|across|client] [--revision 2025-11-25|2026-07-28]
  *                               [--scenario REGEXP] [--jobs N] [--gateway PROGRAM]
  *
- * direct: the suite against this repository's everything server · server: the same through the gateway · across: the
+ * direct: the suite against this repository's everything server · framework: the same against the one on the framework ·
+ * server: the first through the gateway · across: the
  * same where the server speaks only the other era · client: a plain client through the gateway against the suite's mock
  * servers. Prints a line for each and the failing scenarios below it; exits with 0 when no scored scenario that was run
  * failed, with 2 on wrong usage.
@@ -18,9 +19,11 @@ import type { Outcome, Revision } from './conformance/suite.ts';
 
 const LABELS: Readonly<Record<Mode, string>> = {
   direct: 'server direct',
+  framework: 'framework server',
   server: 'server',
   across: 'server across eras',
   client: 'client',
+  library: 'client library',
 };
 
 function say(line: string): void {

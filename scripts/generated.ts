@@ -22,6 +22,8 @@ const generated: readonly Generated[] = [
     needs: 'packages/gateway/dist/cli.js',
   },
   { file: 'schema/openapi.json', command: ['node', 'scripts/openapi.ts'], needs: 'scripts/openapi.ts' },
+  { file: 'docs/api/server.md', command: ['node', 'scripts/api.ts', 'server'], needs: 'scripts/api.ts' },
+  { file: 'docs/api/client.md', command: ['node', 'scripts/api.ts', 'client'], needs: 'scripts/api.ts' },
 ];
 
 /** Writes the files of `list`, or only compares them; answers the exit code. */

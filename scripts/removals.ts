@@ -24,6 +24,7 @@ import { LOGINS } from './removals/logins.ts';
 import { PEOPLE } from './removals/people.ts';
 import type { Removal } from './removals/removal.ts';
 import { RIGHTS } from './removals/rights.ts';
+import { SERVING } from './removals/serving.ts';
 import { WHO } from './removals/who.ts';
 import { root } from './workspace.ts';
 
@@ -34,7 +35,15 @@ const TEMPORARY = 'removals-tmp';
 const LEFT_OUT: ReadonlySet<string> = new Set(['node_modules', '.git']);
 
 /** One is listed for each kind of protection. */
-export const REMOVALS: readonly Removal[] = [...WHO, ...LISTENER, ...PEOPLE, ...RIGHTS, ...LOGINS, ...CONTENT];
+export const REMOVALS: readonly Removal[] = [
+  ...WHO,
+  ...LISTENER,
+  ...PEOPLE,
+  ...RIGHTS,
+  ...LOGINS,
+  ...CONTENT,
+  ...SERVING,
+];
 
 /** Runs vitest on files of tests in a copy. */
 type Run = (copy: string, tests: readonly string[]) => Promise<Outcome>;

@@ -34,7 +34,7 @@ import {
 /** One import of a module, of any kind: static, type-only, re-export, dynamic, `require`, `import.meta.resolve`. */
 export interface ModuleImport {
   readonly specifier: string;
-  /** Loaded while running, not when the module is loaded. */
+  /** Not loaded with the module: while it runs, or never, where only types are imported. */
   readonly dynamic: boolean;
   readonly line: number;
 }
@@ -110,7 +110,7 @@ function readModule(path: string, file: SourceFile): SourceModule {
 }
 
 function importOf(node: Node): Omit<ModuleImport, 'line'> | undefined {
-  if (isImportDeclaration(node)) return literal(node.moduleSpecifier, false);
+  if (isImportDeclaration(node)) return literal(node.moduleSpecifier, node.getText().startsWith('import type '));
   if (isExportDeclaration(node)) return literal(node.moduleSpecifier, false);
   if (isImportTypeNode(node) && isLiteralTypeNode(node.argument)) return literal(node.argument.literal, false);
   if (isImportEqualsDeclaration(node)) return equalsImport(node.moduleReference);
@@ -150,7 +150,7 @@ function exportedNames(statement: Node): string[] {
   return declaredNames(statement);
 }
 
-function declaredNames(statement: Node): string[] {
+export function declaredNames(statement: Node): string[] {
   if (isVariableStatement(statement)) {
     return statement.declarationList.declarations.flatMap((each) => boundNames(each.name));
   }

@@ -80,8 +80,11 @@ describe('package-arrows', () => {
   it('lets arrows point down, and spec be loaded only when asked for', () => {
     expect(broken('package-arrows', { 'packages/server/src/a.ts': "import '@sallyport/wire';" })).toEqual([]);
     expect(broken('package-arrows', { 'packages/gateway/src/a.ts': "await import('@sallyport/spec');" })).toEqual([]);
+    expect(
+      broken('package-arrows', { 'packages/gateway/src/a.ts': "import type { A } from '@sallyport/spec';" }),
+    ).toEqual([]);
     expect(broken('package-arrows', { 'packages/gateway/src/a.ts': "import '@sallyport/spec';" })).toEqual([
-      'packages/gateway/src/a.ts:1 [package-arrows] sallyport may load @sallyport/spec only with import() when it is asked for',
+      'packages/gateway/src/a.ts:1 [package-arrows] sallyport may load @sallyport/spec only with import() when it is asked for, but for its types',
     ]);
   });
 

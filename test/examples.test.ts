@@ -10,7 +10,7 @@ import { run, type Finished } from './support/process.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = join(root, 'packages/gateway/bin/sallyport.js');
 /** What is there to be converted is no configuration of ours. */
-const examples = globSync('*/sallyport.yaml', { cwd: join(root, 'examples') }).map((path) => dirname(path));
+const examples = globSync('**/sallyport.yaml', { cwd: join(root, 'examples') }).map((path) => dirname(path));
 const TIMEOUT_MS = 20_000;
 const secret = (): string => randomBytes(24).toString('base64url');
 /** What the examples say that they need. */
@@ -21,6 +21,7 @@ const VARIABLES = {
   OIDC_ISSUER: 'https://id.example.com/realms/acme',
   OIDC_CLIENT_SECRET: secret(),
   METRICS_KEY: secret(),
+  HOOK_SECRET: secret(),
 };
 
 let home: TemporaryHome;

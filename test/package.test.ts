@@ -67,6 +67,62 @@ describe.each(packages.map((each) => [each.manifest.name, each] as const))('%s',
   });
 });
 
+/** What somebody writes who has just installed the two libraries. */
+const PROGRAM = `
+import { randomBytes } from 'node:crypto';
+import { connect, createMultiClient } from '@sallyport/client';
+import { createServer, serve, type Serving } from '@sallyport/server';
+import { apiKey } from '@sallyport/server/auth';
+import { connectInMemory } from '@sallyport/server/testing';
+
+const server = createServer({ name: 'greeter', version: '1.0.0', log: () => {} });
+const inputSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+server.addTool({ name: 'greet', inputSchema }, ({ name }, { user }) => \`Hello \${String(name)}, says \${user.id}.\`);
+if (process.argv[2] === 'stdio') {
+  await serve(server, { stdio: true });
+} else {
+  const key = randomBytes(32).toString('base64');
+  const serving: Serving = await serve(server, { http: true, auth: apiKey({ keys: [{ name: 'me', key, roles: [] }] }), log: false });
+  const http = { url: String(serving.url), headers: { authorization: \`Bearer \${key}\` } };
+  const stdio = { command: process.execPath, args: [process.argv[1] ?? '', 'stdio'] };
+  const clients = [await connect(http), await connect(stdio), await connectInMemory(server)];
+  for (const client of clients) {
+    const { content } = await client.callTool('greet', { name: 'you' });
+    console.log(content[0]?.['text']);
+    await client.close();
+  }
+  const both = createMultiClient();
+  await both.addServer('http', http);
+  await both.addServer('stdio', stdio);
+  const { content } = await both.callTool('http__greet', { name: 'both' });
+  console.log(content[0]?.text);
+  await both.close();
+  await serving.close();
+}
+`;
+
+describe('a program on the libraries', () => {
+  const file = join(project, 'program.ts');
+
+  it('has types that hold, also those of what it does not name', () => {
+    writeFileSync(file, PROGRAM);
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
+    const how = ['--strict', '--skipLibCheck', 'false', '--module', 'nodenext', '--target', 'es2024', '--noEmit'];
+    const said = capture(['tsc', ...how, ...types, file], project);
+    expect(said).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('serves and calls over HTTP, over stdio and in memory', () => {
+    writeFileSync(file, PROGRAM);
+    expect(outputOf(capture, ['node', file], project).trim().split('\n')).toEqual([
+      'Hello you, says me.',
+      'Hello you, says local.',
+      'Hello you, says alice.',
+      'Hello both, says me.',
+    ]);
+  });
+});
+
 describe('installation', () => {
   it('SUP-01 runs no script of any package', () => {
     const locked = readLock(join(project, 'package-lock.json'));

@@ -1,6 +1,6 @@
 /**
- * The ways in which the suite is run: against the everything server, through a gateway to it, the same with a server of
- * the other era alone, and as a client.
+ * The ways in which the suite is run: against the everything server, against that of the framework, through a gateway to the first, the same with a server of
+ * the other era alone, and as a client: a gateway in front of the suite's mock servers, and the client library by itself.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { startGateway } from './gateway.ts';
 import { ROOT, outcomes, requirementsOf, runSuite } from './suite.ts';
 import type { Leg, Outcome, Requirements, Revision } from './suite.ts';
 
-export const MODES = ['direct', 'server', 'across', 'client'] as const;
+export const MODES = ['direct', 'framework', 'server', 'across', 'client', 'library'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface RunOptions {
@@ -52,6 +52,13 @@ async function withServer(
 ): Promise<void> {
   const { path: folder, env } = home;
   const only = options.mode === 'across' ? OTHER_ERA[options.revision] : undefined;
+  if (options.mode === 'framework') {
+    const server = join(ROOT, 'test/framework/everything/server.ts');
+    await using running = start(process.execPath, [server], { env });
+    const [url] = await running.untilLine(/http:\S+/);
+    await use(url);
+    return;
+  }
   const program = join(ROOT, 'test/everything/server.ts');
   await using everything = start(process.execPath, [program, '--port', '0', '--eras', only ?? 'both'], { env });
   const [upstream] = await everything.untilLine(/http:\S+/);
@@ -100,7 +107,10 @@ async function runClientLeg(
 ): Promise<void> {
   const queue = [...plan.scored, ...plan.unscored];
   // The suite splits this at spaces and hands it to a shell, in the repository's root.
-  const command = `node scripts/conformance/driver.ts --gateway ${options.gateway}`;
+  const command =
+    options.mode === 'library'
+      ? 'node scripts/conformance/library.ts'
+      : `node scripts/conformance/driver.ts --gateway ${options.gateway}`;
   const worker = async (): Promise<void> => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       const args = ['client', '--command', command, '--scenario', name, '--spec-version', options.revision, '--force'];
@@ -112,7 +122,7 @@ async function runClientLeg(
 
 /** Runs one mode for one revision; rejects when something other than a scenario fails. */
 export async function runMode(options: RunOptions): Promise<Report> {
-  const leg: Leg = options.mode === 'client' ? 'client' : 'server';
+  const leg: Leg = options.mode === 'client' || options.mode === 'library' ? 'client' : 'server';
   await using home = await temporaryHome();
   const plan = await planOf(options, leg, home.env);
   const results = join(home.path, 'results');

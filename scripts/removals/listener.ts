@@ -39,7 +39,7 @@ export const LISTENER: readonly Removal[] = [
   },
   {
     protection: 'P3-14 who would not be let in now is cut off',
-    file: server('http/listener.ts'),
+    file: server('http/recheck.ts'),
     find: 'if (!response.writableEnded && (now === undefined || !isSameCaller(principal, now))) socket.destroy();',
     replace: '',
     tests: server('http/recheck.test.ts'),
@@ -82,7 +82,7 @@ export const LISTENER: readonly Removal[] = [
   {
     protection: 'P3-11 HSTS is said over TLS',
     file: server('http/headers.ts'),
-    find: 'if (this.secure) head += STRICT_TRANSPORT_TEXT;',
+    find: 'if (this.secure) head += strictTransport;',
     replace: '',
     tests: server('http/headers.test.ts'),
   },

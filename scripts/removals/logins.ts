@@ -33,7 +33,7 @@ export const LOGINS: readonly Removal[] = [
   {
     protection: 'P1-11 what is asked for tokens is asked over TLS',
     file: client('oauth/requests.ts'),
-    find: "if (url.protocol !== 'https:' && !isAllowed) return 'it must begin with https://';",
+    find: "if (url.protocol !== 'https:' && !isAllowed) return isOfLoopback ? NOT_BY_HTTP : 'it must begin with https://';",
     replace: '',
     tests: client('oauth/discovery.test.ts'),
   },

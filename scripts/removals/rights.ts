@@ -98,7 +98,7 @@ const rights: readonly Removal[] = [
 const limits: readonly Removal[] = [
   {
     protection: 'P3-09 a bucket that is empty refuses',
-    file: gateway('admission/bucket.ts'),
+    file: server('limits/bucket.ts'),
     find: 'return used + 1 <= rate.count + ROUNDING;',
     replace: 'return used + 1 <= rate.count + ROUNDING || rate.count > 0;',
     tests: gateway('admission/calls.test.ts'),

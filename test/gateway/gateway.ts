@@ -28,6 +28,8 @@ export interface Started extends AsyncDisposable {
 export interface StartOptions {
   /** Keeps the configuration in this file, and takes over what is written there. */
   readonly file?: string;
+  /** Files that it names. */
+  readonly named?: readonly string[];
   /** Where state is kept; a folder of its own, gone afterwards, without it. */
   readonly stateDirectory?: string;
   /** The gateway's clock, in ms since 1970. */
@@ -69,6 +71,7 @@ export async function startGateway(
       files: {
         exists: async (asked) => asked === path,
         read: async (asked) => {
+          if (options.named?.includes(asked) === true) return await readFile(asked);
           if (asked !== path) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
           return draft ?? (options.file === undefined ? bytes : await readFile(path));
         },

@@ -1,4 +1,5 @@
 /** `sallyport login` and `logout`: with the gateway that runs, and alone. */
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,6 +84,28 @@ describe.each(['with the gateway that runs', 'alone'])('%s', (how) => {
     expect(up().tokens()).toEqual([]);
     expect(await stateOf('up')).toBe('needs login');
     expect((await sallyport(['logout', 'up'])).stdout).toContain('Nobody was logged in');
+  });
+});
+
+describe('another master key', () => {
+  it('P1-04 opens the login and proves the audit trail, once `secret rekey` has run', async () => {
+    await configure();
+    expect((await sallyport(['login', 'up'])).code).toBe(0);
+    const key = { SALLYPORT_MASTER_KEY: randomBytes(32).toString('base64') };
+    const old = join(environment()['SALLYPORT_HOME'] as string, 'master.key');
+    await serve();
+    const refused = await sallyport(['secret', 'rekey', '--from', old], key);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('sallyport stop')]);
+    await at.gateway?.stop();
+    const rekey = await sallyport(['secret', 'rekey', '--from', old, '--json'], key);
+    expect(rekey.code, rekey.stderr).toBe(0);
+    expect(JSON.parse(rekey.stdout)).toMatchObject({ outcome: 'absent' });
+    // There is no browser here: it is the login of before.
+    const call = await sallyport(['call', 'up__whoami'], key);
+    expect([call.code, call.stdout], call.stderr).toEqual([0, expect.stringContaining('alice')]);
+    expect(up().tokenRequests).toEqual(['authorization_code']);
+    const verified = await sallyport(['audit', 'verify'], key);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('The trail is whole')]);
   });
 });
 

@@ -58,8 +58,8 @@ function duplex(write: (text: string) => void, end: () => Promise<void>, ended: 
   };
 }
 
-/** The door for one client of a gateway in this process. */
-export function overStdio({ gateway }: Started): OpenCarrier {
+/** The door for one client of a gateway in this process, or of what opens one like it. */
+export function overStdio({ gateway }: { readonly gateway: Pick<Started['gateway'], 'serveStdio'> }): OpenCarrier {
   return async (heard) => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const door = gateway.serveStdio(input, output, process.cwd());

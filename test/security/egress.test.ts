@@ -72,6 +72,7 @@ describe.each(CASES)('a child of the gateway of $user under $level with named ho
     await serving.running.untilLine(/blocked api\.github\.com:443; sallyport allow mad api\.github\.com/);
     const lines = serving.running.lines.filter((line) => line.includes('blocked api.github.com:443'));
     expect(lines.length).toBe(1);
+    expect(await serving.listed()).toContain('mad: blocked api.github.com:443; sallyport allow mad api.github.com');
   });
 
   it('P4-04 has no way around it: no names, no route, no port, no socket of this machine', async () => {

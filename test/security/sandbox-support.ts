@@ -112,6 +112,8 @@ export interface Serving extends AsyncDisposable {
   /** The text of a tool's answer. */
   call(tool: string, args: object): Promise<string>;
   list(): Promise<readonly ListedServer[]>;
+  /** All that `list` prints for a person. */
+  listed(): Promise<string>;
 }
 
 export interface ListedServer {
@@ -166,6 +168,11 @@ export async function serveIn(
       const listing = run(['list', '--json', '--config', file]);
       await listing.exit;
       return (JSON.parse(listing.stdout()) as { servers: readonly ListedServer[] }).servers;
+    },
+    listed: async () => {
+      const listing = run(['list', '--config', file]);
+      await listing.exit;
+      return listing.stdout() + listing.stderr();
     },
     [Symbol.asyncDispose]: async () => void (await running.stop(10_000)),
   };

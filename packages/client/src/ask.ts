@@ -20,6 +20,8 @@ const MAX_ITEMS = 100_000;
 export interface AskOptions {
   /** Milliseconds for one answer; progress does not renew it. */
   readonly timeoutMs: number;
+  /** The request asks for progress, under its own id. */
+  readonly withProgress?: boolean;
 }
 
 /**
@@ -30,14 +32,16 @@ export async function ask(
   leg: Pick<Leg, 'request' | 'ownMeta'>,
   method: string,
   params: JsonObject | undefined,
-  { timeoutMs }: AskOptions,
+  { timeoutMs, withProgress = false }: AskOptions,
 ): Promise<JsonObject> {
   const sent = withMeta(params, leg.ownMeta);
   const name = nameOf(method, sent);
+  const paramsOf = (id: number): JsonObject | undefined =>
+    withProgress ? withMeta(sent, { progressToken: id }) : sent;
   const { answer } = leg.request({
     method,
     ...(name !== undefined && { name }),
-    text: (id) => JSON.stringify({ jsonrpc: '2.0', id, method, ...(sent !== undefined && { params: sent }) }),
+    text: (id) => JSON.stringify({ jsonrpc: '2.0', id, method, params: paramsOf(id) }),
     timeoutMs,
     maxMs: timeoutMs,
   });

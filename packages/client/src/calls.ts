@@ -125,6 +125,15 @@ export class Calls {
     });
   }
 
+  /** Has the clocks of the open calls with a cause stand still until what is returned is called. */
+  hold(): () => void {
+    const held = this.#open.values().filter(hasCause);
+    for (const { clock } of held) clock.pause();
+    return () => {
+      for (const { clock } of held) clock.resume();
+    };
+  }
+
   /** The call that must have caused what the server says now: the only one that the server can be at work on. */
   onlyCause(): (Call & { readonly cause: Cause }) | undefined {
     if (this.#inFlight !== 1) return undefined;

@@ -3,6 +3,7 @@
 import type { Connector } from './connector.ts';
 import { createGuessingConnector } from './guess.ts';
 import { createHttpConnector } from './http/connector.ts';
+import { createInProcessConnector } from './in-process.ts';
 import { createSseConnector } from './sse/connector.ts';
 import { createStdioConnector } from './stdio/connector.ts';
 import type { UpstreamOptions } from './upstream.ts';
@@ -11,6 +12,7 @@ import { createWsConnector } from './ws/connector.ts';
 /** `monotonic`: milliseconds. Opens nothing yet. */
 export function createConnector(upstream: UpstreamOptions, monotonic: () => number): Connector {
   const { target } = upstream;
+  if (target.kind === 'in-process') return createInProcessConnector(target);
   if (target.kind === 'stdio') return createStdioConnector({ upstream, target, monotonic });
   if (target.kind === 'ws') return createWsConnector({ upstream, target, monotonic });
   if (target.kind === 'sse') return createSseConnector({ upstream, target, monotonic });

@@ -106,7 +106,7 @@ class GuessingConnector implements Connector {
   }
 
   #connectorOf(transport: GuessedTransport): Connector {
-    if (this.#closed) throw new UpstreamError('down', 'The gateway does not use it any more.');
+    if (this.#closed) throw new UpstreamError('down', 'The server is not used any more.');
     const { upstream, target, monotonic } = this.#options;
     const connector =
       this.#connectors.get(transport) ??

@@ -131,8 +131,11 @@ export interface Leg {
 export interface LegEvents {
   /** A notification that no request caused: list_changed, resource updates, log messages without an owner. */
   onNotification(message: JsonRpcNotification): void;
-  /** A request of the server that cannot be attributed to exactly one call. The answer goes back as it is. */
-  onUnattributed(message: JsonRpcRequest): ServerRequestAnswer;
+  /**
+   * A request of the server that cannot be attributed to exactly one call. The answer goes back as it is. While a promise is
+   * awaited the clocks of the calls under way stand still, since one of them may have caused it.
+   */
+  onUnattributed(message: JsonRpcRequest): ServerRequestAnswer | Promise<ServerRequestAnswer>;
   /** The leg is gone without having been asked to go. Called once. */
   onDown(error: UpstreamError): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string, detail?: Readonly<Record<string, unknown>>): void;

@@ -7,6 +7,11 @@ export {
   type UpstreamAuthorization,
   type UpstreamAuthorizationOptions,
 } from './oauth/authorization.ts';
+export {
+  createClientCredentials,
+  type ClientCredentialsOptions,
+  type ClientCredentialsTokens,
+} from './oauth/client-credentials.ts';
 export { AuthorizationError, type AuthorizationProblem } from './oauth/error.ts';
 export type { DeviceLogin } from './oauth/device.ts';
 export type { ExchangeOptions, SubjectToken } from './oauth/exchange.ts';

@@ -5,7 +5,7 @@
 
 import type { Reaper } from '@sallyport/host';
 import type { Era, JsonObject, JsonRpcNotification, JsonRpcRequest } from '@sallyport/wire';
-import type { Leg, ServerRequestAnswer, UpstreamError } from './leg.ts';
+import type { Leg, LegEvents, ServerRequestAnswer, UpstreamError } from './leg.ts';
 import type { UpstreamAuthorization } from './oauth/authorization.ts';
 
 export interface StdioTarget {
@@ -63,7 +63,17 @@ export interface WsTarget extends RemoteTarget {
   readonly kind: 'ws';
 }
 
-export type Target = StdioTarget | HttpTarget | SseTarget | WsTarget;
+/** What is started or reached. */
+export type OutsideTarget = StdioTarget | HttpTarget | SseTarget | WsTarget;
+
+/** This process is the server itself. */
+export interface InProcessTarget {
+  readonly kind: 'in-process';
+  /** Rejects with `UpstreamError`, with the signal's reason too. */
+  connect(events: LegEvents, signal: AbortSignal): Promise<Leg>;
+}
+
+export type Target = OutsideTarget | InProcessTarget;
 
 export interface UpstreamOptions {
   readonly name: string;
@@ -91,7 +101,12 @@ export interface UpstreamOptions {
   readonly reaper?: Reaper;
   /** What is started instead of a child's own command; absent: that command. */
   readonly launch?: Launch;
+  /** Hears every message of a child, as it goes over the pipes. */
+  readonly onWire?: OnWire;
 }
+
+/** `bytes` is one message, on loan until it returns. Must not throw. */
+export type OnWire = (direction: 'in' | 'out', bytes: Buffer) => void;
 
 /** A child's command as it is to be started. */
 export interface ChildCommand {

@@ -48,6 +48,8 @@ export function createVerdicts({ store, key, transport, now, onError }: Verdicts
  * could be guessed from the hash.
  */
 export function verdictKey(name: string, target: Target): string {
+  // It is asked nothing of the kind.
+  if (target.kind === 'in-process') return `${target.kind}:${name}`;
   const facts =
     target.kind === 'stdio'
       ? [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()]

@@ -9,6 +9,7 @@ import type { LockedTools } from './pins/lock.ts';
 import type { ServerRecord, ToolPins } from './pins/record.ts';
 import { diffPins, reportPins } from './pins/report.ts';
 import { pinsSetup } from './pins-state.ts';
+import { withOwnServer } from './saved-tools.ts';
 
 export interface PinActsOptions {
   readonly room: PinsRoom;
@@ -21,12 +22,13 @@ export function pinActs({
   room,
   store,
 }: PinActsOptions): Pick<AdminSource, 'approvePins' | 'pinDiffs' | 'pins'> {
+  const pinned = (): ReturnType<typeof withOwnServer> => withOwnServer(config().servers, config().tools);
   const each = async <T>(
     tell: (server: string, record: ServerRecord, locked: LockedTools | undefined, mode: PinsRoom['mode']) => T[],
   ): Promise<T[]> => {
     const { lock, mode } = pinsSetup(config());
     const told = await Promise.all(
-      config().servers.map(async ({ name }) => tell(name, await recordOf(store, name), lock.get(name)?.tools, mode)),
+      pinned().map(async ({ name }) => tell(name, await recordOf(store, name), lock.get(name)?.tools, mode)),
     );
     return told.flat();
   };
@@ -39,7 +41,7 @@ export function pinActs({
       if (other !== undefined) throw new AdminError(404, 'not_found', `No tool ${JSON.stringify(other.id)} is pinned.`);
       const hashes = Map.groupBy(seen, ({ id }) => id);
       const approved: { readonly id: string; readonly hash: string }[] = [];
-      for (const { name: server } of config().servers) {
+      for (const { name: server } of pinned()) {
         const wants = (name: string, pins: ToolPins): boolean => {
           const looked = hashes.get(canonicalId(server, name));
           return looked !== undefined && openHashes(pins).every((hash) => looked.some((one) => one.hash === hash));

@@ -35,8 +35,8 @@ export interface AdminSourceOptions extends CallerActsOptions {
 
 export function createAdminSource(options: AdminSourceOptions): AdminSource {
   const { configFile, history, now, pins, reload, rooms, store, trail } = options;
-  const { env } = options;
-  const status = (): GatewayStatus => gatewayStatus(rooms, env);
+  const { env, redactor } = options;
+  const status = (): GatewayStatus => gatewayStatus(rooms, env, (text) => redactor.text(text));
   return {
     ...serverActs(options, status),
     ...callerActs(options),

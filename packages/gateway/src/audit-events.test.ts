@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endedEvent, outageEvent } from './audit-events.ts';
+import { endedEvent, outageEvent, recordedLaunch } from './audit-events.ts';
 
 const ended = (cause: unknown): unknown => endedEvent('files', new Error('It ended.', { cause })).facts;
 
@@ -26,5 +26,24 @@ describe('a server that went away', () => {
     expect(endedEvent('files', undefined)).toMatchObject({ action: 'server.end', decision: 'error', server: 'files' });
     expect(outageEvent('files', 'begins')).toMatchObject({ action: 'server.break', decision: 'error' });
     expect(outageEvent('files', 'ends')).toMatchObject({ action: 'server.recover', decision: 'allow' });
+  });
+});
+
+describe('recordedLaunch', () => {
+  it('records what was started, and what cages it, once it is prepared', async () => {
+    const events: unknown[] = [];
+    const child = { command: '/no/such/program', args: ['s3cret'], cwd: '/', env: {} };
+    const prepared = { ...child, release: () => Promise.resolve() };
+    let sandbox: string | undefined;
+    const launch = recordedLaunch(
+      () => {
+        sandbox = 'strict: in a container of podman (here:1)';
+        return Promise.resolve(prepared);
+      },
+      { server: 'one', principal: undefined, sandbox: () => sandbox, record: (event) => events.push(event) },
+    );
+    expect(await launch(child)).toBe(prepared);
+    const facts = { command: '/no/such/program', sandbox: 'strict: in a container of podman (here:1)' };
+    expect(events).toEqual([expect.objectContaining({ action: 'server.start', server: 'one', facts })]);
   });
 });

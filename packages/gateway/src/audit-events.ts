@@ -55,15 +55,21 @@ export function adminEvent(
 /** Programs of more bytes are not read at a start for their hash. */
 const MAX_HASHED_BYTES = 16 * 1024 * 1024;
 
-/** The same launch; it is recorded with the command, and with its hash where that is cheap. */
-export function recordedLaunch(
-  launch: Launch,
-  { server, principal, record }: { server: string; principal: AuditEvent['principal']; record: RecordEvent },
-): Launch {
+export interface RecordedLaunch {
+  readonly server: string;
+  readonly principal: AuditEvent['principal'];
+  /** One line, once it was started: its level and what enforces it. */
+  readonly sandbox: () => string | undefined;
+  readonly record: RecordEvent;
+}
+
+/** The same launch; it is recorded with the command, its hash where that is cheap, and its sandbox. */
+export function recordedLaunch(launch: Launch, { server, principal, record, sandbox }: RecordedLaunch): Launch {
   return async (child) => {
     const prepared = await launch(child);
     const executableHash = await hashOf(child.command);
-    const facts = { command: child.command, ...(executableHash !== undefined && { executableHash }) };
+    const known = executableHash !== undefined && { executableHash };
+    const facts = { command: child.command, ...known, sandbox: sandbox() };
     record({ type: 'server_access', action: 'server.start', decision: 'allow', server, principal, facts });
     return prepared;
   };

@@ -7,6 +7,42 @@ import { randomBytes } from 'node:crypto';
 import type { Answer, Exchange, Principal } from '@sallyport/server';
 import type { ErrorKey, JsonObject, ParamHeader } from '@sallyport/wire';
 
+/** An API over HTTP that an OpenAPI document describes, of which this gateway makes a server. */
+export interface ApiTarget {
+  readonly kind: 'openapi';
+  /** Absolute path. */
+  readonly document: string;
+  /** SHA-256 of its bytes, hexadecimal. */
+  readonly hash: string;
+  /** The URL that it is a copy of. */
+  readonly source?: string;
+  /** Where the API is, as the operator wrote it; absent: what the document says, which comes from outside. */
+  readonly server?: string;
+  /** Globs over operation ids and `GET /path`; without `allow` those that only read. */
+  readonly operations: { readonly allow?: readonly string[]; readonly deny: readonly string[] };
+  /** By the names of the document's security schemes. */
+  readonly auth: Readonly<Record<string, ApiCredential>>;
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of one answer. */
+  readonly maxBytes: number;
+  /** Whether it is said where there are more pages. */
+  readonly pagination: boolean;
+}
+
+/** An API key or bearer token; a name and password; or a client of OAuth 2.0 (client credentials). */
+export interface ApiCredential {
+  readonly value?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  /** Empty: those that the operations name. */
+  readonly scopes: readonly string[];
+  /** As the operator wrote it; absent: what the document names. */
+  readonly tokenUrl?: string;
+}
+
 /** How far a child is caged. Paths are absolute or begin with `{root}`, the caller's project. */
 export interface SandboxSettings {
   /** Written, and then required. */
@@ -14,6 +50,8 @@ export interface SandboxSettings {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly network?: readonly string[];
+  /** Of a container that it runs in. */
+  readonly image?: string;
   readonly memoryBytes?: number;
   /** Percent of one core. */
   readonly cpuPercent?: number;
@@ -132,6 +170,9 @@ export interface Call {
   policyVersion?: string;
   /** Set by `isolate`; absent: the instance that everybody shares. */
   instance?: Instance;
+  /** Set by `drain` and `admit`: the places that it takes among the calls under way, which `leave` gives back. */
+  isUnderWay?: boolean;
+  countedFor?: string | undefined;
   /** Set by `send`: the time spent with the server, its start included. Milliseconds. */
   upstreamMs?: number;
   /** Set when it fails: the row of the error table that its client reads. */

@@ -1,5 +1,3 @@
-/** The one name of a tool or prompt that no renaming, view or endpoint changes. */
+/** The name of a tool or prompt that policies, pins and the audit go by. */
 
-export function canonicalId(server: string, original: string): string {
-  return `${server}__${original}`;
-}
+export { canonicalId } from '@sallyport/wire';

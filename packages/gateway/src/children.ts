@@ -8,7 +8,7 @@ import type { RoomOptions } from './rooms.ts';
 import type { UpstreamServer } from './upstream/index.ts';
 
 export interface Children {
-  launch(server: UpstreamServer, instance: Instance | undefined): Launch;
+  launch(owner: Pick<UpstreamServer, 'name' | 'isolation' | 'sandbox'>, instance: Instance | undefined): Launch;
   program(server: string): ProgramStatus;
   /** Nothing is installed any more. */
   close(): void;
@@ -37,7 +37,8 @@ export function createChildren(options: RoomOptions, strict: () => boolean): Chi
         const { revealed, ...ready } = await installs.prepared({ server: name, settings }, child);
         return await sandboxes.launch({ server: name, settings, home, revealed })(ready);
       };
-      return recordedLaunch(launch, { server: name, principal: instance?.principal, record: audit.record });
+      const sandbox = (): string | undefined => sandboxes.status(name)?.summary;
+      return recordedLaunch(launch, { server: name, principal: instance?.principal, record: audit.record, sandbox });
     },
     program: (server) => installs.status(server),
     close: () => installs.close(),

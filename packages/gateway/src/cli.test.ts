@@ -50,6 +50,7 @@ async function sallyport(argv: readonly string[], { files = {}, env = {}, answer
       read: async (path) => read(path),
       readSecret: async (path) => read(path),
       checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
+      linked: async () => undefined,
       replace: async (path, data) => void (files[path] = String(data)),
       create: async (path, text) => {
         if (files[path] !== undefined) throw new Error(`EEXIST: ${path}`);
@@ -116,7 +117,6 @@ describe('the frame', () => {
     [['doctor', 'files', '--production'], 2, /--production and --alerts are about the whole: leave SERVER out/],
     [['init'], 2, /asks its questions on a terminal; with --yes it asks none/],
     [['version', '--check'], 3, /not available in this version/],
-    [['add', 'x', '--openapi', 'f'], 3, /not available in this version/],
     [['validate'], 3, /no configuration found[^]*sallyport init/],
     [['config', 'encrypt'], 3, /no configuration found/],
   ])('ends %j with code %i', async (argv, code, message) => {
@@ -142,7 +142,7 @@ describe('validate', () => {
   });
 
   it('prints all problems with their places, as JSON too', async () => {
-    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"interceptors":[]}' };
+    const files = { '/work/c.json': '{"mcpServers":{"a":{"comand":"x"}},\n"telemetry":{"traces":{}}}' };
     const plain = await sallyport(['validate', '--config', 'c.json'], { files });
     expect(plain).toMatchObject({ code: 3, stdout: '' });
     expect(plain.stderr.split('\n').filter((line) => line.includes('c.json:'))).toHaveLength(3);
@@ -152,9 +152,9 @@ describe('validate', () => {
     expect(JSON.parse(json.stdout)).toHaveProperty('problems.2', {
       file: '/work/c.json',
       line: 2,
-      column: 1,
-      path: ['interceptors'],
-      message: '`interceptors` is not available in this version',
+      column: 14,
+      path: ['telemetry', 'traces'],
+      message: '`telemetry.traces` is not available in this version',
     });
   });
 });

@@ -1,12 +1,15 @@
 /** What code mode is given of the other rooms: how a program is carried for its client, and how it makes its calls. */
 
 import type { Cause } from '@sallyport/client';
-import type { Exchange } from '@sallyport/server';
+import type { Exchange, Visitor } from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import type { Bridge, Compose } from './bridge/index.ts';
 import { resultText } from './bridge/result-bytes.ts';
 import type { Call } from './call.ts';
+import type { CatalogView } from './catalog/index.ts';
+import { readyView } from './catalog/view.ts';
 import type { createCode } from './code/index.ts';
+import type { Config } from './config/index.ts';
 import { INNER_PROGRESS } from './inner-exchange.ts';
 import type { InnerCall } from './meta.ts';
 import { setTimer } from './steps.ts';
@@ -18,13 +21,26 @@ export interface CodeParts {
   readonly bridge: Bridge;
   /** Calls that one client may have under way. */
   readonly concurrency: () => number;
+  /** Programs that are tools, of the configuration in force. */
+  readonly saved: () => Config['tools'];
+  /** What somebody sees. */
+  readonly viewOf: (visitor: Visitor) => CatalogView;
 }
 
-export function codeOptions({ bridge, concurrency, info, inner }: CodeParts): Parameters<typeof createCode>[0] {
+export function codeOptions({
+  bridge,
+  concurrency,
+  info,
+  inner,
+  saved,
+  viewOf,
+}: CodeParts): Parameters<typeof createCode>[0] {
   return {
     info,
     inner,
     concurrency,
+    toolNamed: (name) => (Object.hasOwn(saved(), name) ? saved()[name] : undefined),
+    see: async (exchange) => (await readyView(() => viewOf(exchange), ['tools'])).catalog.tools.values(),
     carry: async (call, leg) => {
       const { exchange } = call;
       if (exchange.era === 'stateless') return await bridge.carry(call, leg, composeFor(call));

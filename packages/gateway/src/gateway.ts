@@ -25,6 +25,7 @@ import type { GatewayOptions } from './gateway-options.ts';
 import { learnSecrets } from './own-secrets.ts';
 import { preparePolicy, provision, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
+import { withOwnServer } from './saved-tools.ts';
 import { enabledServers } from './servers.ts';
 import type { RecordLevel } from './telemetry/index.ts';
 import { createRedactor, type Redactor } from './telemetry/redact.ts';
@@ -208,6 +209,7 @@ class RunningGateway implements Gateway {
 
   /** Servers that want to be up, and those that nothing is known of yet: so the first list need not wait for them. */
   #startEager(config: Config): void {
+    this.rooms.interceptors.warm();
     void this.rooms.catalog.root.ready();
     for (const server of enabledServers(config)) {
       if (server.start !== 'eager') continue;
@@ -229,7 +231,7 @@ class RunningGateway implements Gateway {
     this.#doors.limitStreams(config.limits.streams);
     this.#parts.identity.use(config);
     this.#doors.recheck();
-    this.#parts.metrics.setServers(enabledServers(config).map(({ name }) => name));
+    this.#parts.metrics.setServers(withOwnServer(enabledServers(config), config.tools).map(({ name }) => name));
     this.#startEager(config);
   }
 

@@ -48,6 +48,16 @@ describe('credentials of a configuration', () => {
     expect(credentialsOf({ ...config, guard })).toContain('Bearer of-the-guard');
   });
 
+  it('are those of an API, and what HTTP Basic makes of a short one', () => {
+    const auth = { key: { value: 'of-the-api' }, login: { username: 'ann', password: 'swordf' } };
+    const servers = [{ name: 'c', target: { kind: 'openapi', headers: {}, auth } }] as unknown as ServerConfig[];
+    const own = createOwnSecrets();
+    own.hold('configuration', credentialsOf({ ...configOf({}), servers }));
+    const said = Buffer.from('ann:swordf').toString('base64');
+    for (const text of ['of-the-api', said])
+      expect(secretsIn(Buffer.from(JSON.stringify({ text })), own)?.isOwn).toBe(true);
+  });
+
   it('are the password in an address, too', () => {
     const url = ['postgres://ann', 'swordfish@db.example/x'].join(':');
     expect(credentialsOf(configOf({ DATABASE: url }))).toContain('swordfish');

@@ -184,7 +184,8 @@ export function preparedPins(pins: Pins, { screen }: Pick<Guard, 'screen'>): Pin
 }
 
 /** What the configuration holds that only the gateway may show, and only to whom it is meant for. */
-export function credentialsOf({ alerts, audit, auth, discovery, guard, policy, servers, telemetry }: Config): string[] {
+export function credentialsOf(config: Config): string[] {
+  const { alerts, audit, auth, discovery, guard, interceptors, policy, servers, telemetry } = config;
   const { introspection, keys, oidc } = auth;
   const headers = [
     ...Object.entries(policy?.external?.headers ?? {}),
@@ -202,12 +203,29 @@ export function credentialsOf({ alerts, audit, auth, discovery, guard, policy, s
     ...alerts.map(({ to }) => ('secret' in to ? to.secret : undefined)),
     ...headers.filter(([name, value]) => isCredential(name, value)).map(([, value]) => value),
     ...servers.flatMap(ofServer),
+    ...interceptors.flatMap(ofInterceptor),
   ].filter((value) => value !== undefined);
+}
+
+function ofInterceptor({ target }: Config['interceptors'][number]): (string | undefined)[] {
+  const variables = Object.entries(target.kind === 'child' ? target.env : target.headers);
+  return [
+    target.kind === 'http' ? target.secret : undefined,
+    ...variables.filter(([name, value]) => isCredential(name, value)).map(([, value]) => value),
+  ];
 }
 
 function ofServer({ oauth, target }: ServerConfig): (string | undefined)[] {
   const variables = Object.entries(target.kind === 'stdio' ? target.env : target.headers);
+  const credentials = target.kind === 'openapi' ? Object.values(target.auth) : [];
   return [
+    ...credentials.flatMap(({ clientSecret, password, username, value }) => [
+      clientSecret,
+      password,
+      value,
+      // Of HTTP Basic; as base64 it is known where its password alone is too short for that.
+      password === undefined || password === '' ? undefined : `${username}:${password}`,
+    ]),
     oauth?.clientSecret,
     oauth?.privateKey,
     oauth?.exchange?.clientSecret,

@@ -40,30 +40,47 @@ describe('an inner call', () => {
     expect(heard).toEqual(['one', 'other', 'late']);
   });
 
-  it('takes every step of a call but the first, never as one of our own tools, and is recorded under the outer one', async () => {
-    const passed: string[] = [];
-    const recorded: Call[] = [];
-    const steps = new Proxy({} as Steps, {
-      get: (_steps, name: string): unknown => {
-        if (name === 'beginOwn') return () => passed.push('beginOwn') > 0;
-        const step: Step = (call, next) => {
-          passed.push(name);
-          return name === 'send' ? Promise.resolve({ kind: 'value', result: {} }) : next(call);
-        };
-        return step;
-      },
-    });
-    const measure = { begin: () => 0, ended: () => undefined };
-    const audit = { blocked: () => undefined, ended: (call: Call) => void recorded.push(call) };
-    const { inner } = createPipeline(steps, () => undefined, measure, audit);
-    const { exchange } = outerExchange();
-    const outer: Call = { exchange };
-    await inner(outer, new InnerExchange(exchange, { name: 'call_tool', arguments: {} }, EARS));
-    expect(passed.slice(0, 4)).toEqual(['admit', 'resolve', 'authorize', 'caution']);
-    expect(passed).toEqual(
-      expect.arrayContaining(['admitTarget', 'approve', 'guardIn', 'confirm', 'guardOut', 'send']),
-    );
-    expect(passed).not.toContain('beginOwn');
-    expect(recorded.map((call) => call.outer)).toEqual([outer]);
-  });
+  it.each([
+    ['and none of interceptors where there are none', false],
+    ['and is shown to interceptors', true],
+  ])(
+    'takes every step of a call but the first, never as one of our own tools, and is recorded under the outer one, %s',
+    async (_what, intercepts) => {
+      const passed: string[] = [];
+      const recorded: Call[] = [];
+      const steps = new Proxy({} as Steps, {
+        get: (_steps, name: string): unknown => {
+          if (name === 'leave') return () => undefined;
+          if (name === 'intercepts') return () => intercepts;
+          if (name === 'beginOwn') return () => passed.push('beginOwn') > 0;
+          const step: Step = (call, next) => {
+            passed.push(name);
+            return name === 'send' ? Promise.resolve({ kind: 'value', result: {} }) : next(call);
+          };
+          return step;
+        },
+      });
+      const measure = { begin: () => 0, ended: () => undefined };
+      const audit = { blocked: () => undefined, ended: (call: Call) => void recorded.push(call) };
+      const { inner } = createPipeline(
+        steps,
+        () => undefined,
+        measure,
+        audit,
+        () => undefined,
+      );
+      const { exchange } = outerExchange();
+      const outer: Call = { exchange };
+      await inner(outer, new InnerExchange(exchange, { name: 'call_tool', arguments: {} }, EARS));
+      expect(passed.slice(0, 4)).toEqual(['admit', 'resolve', 'authorize', 'caution']);
+      expect(passed).toEqual(
+        expect.arrayContaining(['admitTarget', 'approve', 'guardIn', 'confirm', 'guardOut', 'send']),
+      );
+      expect(passed).not.toContain('beginOwn');
+      const around = ['admitTarget', 'interceptBefore', 'approve', 'confirm', 'interceptAfter', 'guardOut', 'send'];
+      const wanted = around.filter((name) => intercepts || !name.startsWith('intercept'));
+      expect(passed.filter((name) => around.includes(name))).toEqual(wanted);
+      expect(recorded.map((call) => call.outer)).toEqual([outer]);
+    },
+  );
 });

@@ -4,6 +4,7 @@
  */
 
 import type { RoomOptions, Rooms } from './rooms.ts';
+import { withOwnServer } from './saved-tools.ts';
 import { enabledServers } from './servers.ts';
 
 type Metrics = RoomOptions['metrics'];
@@ -18,7 +19,7 @@ export function addMetricSources(
   doors: () => Readonly<Record<'http' | 'ws' | 'sse' | 'stdio', number>>,
 ): void {
   const servers = (): Config['servers'] => enabledServers(rooms.config);
-  metrics.setServers(servers().map(({ name }) => name));
+  metrics.setServers(withOwnServer(servers(), rooms.config.tools).map(({ name }) => name));
   metrics.source('sallyport_server_state', () =>
     servers().flatMap(({ name }) => {
       const { state } = rooms.upstreams.status(name);
@@ -42,6 +43,9 @@ export function addMetricSources(
   metrics.source('sallyport_parked_calls', () => [{ labels: {}, value: rooms.parkedCalls }]);
   metrics.source('sallyport_connections', () =>
     Object.entries(doors()).map(([door, value]) => ({ labels: { door }, value })),
+  );
+  metrics.source('sallyport_interceptions_total', () =>
+    rooms.interceptors.counts().map(({ count, ...labels }) => ({ labels, value: count })),
   );
   metrics.source('sallyport_catalog_entries', () => {
     const { tools, prompts, resources, templates } = rooms.catalog.root.catalog;

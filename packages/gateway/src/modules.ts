@@ -11,12 +11,13 @@ import { createBridge, type Bridge } from './bridge/index.ts';
 import { bridgeOptions } from './bridge-options.ts';
 import { createChildren, type Children } from './children.ts';
 import { logIdOf, type Audience, type Call, type Instance } from './call.ts';
-import { CatalogRoom, type CatalogView, type ListKind } from './catalog/index.ts';
+import { CatalogRoom, type CatalogView, type ListKind, type Source } from './catalog/index.ts';
 import { catalogOptions } from './catalog-options.ts';
 import { LIST_KINDS } from './catalog/snapshot.ts';
 import { sourceOf } from './catalog/source.ts';
 import type { Config, ServerConfig } from './config/index.ts';
 import { describeError, type LogFailure } from './errors.ts';
+import { openInterceptors, type Interceptors } from './interceptor-options.ts';
 import { instanceFor, principalInstance } from './isolation/index.ts';
 import type { Projects } from './isolation/project.ts';
 import type { ProgramStatus } from './installs/index.ts';
@@ -29,15 +30,16 @@ import { createPipeline } from './pipeline.ts';
 import { createExplain, type Explain, type Policy } from './policy/index.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { createServed } from './served.ts';
-import type { SandboxStatus } from './sandbox/index.ts';
+import { ownSource } from './saved-tools.ts';
 import { catalogSetup, enabledServers, loginServers, upstreamServer } from './servers.ts';
-import { createProjects, createSteps, openAdmission, type StepParts } from './steps.ts';
+import { createProjects, createSteps, openAdmission, type SavedTools, type StepParts } from './steps.ts';
 import { subscriptionOptions } from './subscription-options.ts';
 import { SubscriptionsRoom } from './subscriptions/index.ts';
 import { taskOptions } from './task-options.ts';
 import { TaskRoom } from './tasks/index.ts';
 import { callFacts, createMeasure, type Measure } from './telemetry/measure.ts';
 import { ownerOf, upstreamOptions } from './upstream-options.ts';
+import { createYoungHeap } from './young-heap.ts';
 import { UpstreamRoom } from './upstream/index.ts';
 
 export function createRooms(options: RoomOptions): Rooms {
@@ -48,6 +50,7 @@ export function createRooms(options: RoomOptions): Rooms {
 class Assembly implements Rooms {
   readonly upstreams: UpstreamRoom;
   readonly catalog: CatalogRoom;
+  readonly interceptors: Interceptors;
   readonly served: Served;
   readonly #options: RoomOptions;
   #config: Config;
@@ -62,6 +65,10 @@ class Assembly implements Rooms {
   readonly #projects: Projects;
   readonly #bridge: Bridge;
   readonly #own: OwnTools;
+  readonly #saved: SavedTools = {
+    owns: (server) => this.#ownOf(server) !== undefined,
+    run: (call) => this.#own.code.runSaved(call),
+  };
   readonly #announcements: Announcements;
   readonly #children: Children;
   readonly #usePersonal: () => void;
@@ -72,7 +79,9 @@ class Assembly implements Rooms {
     this.#policy = options.policy;
     this.#servers = enabledServers(options.config);
     this.#children = createChildren(options, () => this.#config.strict);
-    const later = { subscriptions: () => this.#subscriptions, tasks: () => this.#tasks, refresh: this.#refresh };
+    const live = { config: () => this.#config, policy: () => this.#policy, refresh: this.#refresh };
+    this.interceptors = openInterceptors({ ...live, options, children: this.#children });
+    const later = { ...live, subscriptions: () => this.#subscriptions, tasks: () => this.#tasks };
     this.upstreams = new UpstreamRoom(
       upstreamOptions({
         ...later,
@@ -84,10 +93,11 @@ class Assembly implements Rooms {
     );
     const { upstreams } = this;
     this.catalog = new CatalogRoom(
-      catalogOptions({ ...later, options, upstreams, deadlineMs: () => this.#config.limits.listDeadlineMs }),
+      catalogOptions({ ...later, options, upstreams, own: this.#ownOf, lists: this.interceptors.lists }),
     );
     this.#announcements = createAnnouncements({ randomId, now: options.now });
     const rooms = {
+      ...live,
       options,
       upstreams,
       limits: () => this.#config.limits,
@@ -97,7 +107,7 @@ class Assembly implements Rooms {
       viewOf: this.#viewOf,
       legsFor: this.#legsFor,
     };
-    this.#admission = openAdmission(options, rooms.limits, upstreams);
+    this.#admission = openAdmission(options, rooms.limits, { upstreams, saved: this.#saved });
     this.#subscriptions = new SubscriptionsRoom(
       subscriptionOptions({ ...rooms, discovery: () => this.#own.discovery }),
     );
@@ -106,19 +116,18 @@ class Assembly implements Rooms {
     this.#bridge = createBridge(bridgeOptions({ ...rooms, randomId }));
     this.#own = openOwnTools({
       ...rooms,
-      config: () => this.#config,
       bridge: this.#bridge,
       inner: (outer, exchange) => pipeline.inner(outer, exchange),
     });
-    this.#usePersonal = followLogins({ ...rooms, servers: this.#names, refresh: this.#refresh });
-    const pipeline = createPipeline(createSteps(this.#stepParts()), this.#logFailure, this.#measure, options.audit);
+    this.#usePersonal = followLogins({ ...rooms, servers: this.#names });
+    const steps = createSteps(this.#stepParts());
+    const pipeline = createPipeline(steps, this.#logFailure, this.#measure, options.audit, createYoungHeap());
     this.served = createServed({
       ...rooms,
       pipeline,
       admission: this.#admission,
       subscriptions: this.#subscriptions,
       tasks: this.#tasks,
-      policy: () => this.#policy,
       projects: this.#projects,
       sessions: this.#sessions,
       levelChanged: this.#levelChanged,
@@ -129,7 +138,7 @@ class Assembly implements Rooms {
     return this.#sessions;
   }
 
-  sandbox(server: string): SandboxStatus | undefined {
+  sandbox(server: string): ReturnType<Rooms['sandbox']> {
     return this.#options.sandboxes.status(server);
   }
 
@@ -204,6 +213,7 @@ class Assembly implements Rooms {
     const before = this.#subscriptions.standing();
     this.#policy = policy;
     this.#options.learnOwn(config);
+    this.interceptors.use(config.interceptors);
     const { gone, removed } = this.catalog.replace(catalogSetup(config));
     this.#options.logins.replace(loginServers(config), config.egress.allow);
     this.upstreams.replace(upstreams, config.limits.drainMs);
@@ -243,6 +253,7 @@ class Assembly implements Rooms {
     this.#own.discovery.close();
     await Promise.all([
       this.#own.code.close(),
+      this.interceptors.close(),
       this.upstreams.close(),
       this.#admission.close(),
       this.#own.results.close(),
@@ -253,6 +264,7 @@ class Assembly implements Rooms {
     this.#children.close();
     this.#own.discovery.close();
     void this.#own.code.close();
+    this.interceptors.destroy();
     this.upstreams.destroy();
   }
 
@@ -264,6 +276,8 @@ class Assembly implements Rooms {
       drain: this.#drain,
       admission: this.#admission,
       upstreams: this.upstreams,
+      saved: this.#saved,
+      interceptors: this.interceptors,
       subscriptions: this.#subscriptions,
       tasks: this.#tasks,
       projects: this.#projects,
@@ -281,6 +295,8 @@ class Assembly implements Rooms {
       randomId,
     };
   }
+
+  readonly #ownOf = (server: string): Source | undefined => ownSource(server, this.#config.tools, this.#options.info);
 
   readonly #names = (): readonly string[] => this.#servers.map(({ name }) => name);
 
@@ -329,6 +345,4 @@ class Assembly implements Rooms {
 }
 
 /** Nobody guesses it. */
-function randomId(): string {
-  return randomBytes(16).toString('base64url');
-}
+const randomId = (): string => randomBytes(16).toString('base64url');

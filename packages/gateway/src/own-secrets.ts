@@ -33,7 +33,7 @@ function keyForms(master: KeyObject): string[] {
 /** Tells the log what must not stand in it. */
 export function learnSecrets(
   { redactor }: GatewayOptions,
-  { alerts, audit, auth, discovery, policy, servers, telemetry }: Config,
+  { alerts, audit, auth, discovery, interceptors, policy, servers, telemetry }: Config,
 ): void {
   const { introspection, keys, oidc } = auth;
   redactor?.learn(
@@ -46,6 +46,9 @@ export function learnSecrets(
       ...Object.values(policy?.external?.headers ?? {}),
       ...[...audit.sinks, ...alerts.map(({ to }) => to)].flatMap((sink) =>
         'headers' in sink ? Object.values(sink.headers) : [],
+      ),
+      ...interceptors.flatMap(({ target }) =>
+        target.kind === 'http' ? [target.secret, ...Object.values(target.headers)] : Object.values(target.env),
       ),
       ...alerts.flatMap(({ to }) => (to.type === 'webhook' ? [to.secret, new URL(to.url).pathname] : [])),
     ]),

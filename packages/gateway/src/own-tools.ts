@@ -38,7 +38,14 @@ export interface OwnTools {
 export function openOwnTools(parts: OwnToolParts): OwnTools {
   const { bridge, config, inner, options, viewOf } = parts;
   const code = createCode(
-    codeOptions({ info: options.info, bridge, concurrency: () => config().limits.concurrency, inner }),
+    codeOptions({
+      info: options.info,
+      bridge,
+      concurrency: () => config().limits.concurrency,
+      inner,
+      saved: () => config().tools,
+      viewOf,
+    }),
   );
   const results = openResults(parts);
   const given = discoveryOptions({ options, view: viewOf, servers: () => enabledServers(config()) });

@@ -5,6 +5,7 @@ import type { AuditEvent, RecordEvent } from './audit/index.ts';
 import type { Config } from './config/index.ts';
 import { PinsRoom, type PinNews, type PinsSetup, type PinStore } from './pins/index.ts';
 import { readLock } from './pins/lock.ts';
+import { withOwnServer } from './saved-tools.ts';
 import { enabledServers } from './servers.ts';
 import type { Store, StoreValue } from './store/index.ts';
 import type { Log } from './telemetry/index.ts';
@@ -22,7 +23,7 @@ export function pinStore(store: Store): PinStore {
 /** Throws, for a person, when the lock cannot be read. */
 export function pinsSetup(config: Config): PinsSetup {
   const { lock, mode } = config.pins;
-  return { mode, servers: enabledServers(config), lock: readLock(lock, 'sallyport.lock') };
+  return { mode, servers: withOwnServer(enabledServers(config), config.tools), lock: readLock(lock, 'sallyport.lock') };
 }
 
 /** Tools of one reading that an audit record names. */

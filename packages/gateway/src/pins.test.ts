@@ -63,7 +63,11 @@ const shown = (room: CatalogRoom): unknown[] =>
   ]);
 
 async function call(room: CatalogRoom, name: string): Promise<unknown> {
-  const step = createResolve({ view: () => room.root, openTaskId: () => undefined });
+  const step = createResolve({
+    view: () => room.root,
+    openTaskId: () => undefined,
+    unknown: (_call, error) => Promise.reject(error),
+  });
   const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } };
   const exchange = { endpoint: '/mcp', message, era: 'session' } as never;
   const asked: Call = { exchange };

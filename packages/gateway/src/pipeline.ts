@@ -16,6 +16,8 @@ export interface Steps {
   readonly drain: Step;
   /** Rates, quota and concurrency of the principal, and rates in all. */
   readonly admit: Step;
+  /** Gives back what those two took, when the call has ended. */
+  readonly leave: (call: Call) => void;
   /** Results that cost more than their budget are kept, and read in pieces. */
   readonly clip: Step;
   /**
@@ -32,6 +34,12 @@ export interface Steps {
   readonly caution: Step;
   /** Rates per tool and server. */
   readonly admitTarget: Step;
+  /** Whether interceptors are asked about calls. */
+  readonly intercepts: () => boolean;
+  /** Interceptors look at the arguments. What they change is decided once more. */
+  readonly interceptBefore: Step;
+  /** Interceptors look at the result. */
+  readonly interceptAfter: Step;
   /** A person says yes or no, where the policy asks. */
   readonly approve: Step;
   /** Somebody logs in at the server, where it wants that first. */
@@ -98,13 +106,15 @@ const FOREIGN: Readonly<Record<Exchange['era'], ReadonlySet<string>>> = {
   ]),
 };
 
-function callRoute(steps: Steps, head: readonly Step[]): Next {
+/** `isIntercepted`: nothing of interceptors is on the way of calls where there are none. */
+function callRoute(steps: Steps, head: readonly Step[], isIntercepted: boolean): Next {
   return compose([
     ...head,
     steps.resolve, // a pure look-up in what the principal may see: the policy needs the target
     steps.authorize, // before anything is spent on the call or told about it
     steps.caution, // makes a question of what the policy let pass by default, so before anybody is asked
     steps.admitTarget, // what is refused takes nothing from those who may
+    ...(isIntercepted ? [steps.interceptBefore] : []), // may refuse and change: so before a person is asked about what is sent
     steps.approve, // a person is asked only about a call that nothing else stops
     steps.login, // around all that follows: the rest is done again after a login, and nobody waits with a server's place
     steps.tasks, // outside of send: what comes back is sealed whatever way it took
@@ -112,6 +122,7 @@ function callRoute(steps: Steps, head: readonly Step[]): Next {
     steps.guardIn, // before a place in the queue is taken: what no server will see needs none
     steps.takeTurn, // behind all that waits for a client or a person: they would wait with a place that others need
     steps.confirm, // what was allowed before somebody was waited for need not be so any more
+    ...(isIntercepted ? [steps.interceptAfter] : []), // outside of the guard: it sees nothing that is kept back there
     steps.guardOut, // next to the server: whatever else looks at an answer looks at what passed
     steps.send, // last: everything that could refuse has had its turn
   ]);
@@ -129,7 +140,8 @@ function createRoutes(steps: Steps): (call: Call) => Next {
     ...head,
     steps.clip, // around all that answers a call: what is kept has passed the guard, and is what its caller would have read
   ];
-  const call = callRoute(steps, answered);
+  const call = callRoute(steps, answered, false);
+  const interceptedCall = callRoute(steps, answered, true);
   const list: Next = compose([
     ...head,
     steps.loginForList, // what a server lists for somebody is known only after that
@@ -144,18 +156,20 @@ function createRoutes(steps: Steps): (call: Call) => Next {
   const session: Next = compose([...head, steps.session]);
   const own: Next = compose([...answered, steps.answerOwn]);
   // Its outer call is under way: it ends in a gateway that stops, and what it needs for that is not refused. A program reads the whole.
-  const inner = callRoute(steps, [steps.admit]);
+  const inner = callRoute(steps, [steps.admit], false);
+  const interceptedInner = callRoute(steps, [steps.admit], true);
 
   return (current) => {
-    if (current.outer !== undefined) return inner;
+    if (current.outer !== undefined) return steps.intercepts() ? interceptedInner : inner;
     const { exchange } = current;
     const { method } = exchange.message;
     if (FOREIGN[exchange.era].has(method)) throw new Refused('method_not_found');
     // Before all steps: what stands for another call is that call to every one of them.
-    if (method === 'tools/call') return steps.beginOwn(current) ? own : call;
+    const made = steps.intercepts() ? interceptedCall : call;
+    if (method === 'tools/call') return steps.beginOwn(current) ? own : made;
     if (LISTS.has(method)) return list;
     if (method === 'tasks/list' && exchange.era === 'session') return taskList;
-    return OWN.has(method) ? session : call;
+    return OWN.has(method) ? session : made;
   };
 }
 
@@ -164,6 +178,8 @@ export function createPipeline(
   log: LogFailure,
   measure: Measure<Call>,
   audit: Pick<Audit, 'blocked' | 'ended'>,
+  /** Is told of every answer that is not recorded yet. */
+  passed: (answer: Answer) => void,
 ): Pipeline {
   const routeOf = createRoutes(steps);
 
@@ -183,6 +199,9 @@ export function createPipeline(
     } catch (error) {
       answer = failureAnswer(error, current, log);
     }
+    steps.leave(current);
+    // Before the bytes of a large answer flow, what the ones before have left is cleared.
+    passed(answer);
     // Around all: a refusal is counted too, and only here a failure has become what its client reads.
     measure.ended(current, answer, beganMs);
     // Around all as well: a refusal is recorded too. Where the trail is strict, no answer leaves before its record is kept.

@@ -124,7 +124,10 @@ function openCages(options: GatewayOptions, rooms: () => Rooms): Pick<Parts, 'eg
     stateDirectory,
     hidden: () => hiddenFiles(options, rooms().config),
     openWay: (child) => egress.open(child),
-    exposed: (server) => rooms().upstreams.cut(server),
+    exposed: (owner) => {
+      rooms().upstreams.cut(owner);
+      rooms().interceptors.cut(owner);
+    },
     ownHome: env['HOME'],
     log,
   });

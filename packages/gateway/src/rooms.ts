@@ -10,6 +10,7 @@ import type { CatalogRoom } from './catalog/index.ts';
 import type { Config } from './config/index.ts';
 import type { EgressRoom } from './egress/index.ts';
 import type { Guard } from './guard/index.ts';
+import type { Interceptors } from './interceptors/index.ts';
 import type { ProgramStatus } from './installs/index.ts';
 import type { OpenBrowser } from './logins/browser.ts';
 import type { LoginActs } from './logins/acts.ts';
@@ -107,6 +108,7 @@ export interface Rooms {
   pinNotes(): readonly string[];
   /** Asks the servers that are up for their lists anew; gives their names. */
   relist(): readonly string[];
+  readonly interceptors: Pick<Interceptors, 'counts' | 'cut' | 'notes' | 'warm'>;
   /** What is wrong with the audit trail, a sentence each. */
   auditNotes(): readonly string[];
   /** The configuration in force. */

@@ -8,7 +8,12 @@ const OAUTH: OAuthConfig = { scopes: [], grant: 'authorization_code', per: 'prin
 
 function fingerprint(url: string, oauth: OAuthConfig | undefined): string | undefined {
   const target = { kind: 'http', guessed: false, url, headers: {} };
-  const config = { servers: [{ name: 'a', enabled: true, target, ...(oauth && { oauth }) }], naming: {}, views: {} };
+  const config = {
+    servers: [{ name: 'a', enabled: true, target, ...(oauth && { oauth }) }],
+    naming: {},
+    views: {},
+    tools: {},
+  };
   return catalogSetup(config as unknown as RoomOptions['config']).servers[0]?.fingerprint;
 }
 

@@ -8,6 +8,7 @@ import { present } from './config/schema-parts.ts';
 import type { ExchangeConfig, OAuthConfig } from './config/types-oauth.ts';
 import type { OidcConfig } from './config/types-auth.ts';
 import type { ExchangePlace, LoginServer } from './logins/index.ts';
+import { ownCatalogServer } from './saved-tools.ts';
 import { upstreamTls } from './tls-files.ts';
 import type { UpstreamServer } from './upstream/index.ts';
 
@@ -22,12 +23,14 @@ export function upstreamServer(server: ServerConfig): UpstreamServer {
   // Nothing else: whatever stands here and changes ends the children of the server.
   const caged = target.kind === 'stdio' && { sandbox };
   const asked = oauth && { tokens: oauth.per };
-  return { name, target: placeOf(name, target), isolation, era, idleMs, timeout, ...caged, ...asked };
+  // It costs nothing while it is not used.
+  const idle = target.kind === 'openapi' ? 0 : idleMs;
+  return { name, target: placeOf(name, target), isolation, era, idleMs: idle, timeout, ...caged, ...asked };
 }
 
 /** Reads its certificates: throws when that fails. */
 function placeOf(name: string, target: ServerConfig['target']): UpstreamServer['target'] {
-  if (target.kind === 'stdio') return target;
+  if (target.kind === 'stdio' || target.kind === 'openapi') return target;
   const { guessed, headers, kind, tls } = target;
   const url = new URL(target.url);
   const place = { url, headers, ...(tls && { tls: upstreamTls(name, tls) }) };
@@ -40,7 +43,7 @@ function placeOf(name: string, target: ServerConfig['target']): UpstreamServer['
 export function loginServers(config: Config): readonly LoginServer[] {
   return enabledServers(config).flatMap(({ name, oauth, target }) =>
     // A WebSocket begins as a request over HTTP, and that is what is protected.
-    oauth === undefined || target.kind === 'stdio'
+    oauth === undefined || target.kind === 'stdio' || target.kind === 'openapi'
       ? []
       : [
           {
@@ -79,8 +82,9 @@ function loginOf(
 
 /** As the catalogue needs all of them. */
 export function catalogSetup(config: Config): Setup {
+  const own = ownCatalogServer(config.tools);
   return {
-    servers: enabledServers(config).map(catalogServer),
+    servers: [...enabledServers(config).map(catalogServer), ...(own === undefined ? [] : [own])],
     naming: config.naming,
     views: config.views,
     discovery: config.discovery,
@@ -89,17 +93,23 @@ export function catalogSetup(config: Config): Setup {
 
 function catalogServer(server: ServerConfig): CatalogServer {
   const { target } = server;
-  const facts =
-    target.kind !== 'stdio'
-      ? // What it lists is whose token it was asked with.
-        [target.url, ...whoseLogin(server)]
-      : [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()];
   return {
     ...server,
     tools: server.tools,
     overHttp: target.kind === 'http' || (target.kind === 'sse' && target.guessed),
-    fingerprint: createHash('sha256').update(JSON.stringify(facts)).digest('hex'),
+    fingerprint: createHash('sha256')
+      .update(JSON.stringify(factsOf(server)))
+      .digest('hex'),
   };
+}
+
+/** What must stay the same for what it has listed to count. */
+function factsOf(server: ServerConfig): readonly unknown[] {
+  const { target } = server;
+  if (target.kind === 'stdio') return [target.command, target.args, target.cwd, Object.keys(target.env).toSorted()];
+  if (target.kind === 'openapi') return [target.document, target.hash, target.operations];
+  // What it lists is whose token it was asked with.
+  return [target.url, ...whoseLogin(server)];
 }
 
 /** Of a remote server; nothing: it gets no token, but perhaps a credential in its headers. */

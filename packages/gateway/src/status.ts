@@ -8,6 +8,7 @@ import type { JsonObject } from '@sallyport/wire';
 import { globMatcher } from './glob.ts';
 import { LOCAL } from './local.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
+import { OWN_SERVER } from './saved-tools.ts';
 import { enabledServers } from './servers.ts';
 import { createToolCost } from './tool-cost.ts';
 
@@ -21,7 +22,7 @@ export interface ServerStatus {
   readonly name: string;
   readonly description?: string;
   readonly enabled: boolean;
-  readonly transport: 'stdio' | 'http' | 'ws' | 'sse';
+  readonly transport: 'programs' | ServerConfig['target']['kind'];
   readonly state: 'disabled' | 'idle' | 'starting' | 'up' | 'failed' | 'closed' | 'needs login';
   readonly eras: readonly string[];
   readonly revision?: string;
@@ -117,11 +118,17 @@ export interface ToolReport {
   readonly tools: readonly ToolRecord[];
 }
 
-/** `env` is the gateway's own environment, from which children get the allow-list. */
-export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewayStatus {
+/**
+ * `env` is the gateway's own environment, from which children get the allow-list. `redact`: what servers said before they ended is no
+ * text of ours.
+ */
+export function gatewayStatus(rooms: Rooms, env: RoomOptions['env'], redact: (text: string) => string): GatewayStatus {
   const { config } = rooms;
   return {
-    servers: config.servers.map((server) => serverStatus(server, rooms, env)),
+    servers: [
+      ...config.servers.map((server) => serverStatus(server, { rooms, env, redact })),
+      ...programsStatus(rooms),
+    ],
     hidden: [...seen(rooms).catalog.hidden, ...config.servers.flatMap((server) => leftOut(server, rooms))],
     catalogVersion: seen(rooms).lists.version,
     discovery: discoveryOf(rooms),
@@ -131,6 +138,7 @@ export function gatewayStatus(rooms: Rooms, env: RoomOptions['env']): GatewaySta
       ),
       ...rooms.pinNotes(),
       ...rooms.auditNotes(),
+      ...rooms.interceptors.notes(),
     ],
   };
 }
@@ -176,7 +184,13 @@ function picked(source: JsonObject, members: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(source).filter(([name]) => members.includes(name)));
 }
 
-function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env']): ServerStatus {
+interface Seeing {
+  readonly rooms: Rooms;
+  readonly env: RoomOptions['env'];
+  readonly redact: (text: string) => string;
+}
+
+function serverStatus(server: ServerConfig, { env, redact, rooms }: Seeing): ServerStatus {
   const { name, description, enabled, target, tags } = server;
   const facts = {
     name,
@@ -198,8 +212,16 @@ function serverStatus(server: ServerConfig, rooms: Rooms, env: RoomOptions['env'
     ...(status.state !== 'up' && rooms.logins.waitsForUser(name) && { state: 'needs login' as const }),
     ...(revision !== undefined && { revision }),
     ...(pid !== undefined && { pid }),
-    ...(lastError !== undefined && { error: lastError }),
+    ...(lastError !== undefined && { error: redact(lastError) }),
   };
+}
+
+/** Of the programs of the configuration: there is nothing that could be down. */
+function programsStatus(rooms: Rooms): ServerStatus[] {
+  if (Object.keys(rooms.config.tools).length === 0) return [];
+  const facts = { isolation: 'shared', instances: 0, retryInMs: 0, restarts: 0, noiseLines: 0 } as const;
+  const what = { name: OWN_SERVER, enabled: true, transport: 'programs', state: 'up', eras: [], tags: [] } as const;
+  return [{ ...what, ...facts, ...offerOf(OWN_SERVER, rooms), environment: [] }];
 }
 
 type ChildFacts = Pick<ServerStatus, 'command' | 'doing' | 'environment' | 'package' | 'sandbox'>;

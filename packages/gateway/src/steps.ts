@@ -4,18 +4,20 @@
  */
 
 import { dirname } from 'node:path';
-import { principalKey, type Exchange, type Visitor } from '@sallyport/server';
+import { principalKey, type Answer, type Exchange, type Visitor } from '@sallyport/server';
 import { isObject } from '@sallyport/wire';
 import { createAdmission, type Admission, type Drain } from './admission/index.ts';
 import { createApprove } from './approval/index.ts';
 import type { Bridge } from './bridge/index.ts';
 import { sessionAnswer, sessionQuestion } from './bridge/input.ts';
+import type { Call, Step } from './call.ts';
 import type { CatalogView } from './catalog/index.ts';
 import { createList } from './catalog/list-step.ts';
 import { createResolve, quarantineOf, refuseUnknown } from './catalog/resolve.ts';
 import { sealing } from './credentials/index.ts';
 import type { Discovery } from './discovery/index.ts';
 import { Refused } from './errors.ts';
+import type { Interceptors } from './interceptors/index.ts';
 import { createIsolate, principalInstance } from './isolation/index.ts';
 import { Projects } from './isolation/project.ts';
 import { isLocalUser } from './local.ts';
@@ -43,6 +45,8 @@ export interface StepParts {
   readonly drain: Drain;
   readonly admission: Admission;
   readonly upstreams: UpstreamRoom;
+  readonly saved: SavedTools;
+  readonly interceptors: Pick<Interceptors, 'after' | 'before' | 'isOn'>;
   readonly subscriptions: SubscriptionsRoom;
   readonly tasks: TaskRoom;
   readonly projects: Projects;
@@ -59,42 +63,51 @@ export interface StepParts {
   readonly randomId: () => string;
 }
 
+/** Programs of the configuration that are tools. */
+export interface SavedTools {
+  /** Whether a server is the one that they belong to. */
+  owns(server: string): boolean;
+  /** Answers a call of one. */
+  run(call: Call): Promise<Answer>;
+}
+
 export function createSteps(parts: StepParts): Steps {
-  const { admission, discovery, projects, subscriptions, tasks, upstreams, view } = parts;
+  const { admission, discovery, interceptors, projects, saved, subscriptions, tasks, upstreams, view } = parts;
   const { challenge, cursorKey, now } = parts.options;
   const { admit, admitTarget, takeTurn } = admission;
   const cursors = sealing(cursorKey);
-  const { around, login } = loginSteps(parts);
+  const { login, unknown } = loginSteps(parts);
   const authorize = createAuthorize({ policy: parts.policy, viewOf: parts.viewNameOf, refuseUnknown, challenge, now });
   return {
     drain: parts.drain.step,
     admit,
+    leave: (call) => {
+      admission.leave(call);
+      parts.drain.leave(call);
+    },
     clip: parts.results.clip,
     beginOwn: (call) => discovery.begin(call),
     answerOwn: discovery.answer,
-    resolve: around(createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call) })),
+    resolve: createResolve({ view, openTaskId: (taskId, call) => tasks.open(taskId, call), unknown }),
     authorize,
     caution: discovery.caution,
     admitTarget,
+    intercepts: () => interceptors.isOn(),
+    // Whoever is asked next is asked about what would be sent.
+    interceptBefore: interceptors.before((call, next) => authorize(call, (again) => discovery.caution(again, next))),
+    interceptAfter: interceptors.after,
     approve: approveStep(parts),
     login,
     tasks: tasks.step,
     isolate: createIsolate({
-      isolation: (server) => upstreams.isolation(server),
+      isolation: (server) => (saved.owns(server) ? 'shared' : upstreams.isolation(server)),
       project: (exchange) => projects.find(exchange),
     }),
     guardIn: parts.options.guard.in,
     takeTurn,
     confirm: confirmStep(authorize, parts),
     guardOut: parts.options.guard.out,
-    send: createSend({
-      ready: (server, era, instance) => upstreams.ready(server, era, instance),
-      leg: (server, era, instance) => upstreams.leg(server, era, instance),
-      timeouts: (server, method) => upstreams.timeouts(server, method),
-      renewed: (error, server) => parts.options.renewal.after(error, server),
-      monotonic: () => performance.now(),
-      ...bridging(parts),
-    }),
+    send: sendStep(parts),
     loginForList: loginForListStep(parts),
     discover: discovery.list,
     list: createList({
@@ -112,11 +125,28 @@ export function createSteps(parts: StepParts): Steps {
   };
 }
 
+/** Programs of the configuration are run here; everything else goes to its server. */
+function sendStep(parts: StepParts): Step {
+  const { saved, upstreams } = parts;
+  const send = createSend({
+    ready: (server, era, instance) => upstreams.ready(server, era, instance),
+    leg: (server, era, instance) => upstreams.leg(server, era, instance),
+    timeouts: (server, method) => upstreams.timeouts(server, method),
+    renewed: (error, server) => parts.options.renewal.after(error, server),
+    monotonic: () => performance.now(),
+    ...bridging(parts),
+  });
+  return (call, next) => (saved.owns(call.target?.server ?? '') ? saved.run(call) : send(call, next));
+}
+
+/** How long a call waits for its turn: as long as for its answer. */
+const OWN_TURN_MS = 60_000;
+
 /** Rates, quotas and queues, by the limits in force. */
 export function openAdmission(
   { log, now, store }: RoomOptions,
   limits: StepParts['limits'],
-  upstreams: UpstreamRoom,
+  { saved, upstreams }: Pick<StepParts, 'saved' | 'upstreams'>,
 ): Admission {
   return createAdmission({
     limits,
@@ -124,7 +154,8 @@ export function openAdmission(
       get: (key) => store.get('quota', key),
       putIf: (key, expected, value, options) => store.putIf('quota', key, expected, value, options),
     },
-    callTimeoutMs: (server, method) => upstreams.timeouts(server, method).timeoutMs,
+    callTimeoutMs: (server, method) =>
+      saved.owns(server) ? OWN_TURN_MS : upstreams.timeouts(server, method).timeoutMs,
     monotonic: () => performance.now(),
     now,
     setTimer,

@@ -1,11 +1,14 @@
 /** What the upstreams are given of the other rooms, and what they tell them: starts, lists, updates, news of tasks. */
 
+import { readFile } from 'node:fs/promises';
 import type { Leg } from '@sallyport/client';
 import { endedEvent, failedStartEvent, outageEvent } from './audit-events.ts';
-import { TASK_STATUS, type Instance, type Owner } from './call.ts';
+import { TASK_STATUS, type ApiTarget, type Instance, type Owner } from './call.ts';
 import { LIST_KINDS, type ListKind } from './catalog/index.ts';
 import { kindsChangedBy } from './catalog/snapshot.ts';
 import type { Children } from './children.ts';
+import type { Config } from './config/index.ts';
+import { throughProxy } from './egress-settings.ts';
 import type { RoomOptions } from './rooms.ts';
 import type { SubscriptionsRoom } from './subscriptions/index.ts';
 import type { TaskRoom } from './tasks/index.ts';
@@ -14,6 +17,8 @@ import type { UpstreamRoom, UpstreamRoomOptions, UpstreamServer } from './upstre
 /** Functions where the room does not stand yet. */
 export interface UpstreamParts {
   readonly options: RoomOptions;
+  /** In force. */
+  readonly config: () => Config;
   readonly children: Children;
   readonly servers: readonly UpstreamServer[];
   readonly upstreams: () => UpstreamRoom;
@@ -31,6 +36,10 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
     servers,
     reaper,
     launch: (server, instance) => children.launch(server, instance),
+    inProcess: (server, target) => ({
+      kind: 'in-process',
+      connect: async (_events, signal) => await apiLeg(server, target, parts, signal),
+    }),
     authorization: (server, instance) => logins.authorizationFor(server, instance?.principal),
     emptyFolder,
     env,
@@ -71,6 +80,25 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
     log,
     now,
   };
+}
+
+/** Loaded when there is one: nobody else pays for it. */
+async function apiLeg(
+  { name, timeout }: UpstreamServer,
+  target: ApiTarget,
+  { config, options: { env, guard, log, now } }: UpstreamParts,
+  signal: AbortSignal,
+): Promise<Leg> {
+  const { connectApi } = await import('./openapi/index.ts');
+  const options = {
+    read: (path: string) => readFile(path),
+    allow: () => config().egress.allow,
+    env: () => throughProxy(env, config().egress.proxy),
+    learn: (holder: string, token: string) => guard.own.hold(holder, [token]),
+    log,
+    now,
+  };
+  return await connectApi({ name, connectTimeoutMs: timeout.connectMs }, target, options, signal);
 }
 
 /** It may be up in both eras: one leg gives the lists, so that they do not change with whoever asked last. */

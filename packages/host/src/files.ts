@@ -119,7 +119,7 @@ async function sweepAbandoned(path: string): Promise<void> {
 async function writeBeside(
   path: string,
   data: string | Uint8Array,
-  mode: number,
+  { mode = 0o600, owner }: WriteFileOptions,
   place: (temporary: string) => Promise<void>,
 ): Promise<void> {
   await sweepAbandoned(path);
@@ -129,6 +129,7 @@ async function writeBeside(
   const handle = await open(temporary, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
   try {
     try {
+      if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
       await handle.chmod(mode);
       await handle.writeFile(data);
       await handle.sync();
@@ -147,6 +148,8 @@ async function writeBeside(
 export interface WriteFileOptions {
   /** The exact mode of the file, whatever the umask. Default 0600. */
   readonly mode?: number;
+  /** Whose it is; only root may give it to another user. Default: ours. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -161,7 +164,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const existing = await lstatOrAbsent(path);
   if (existing !== undefined) requireRegular(path, existing);
-  await writeBeside(path, data, options.mode ?? 0o600, async (temporary) => await rename(temporary, path));
+  await writeBeside(path, data, options, async (temporary) => await rename(temporary, path));
 }
 
 /**
@@ -175,7 +178,7 @@ export async function writeFileOnce(
 ): Promise<boolean> {
   if ((await lstatOrAbsent(path)) !== undefined) return false;
   let created = true;
-  await writeBeside(path, data, options.mode ?? 0o600, async (temporary) => {
+  await writeBeside(path, data, options, async (temporary) => {
     try {
       await link(temporary, path);
     } catch (error) {

@@ -15,10 +15,12 @@ export {
   type SandboxesOptions,
 } from './sandbox/prepare.ts';
 export type {
+  EngineFacts,
   GuardedPath,
   LevelInForce,
   MissingLayer,
   PathKind,
+  SandboxDriver,
   SandboxFacts,
   SandboxLevel,
   SandboxPlan,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { responseLatin1, responseLength, responseStart } from './answer-bytes.ts';
+import { responseLatin1, responseLength, responseStart, responseText } from './answer-bytes.ts';
 import { preparedResult, type Answer } from './exchange.ts';
 
 type Result = Answer & { kind: 'result' };
@@ -24,4 +24,9 @@ describe('a response as bytes and as a string of bytes', () => {
     const text = Buffer.from(responseLatin1(id, answer), 'latin1').toString('utf8');
     expect(JSON.parse(text)).toEqual({ jsonrpc: '2.0', id, result: { text: 'é 漢 😀' } });
   });
+});
+
+it('of a value that no JSON can say is an error, and ends no process', () => {
+  const text = responseText(7, { kind: 'value', result: { count: 1n } as never });
+  expect(JSON.parse(text)).toMatchObject({ id: 7, error: { code: -32603 } });
 });

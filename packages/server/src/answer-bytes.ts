@@ -1,6 +1,6 @@
 /** Answers as the bytes of a whole JSON-RPC response, for every transport that cannot let them flow. */
 
-import { isSingleLine, type RequestId } from '@sallyport/wire';
+import { failure, isSingleLine, wireError, type RequestId } from '@sallyport/wire';
 import type { Answer } from './exchange.ts';
 import { Gathered } from './gathered.ts';
 
@@ -11,11 +11,15 @@ export function singleLine(bytes: Buffer): Buffer {
   return isSingleLine(bytes) ? bytes : Buffer.from(bytes.toString('latin1').replace(LINE_BREAKS, ' '), 'latin1');
 }
 
-/** The response of an answer that is still a value. */
+/** The response of an answer that is still a value. One that no JSON can say must not end the process: it is an error. */
 export function responseText(id: RequestId, answer: Exclude<Answer, { kind: 'result' }>): string {
-  return answer.kind === 'error'
-    ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
-    : `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(answer.result)}}`;
+  try {
+    return answer.kind === 'error'
+      ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
+      : `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(answer.result)}}`;
+  } catch {
+    return JSON.stringify(failure(wireError('internal').error, id));
+  }
 }
 
 /** Bytes of the whole response. */

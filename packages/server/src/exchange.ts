@@ -174,13 +174,20 @@ export interface NotAdmitted {
 /** Whoever serves MCP behind the transports. */
 export interface Served {
   /** Whether `initialize`, `ping` and `server/discover` are answered, which nobody else counts. Absent: always. */
-  admit?(caller: Pick<Exchange, 'local' | 'principal' | 'session'>): NotAdmitted | undefined;
+  admit?(
+    caller: Pick<Exchange, 'address' | 'headers' | 'local' | 'message' | 'principal' | 'session' | 'transport'>,
+  ): NotAdmitted | undefined;
   describe(visitor: Visitor, era: Era): ServerDescription | Promise<ServerDescription>;
   /** Answers one request. Must not reject. `initialize`, `ping` and `server/discover` do not come here. */
   handle(exchange: Exchange): Promise<Answer>;
   /** A notification of the client that is neither `initialized` nor `cancelled`. */
   notified(message: JsonRpcNotification, session: Session | undefined): void;
   sessionOpened(session: Session): void;
+  /**
+   * Who carries some requests takes no more: what waits without an end of its own, a `subscriptions/listen`, is answered now.
+   * Absent: nothing waits so.
+   */
+  drain?(concerns: (exchange: Exchange) => boolean): void;
   /** Its principal has shown another credential, which may say something else of it than the one before. */
   sessionChanged(session: Session, before: Principal): void;
   sessionClosed(session: Session): void;

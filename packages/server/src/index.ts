@@ -63,8 +63,8 @@ export {
   type Rotation,
   type StoredKey,
 } from './auth/keys.ts';
-export { createListener, type Listener } from './http/listener.ts';
-export { LISTENER_LIMITS, type ListenerLimits, type ListenerOptions } from './http/listener-options.ts';
+export { createListener } from './http/listener.ts';
+export { LISTENER_LIMITS, type Listener, type ListenerLimits, type ListenerOptions } from './http/listener-options.ts';
 export type { Arrival, Endpoint, Place, PublicRoute, UpgradeArrival, UpgradeEndpoint } from './http/arrival.ts';
 export type { RemoteClient } from './http/forwarded.ts';
 export { networkOf } from './network.ts';
@@ -78,3 +78,65 @@ export { createShield, isLoopbackHost, type PeerFacts, type Shield, type ShieldO
 export { SESSION_LIMITS, SessionTable, type SessionLimits } from './sessions.ts';
 export { LineReader, type LineReaderOptions } from './stdio/lines.ts';
 export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/door.ts';
+export { SERVE_ERRORS, ServeError, type ServeErrorCode } from './serving/errors.ts';
+export { createLog, redact, redactText, type Log, type LogOptions } from './serving/log.ts';
+export type { FetchClient } from './serving/fetch-bridge.ts';
+export { mount, type FastifyLike, type HonoContext, type Mounted, type MountOptions } from './serving/mount.ts';
+export type {
+  HttpOptions,
+  HttpsOptions,
+  LimitOptions,
+  PlaceOptions,
+  Servable,
+  ServeOptions,
+  SessionOptions,
+  StdioOptions,
+} from './serving/options.ts';
+export type { LimitReached, RateCaller, RateLimitName, RateOptions, RateText } from './serving/rates.ts';
+export type { Route, RouteVisit } from './serving/routes.ts';
+export { serve, type ConnectionInfo, type Serving, type ServingStats } from './serving/serve.ts';
+export type { SessionStore, StoredEvent, StoredSession } from './session-store.ts';
+export { createServer, type Clock, type McpServer, type ServerOptions } from './framework/server.ts';
+export { MissingCapabilityError, NotAnsweredError, ToolError } from './framework/errors.ts';
+export type {
+  Context,
+  Elicit,
+  Elicited,
+  FormQuestion,
+  Root,
+  Sampled,
+  SampleQuestion,
+  Trace,
+  UrlQuestion,
+  User,
+  Viewer,
+} from './framework/context.ts';
+export type {
+  CallResult,
+  Completer,
+  Content,
+  Given,
+  ListedResource,
+  PromptArgs,
+  PromptArgument,
+  PromptDefinition,
+  PromptHandler,
+  PromptMessage,
+  PromptResult,
+  Registered,
+  ResourceContents,
+  ResourceDefinition,
+  ResourceHandler,
+  ResourceResult,
+  Restriction,
+  TemplateDefinition,
+  TemplateHandler,
+  ToolAnnotations,
+  ToolDefinition,
+  ToolHandler,
+  ToolParams,
+  ToolResult,
+  Variables,
+} from './framework/definitions.ts';
+export type { AnySchema, InputOf, OutputOf, StandardSchema } from './framework/standard-schema.ts';
+export { createUriTemplate, type TemplateValue, type UriTemplate } from './framework/uri-template.ts';

@@ -20,6 +20,13 @@ interface Kept {
   readonly bytes: number;
 }
 
+/** What is told of events as they are kept and dropped, for who keeps them too. */
+export interface OutboxJournal {
+  readonly kept: (sequence: number, data: string) => void;
+  /** All up to this one. */
+  readonly dropped: (sequence: number) => void;
+}
+
 export interface OutboxLimits {
   readonly events: number;
   readonly bytes: number;
@@ -39,11 +46,29 @@ export class Outbox {
   #writer: EventWriter | undefined;
   readonly #limits: OutboxLimits;
   readonly #frame: (data: string, id: string) => string;
+  readonly #journal: OutboxJournal | undefined;
 
-  constructor(name: string, limits: OutboxLimits, frame: (data: string, id: string) => string) {
+  constructor(
+    name: string,
+    limits: OutboxLimits,
+    frame: (data: string, id: string) => string,
+    journal?: OutboxJournal,
+  ) {
     this.name = name;
     this.#limits = limits;
     this.#frame = frame;
+    this.#journal = journal;
+  }
+
+  /** Begins where a stream of this name left off: with what was kept of it, all of which was delivered as far as is known. */
+  restore(events: readonly { readonly sequence: number; readonly data: string }[]): void {
+    for (const { sequence, data } of events) {
+      if (this.#kept.length === 0) this.#lost = sequence - 1;
+      this.#sequence = sequence;
+      this.#kept.push({ sequence, data, bytes: Buffer.byteLength(data) });
+      this.#keptBytes += Buffer.byteLength(data);
+    }
+    this.#delivered = this.#sequence;
   }
 
   get connected(): boolean {
@@ -98,11 +123,13 @@ export class Outbox {
 
   #keep(event: Kept): void {
     this.#kept.push(event);
+    this.#journal?.kept(event.sequence, event.data);
     this.#keptBytes += event.bytes;
     while (this.#kept.length > this.#limits.events || this.#keptBytes > this.#limits.bytes) {
       const { sequence, bytes } = this.#kept.shift() as Kept;
       this.#keptBytes -= bytes;
       this.#lost = sequence;
+      this.#journal?.dropped(sequence);
     }
   }
 }

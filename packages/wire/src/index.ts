@@ -45,6 +45,7 @@ export {
   type WireError,
 } from './errors.ts';
 export { isObject, mergeObjects, type JsonObject, type JsonValue } from './json.ts';
+export { canonicalId } from './naming.ts';
 export {
   classify,
   failure,

@@ -63,6 +63,7 @@ export class Connection {
     this.#asks = new Asks({
       answer: (id, answer) => this.#send({ jsonrpc: '2.0', id, ...answer }),
       onUnattributed: (message) => options.events.onUnattributed(message),
+      hold: () => this.#calls.hold(),
     });
   }
 

@@ -128,6 +128,6 @@ class DuplexConnector implements Connector {
   }
 
   #checkOpen(): void {
-    if (this.#ending.signal.aborted) throw new UpstreamError('down', 'The gateway does not use it any more.');
+    if (this.#ending.signal.aborted) throw new UpstreamError('down', 'The server is not used any more.');
   }
 }

@@ -90,6 +90,7 @@ export class HttpConnection implements CallHost {
     this.#asks = new Asks({
       answer: (id, answer) => this.#tell('an answer', { jsonrpc: '2.0', id, ...answer }),
       onUnattributed: (message) => options.events.onUnattributed(message),
+      hold: () => this.#calls.hold(),
     });
   }
 

@@ -252,7 +252,8 @@ describe('what a server publishes', () => {
 
   it('P1-11 asks nothing by http unless that is allowed for this machine', async () => {
     const one = scene().open({ allowLoopbackHttp: false });
-    await expect(loginOf(one)).rejects.toMatchObject({ problem: 'unusable' });
+    const message: unknown = expect.stringContaining('`oauth.allowLoopbackHttp: true`');
+    await expect(loginOf(one)).rejects.toMatchObject({ problem: 'unusable', message });
     expect(scene().mock.log).toEqual([]);
   });
 

@@ -22,6 +22,8 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_BYTES = 256 * 1024;
 /** Characters; nothing longer is an address that a browser should be opened with. */
 const MAX_URL_LENGTH = 4096;
+const NOT_BY_HTTP =
+  'it must begin with https:// (`oauth.allowLoopbackHttp: true` allows http to this machine, for development)';
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** What is wrong with a URL that is to be asked or opened; undefined: nothing. */
@@ -29,8 +31,9 @@ export function urlProblem(text: string, allowLoopbackHttp: boolean): string | u
   if (text.length > MAX_URL_LENGTH) return 'it is too long';
   const url = URL.parse(text);
   if (url === null) return 'it is no URL';
-  const isAllowed = url.protocol === 'http:' && allowLoopbackHttp && LOOPBACK.test(url.hostname);
-  if (url.protocol !== 'https:' && !isAllowed) return 'it must begin with https://';
+  const isOfLoopback = url.protocol === 'http:' && LOOPBACK.test(url.hostname);
+  const isAllowed = isOfLoopback && allowLoopbackHttp;
+  if (url.protocol !== 'https:' && !isAllowed) return isOfLoopback ? NOT_BY_HTTP : 'it must begin with https://';
   if (url.username !== '' || url.password !== '') return 'it must hold no password';
   return url.hash === '' ? undefined : 'it must have no fragment';
 }

@@ -15,7 +15,7 @@ import type { Connector } from '../connector.ts';
 import type { Channel, ChannelHooks, OpenChannel } from '../duplex/channel.ts';
 import { createDuplexConnector } from '../duplex/connector.ts';
 import { UpstreamError, type LegEvents } from '../leg.ts';
-import type { ChildCommand, PreparedChild, StdioTarget, UpstreamOptions } from '../upstream.ts';
+import type { ChildCommand, OnWire, PreparedChild, StdioTarget, UpstreamOptions } from '../upstream.ts';
 
 export interface StdioConnectorOptions {
   readonly upstream: UpstreamOptions;
@@ -39,14 +39,45 @@ export function createStdioConnector({ upstream, target, monotonic }: StdioConne
       checkWanted(signal);
       return prepared;
     };
-    const { name, reaper } = upstream;
-    return openChild({ name, prepare, hooks, events, ...(reaper !== undefined && { reaper }) });
+    const { name, onWire, reaper } = upstream;
+    const options = { name, prepare, events, ...(reaper !== undefined && { reaper }) };
+    return onWire === undefined ? openChild({ ...options, hooks }) : overheard(onWire, options, hooks);
   };
   return createDuplexConnector({ upstream, open, opensFree: true, monotonic });
 }
 
+async function overheard(
+  onWire: OnWire,
+  options: Omit<ChildChannelOptions, 'hooks'>,
+  hooks: ChannelHooks,
+): Promise<Channel> {
+  const onMessage = (bytes: Buffer): void => {
+    onWire('in', bytes);
+    hooks.onMessage(bytes);
+  };
+  const channel = await openChild({ ...options, hooks: { ...hooks, onMessage } });
+  return {
+    get pid() {
+      return channel.pid;
+    },
+    get noiseLines() {
+      return channel.noiseLines;
+    },
+    get backlogBytes() {
+      return channel.backlogBytes;
+    },
+    send: (text, requestId) => {
+      onWire('out', Buffer.from(text));
+      channel.send(text, requestId);
+    },
+    whenOrdered: () => channel.whenOrdered(),
+    close: () => channel.close(),
+    destroy: () => channel.destroy(),
+  };
+}
+
 function checkWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw new Error('The gateway does not use it any more.');
+  if (signal.aborted) throw new Error('The server is not used any more.');
 }
 
 export interface ChildChannelOptions {

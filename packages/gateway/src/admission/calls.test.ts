@@ -1,4 +1,4 @@
-import type { Exchange } from '@sallyport/server';
+import type { Answer, Exchange } from '@sallyport/server';
 import { describe, expect, it } from 'vitest';
 import type { Call, Next } from '../call.ts';
 import { Refused } from '../errors.ts';
@@ -71,16 +71,29 @@ const done: Next = () => Promise.resolve(DONE);
 
 /** What a call ends with: `undefined` when it passes. */
 async function refusal(
-  { admit, admitTarget, takeTurn }: Setting,
+  { admit, admitTarget, leave, takeTurn }: Setting,
   facts: Facts = {},
   next: Next = done,
 ): Promise<Refused | undefined> {
+  const asked = callOf(facts);
   try {
-    await admit(callOf(facts), (call) => admitTarget(call, (allowed) => takeTurn(allowed, next)));
+    await admit(asked, (call) => admitTarget(call, (allowed) => takeTurn(allowed, next)));
     return undefined;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     return error;
+  } finally {
+    leave(asked);
+  }
+}
+
+/** A call from its beginning to its end, whatever that is. */
+async function begun({ admit, leave }: Setting, facts: Facts, next: Next): Promise<Answer> {
+  const call = callOf(facts);
+  try {
+    return await admit(call, next);
+  } finally {
+    leave(call);
   }
 }
 
@@ -252,7 +265,7 @@ describe('calls under way', () => {
   it('are so many for a principal, and one more when one has ended, however it ended', async () => {
     const set = setting({ concurrency: 2 });
     const [first, second] = [Promise.withResolvers<typeof DONE>(), Promise.withResolvers<typeof DONE>()];
-    const open = [refusal(set, {}, () => first.promise), set.admit(callOf({}), () => second.promise)];
+    const open = [refusal(set, {}, () => first.promise), begun(set, {}, () => second.promise)];
     expect(await refusal(set)).toMatchObject({
       message: '2 calls of this client are under way, as many as may be. Try again in 1 s.',
       headers: { 'retry-after': '1', 'ratelimit-limit': '2', 'ratelimit-remaining': '0', 'ratelimit-reset': '1' },
@@ -265,7 +278,7 @@ describe('calls under way', () => {
     second.reject(new Error('failed'));
     await expect(open[1]).rejects.toThrow('failed');
     const third = Promise.withResolvers<typeof DONE>();
-    const again = set.admit(callOf({}), () => third.promise);
+    const again = begun(set, {}, () => third.promise);
     expect(await refusal(set)).toBeUndefined();
     third.resolve(DONE);
     await again;
@@ -276,12 +289,12 @@ describe('calls under way', () => {
     const { promise, resolve } = Promise.withResolvers<typeof DONE>();
     const facts = { method: 'subscriptions/listen' };
     const call = Promise.withResolvers<typeof DONE>();
-    const full = set.admit(callOf({}), () => call.promise);
-    const open = [1, 2, 3].map(() => set.admit(callOf(facts), () => promise));
+    const full = begun(set, {}, () => call.promise);
+    const open = [1, 2, 3].map(() => begun(set, facts, () => promise));
     call.resolve(DONE);
     await full;
     expect(await passed(set, 5)).toBe(1);
-    await expect(set.admit(callOf(facts), done)).rejects.toMatchObject({ data: { limit: 'perPrincipal' } });
+    await expect(begun(set, facts, done)).rejects.toMatchObject({ data: { limit: 'perPrincipal' } });
     resolve(DONE);
     await Promise.all(open);
   });

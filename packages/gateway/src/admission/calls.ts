@@ -6,15 +6,13 @@
  * The local key on a request of this machine is its own user, and has no limit as a principal; through a proxy it has.
  */
 
-import { principalKey, type Exchange, type Served } from '@sallyport/server';
+import { principalKey, type Answer, type Exchange, type Served } from '@sallyport/server';
+import { createBucketTable, numberText, take } from '@sallyport/server/limits';
 import { wireError } from '@sallyport/wire';
-import type { Call, Step } from '../call.ts';
-import { take } from './bucket.ts';
+import type { Call, Next, Step } from '../call.ts';
 import { longest, overRate, refusalOf, type Exceeded } from './exceeded.ts';
 import type { CallLimits } from './limits.ts';
-import type { Quotas } from './quota.ts';
-import { createBucketTable } from './table.ts';
-import { numberText } from './text.ts';
+import type { Quota, Quotas } from './quota.ts';
 
 export interface CallsOptions {
   readonly limits: () => Pick<CallLimits, 'rate' | 'concurrency'>;
@@ -28,11 +26,12 @@ const RETRY_MS = 1000;
 
 export interface Admit {
   readonly step: Step;
+  readonly leave: (call: Call) => void;
   /** What the transports answer themselves is no call: the same rates count it apart, quota and concurrency do not. */
-  readonly greeting: NonNullable<Served['admit']>;
+  readonly greeting: (caller: Caller) => ReturnType<NonNullable<Served['admit']>>;
 }
 
-type Caller = Parameters<Admit['greeting']>[0];
+type Caller = Pick<Exchange, 'local' | 'principal' | 'session'>;
 /** Takes one of each rate and answers nothing, or takes none: `more` is exceeded, or one of them. */
 type Claim = (
   caller: Caller,
@@ -44,23 +43,28 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Admit 
   const [claim, claimGreeting] = [createClaim(limits, monotonic), createClaim(limits, monotonic)];
   const underWay = new UnderWay();
 
-  const step: Step = async (call, next) => {
+  // What is claimed was asked for in the same turn: nothing is waited for in between.
+  const enter = (call: Call, principal: string | undefined, quota: Quota | undefined, next: Next): Promise<Answer> => {
     const { exchange } = call;
-    const principal = limited(exchange);
-    const found = principal === undefined ? undefined : quotas.find(principal);
-    // What is claimed was asked for in the same turn: nothing is waited for in between.
-    const quota = found instanceof Promise ? await found : found;
     const busy = isLasting(exchange) ? 0 : underWay.of(principal) - placeOfOuter(call);
     const exceeded = claim(exchange, principal, [quotas.over(quota), overConcurrency(busy, limits().concurrency)]);
-    if (exceeded !== undefined) throw refusalOf(exceeded);
+    if (exceeded !== undefined) return Promise.reject(refusalOf(exceeded));
     quotas.take(quota);
-    const counted = isLasting(exchange) ? undefined : principal;
-    underWay.enter(counted);
-    try {
-      return await next(call);
-    } finally {
-      underWay.leave(counted);
-    }
+    if (!isLasting(exchange)) call.countedFor = principal;
+    underWay.enter(call.countedFor);
+    return next(call);
+  };
+
+  const step: Step = (call, next) => {
+    const principal = limited(call.exchange);
+    const found = principal === undefined ? undefined : quotas.find(principal);
+    if (!(found instanceof Promise)) return enter(call, principal, found, next);
+    return found.then((quota) => enter(call, principal, quota, next));
+  };
+
+  const leave = (call: Call): void => {
+    underWay.leave(call.countedFor);
+    call.countedFor = undefined;
   };
 
   const greeting: Admit['greeting'] = (caller) => {
@@ -70,7 +74,7 @@ export function createAdmit({ limits, monotonic, quotas }: CallsOptions): Admit 
     return { error: wireError(key, message), headers };
   };
 
-  return { step, greeting };
+  return { step, leave, greeting };
 }
 
 function createClaim(limits: CallsOptions['limits'], monotonic: CallsOptions['monotonic']): Claim {

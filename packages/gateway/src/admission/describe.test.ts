@@ -1,6 +1,6 @@
+import { durationText, rateText, sizeText } from '@sallyport/server/limits';
 import { describe, expect, it } from 'vitest';
 import { describeLimits, type DescribedLimits } from './describe.ts';
-import { durationText, rateText, sizeText } from './text.ts';
 
 const LIMITS: DescribedLimits = {
   bodyBytes: 4_194_304,

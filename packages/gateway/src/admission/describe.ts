@@ -1,8 +1,7 @@
 /** The limits in force, as a person reads them when the gateway starts. */
 
-import type { Rate } from './bucket.ts';
+import { durationText, numberText, rateText, sizeText, type Rate } from '@sallyport/server/limits';
 import type { CallLimits } from './limits.ts';
-import { durationText, numberText, rateText, sizeText } from './text.ts';
 
 export interface DescribedLimits extends CallLimits {
   readonly bodyBytes: number;

@@ -1,11 +1,15 @@
-/**
- * A limit that a call would exceed, and the refusal that its client reads: which limit, and when to come again. In HTTP
- * headers as RFC 9110 §10.2.3 and the RateLimit header fields (draft-ietf-httpapi-ratelimit-headers-06) have it.
- */
+/** A limit that a call would exceed, and the refusal that its client reads: which limit, and when to come again. */
 
+import {
+  durationText,
+  rateText,
+  retryAfterSeconds,
+  spentHeaders,
+  spentOf,
+  type Bucket,
+  type Spent,
+} from '@sallyport/server/limits';
 import { Refused } from '../errors.ts';
-import { fullInMs, hasRoom, remaining, roomInMs, type Bucket } from './bucket.ts';
-import { durationText, rateText } from './text.ts';
 
 /** As the configuration calls it. */
 export type LimitName =
@@ -19,16 +23,10 @@ export type LimitName =
   | 'concurrency'
   | 'serverQueue';
 
-export interface Exceeded {
+export interface Exceeded extends Spent {
   readonly limit: LimitName;
   /** What is the matter, without what to do. */
   readonly text: string;
-  /** How many there may be at all, and how many more now. */
-  readonly count: number;
-  readonly remaining: number;
-  /** Milliseconds until one more is allowed, and until all are. */
-  readonly retryAfterMs: number;
-  readonly resetMs: number;
 }
 
 /** Whose calls a rate counts. */
@@ -42,15 +40,9 @@ const WHOSE = {
 
 /** Undefined while there is room. */
 export function overRate(limit: keyof typeof WHOSE, bucket: Bucket | undefined): Exceeded | undefined {
-  if (bucket === undefined || hasRoom(bucket)) return undefined;
-  return {
-    limit,
-    text: `The limit of calls for ${WHOSE[limit]} (${rateText(bucket.rate)}) is reached.`,
-    count: bucket.rate.count,
-    remaining: remaining(bucket),
-    retryAfterMs: roomInMs(bucket),
-    resetMs: fullInMs(bucket),
-  };
+  const spent = spentOf(bucket);
+  if (bucket === undefined || spent === undefined) return undefined;
+  return { limit, text: `The limit of calls for ${WHOSE[limit]} (${rateText(bucket.rate)}) is reached.`, ...spent };
 }
 
 /** Of those that refuse, the one that does so for the longest time: until then it is of no use to come again. */
@@ -63,15 +55,9 @@ export function longest(...each: readonly (Exceeded | undefined)[]): Exceeded | 
 }
 
 export function refusalOf(exceeded: Exceeded): Refused {
-  const retryAfterMs = Math.ceil(exceeded.retryAfterMs);
-  const retryAfterS = Math.max(1, Math.ceil(retryAfterMs / 1000));
-  return new Refused('rate_limited', `${exceeded.text} Try again in ${durationText(retryAfterS * 1000)}.`, {
-    headers: {
-      'retry-after': String(retryAfterS),
-      'ratelimit-limit': String(exceeded.count),
-      'ratelimit-remaining': String(exceeded.remaining),
-      'ratelimit-reset': String(Math.max(1, Math.ceil(exceeded.resetMs / 1000))),
-    },
-    data: { limit: exceeded.limit, retryAfterMs },
+  const again = durationText(retryAfterSeconds(exceeded) * 1000);
+  return new Refused('rate_limited', `${exceeded.text} Try again in ${again}.`, {
+    headers: spentHeaders(exceeded),
+    data: { limit: exceeded.limit, retryAfterMs: Math.ceil(exceeded.retryAfterMs) },
   });
 }

@@ -4,7 +4,7 @@
  * what was consumed stays consumed. How often somebody failed to authenticate is not counted here.
  */
 
-import type { Step } from '../call.ts';
+import type { Call, Step } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { createAdmit, type Admit } from './calls.ts';
 import type { CallLimits, SetTimer } from './limits.ts';
@@ -32,6 +32,8 @@ export interface AdmissionOptions {
 export interface Admission {
   /** For every call, before any work is done for it. */
   readonly admit: Step;
+  /** When it has ended. */
+  readonly leave: (call: Call) => void;
   /** For what the transports answer themselves. */
   readonly admitGreeting: Admit['greeting'];
   /** For calls with a target, once it is known that the caller may use it: rates of the server and the tool. */
@@ -45,9 +47,10 @@ export interface Admission {
 export function createAdmission(options: AdmissionOptions): Admission {
   const { limits } = options;
   const quotas = new Quotas({ ...options, quota: () => limits().quota });
-  const { greeting, step } = createAdmit({ ...options, quotas });
+  const { greeting, leave, step } = createAdmit({ ...options, quotas });
   return {
     admit: step,
+    leave,
     admitGreeting: greeting,
     admitTarget: createAdmitTarget(options),
     takeTurn: createTakeTurn(options),
@@ -61,14 +64,18 @@ export class Drain {
   #underWay = 0;
   readonly #idle: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  readonly step: Step = async (call, next) => {
-    if (this.#draining) throw new Refused('shutting_down');
+  readonly step: Step = (call, next) => {
+    if (this.#draining) return Promise.reject(new Refused('shutting_down'));
     this.#underWay++;
-    try {
-      return await next(call);
-    } finally {
-      if (--this.#underWay === 0 && this.#draining) this.#idle.resolve();
-    }
+    call.isUnderWay = true;
+    return next(call);
+  };
+
+  /** When a call has ended. */
+  readonly leave = (call: Call): void => {
+    if (call.isUnderWay !== true) return;
+    call.isUnderWay = false;
+    if (--this.#underWay === 0 && this.#draining) this.#idle.resolve();
   };
 
   /** Refuses calls from now on; resolves when none is under way. */

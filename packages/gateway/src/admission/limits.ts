@@ -1,6 +1,6 @@
 /** What admission is given: the limits of the configuration as far as it keeps them, and a timer. Types only. */
 
-import type { Rate } from './bucket.ts';
+import type { Rate } from '@sallyport/server/limits';
 
 export interface CallLimits {
   /** Calls over time; absent: no such limit. */

@@ -6,10 +6,10 @@
 
 import { UpstreamError } from '@sallyport/client';
 import type { Exchange } from '@sallyport/server';
+import { durationText, numberText } from '@sallyport/server/limits';
 import type { Refused } from '../errors.ts';
 import { refusalOf } from './exceeded.ts';
 import type { SetTimer } from './limits.ts';
-import { durationText, numberText } from './text.ts';
 
 export interface QueueOptions {
   readonly limits: () => { readonly serverConcurrency: number; readonly serverQueue: number };

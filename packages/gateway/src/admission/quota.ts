@@ -10,11 +10,11 @@
 
 import { createHash } from 'node:crypto';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { numberText } from '@sallyport/server/limits';
 import { Refused } from '../errors.ts';
 import { longest, type Exceeded } from './exceeded.ts';
 import type { CallLimits, SetTimer } from './limits.ts';
 import { advance, dayOf, endOfDayMs, endOfMonthMs, learn, monthOf, sumIn, type Span, type Sum } from './span.ts';
-import { numberText } from './text.ts';
 
 /** Where the counts are kept: one collection of a store. */
 export interface QuotaRecords {

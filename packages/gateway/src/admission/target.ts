@@ -4,12 +4,11 @@
  */
 
 import { principalKey } from '@sallyport/server';
+import { createBucketTable, take } from '@sallyport/server/limits';
 import type { Step, Target } from '../call.ts';
-import { take } from './bucket.ts';
 import { longest, overRate, refusalOf } from './exceeded.ts';
 import type { CallLimits, SetTimer } from './limits.ts';
 import { ServerQueues } from './queue.ts';
-import { createBucketTable } from './table.ts';
 
 export interface TargetRateOptions {
   readonly limits: () => Pick<CallLimits, 'rate'>;
@@ -20,18 +19,18 @@ export interface TargetRateOptions {
 /** Both limits are asked before either is used. */
 export function createAdmitTarget({ limits, monotonic }: TargetRateOptions): Step {
   const [servers, tools] = [createBucketTable(), createBucketTable()];
-  return async (call, next) => {
+  return (call, next) => {
     const { server, kind, canonicalId } = call.target as Target;
     const { rate } = limits();
-    if (rate.perServer === undefined && rate.perTool === undefined) return await next(call);
+    if (rate.perServer === undefined && rate.perTool === undefined) return next(call);
     const nowMs = monotonic();
     const whole = servers.of(server, rate.perServer, nowMs);
     const tool = tools.of(kind === 'tool' ? canonicalId : undefined, rate.perTool, nowMs);
     const exceeded = longest(overRate('perServer', whole), overRate('perTool', tool));
-    if (exceeded !== undefined) throw refusalOf(exceeded);
+    if (exceeded !== undefined) return Promise.reject(refusalOf(exceeded));
     take(whole);
     take(tool);
-    return await next(call);
+    return next(call);
   };
 }
 

@@ -11,6 +11,7 @@ import type { Audience, Owner, Vantage } from '../call.ts';
 import type { CatalogChange } from './changes.ts';
 import { createRootNames, type Edition, type RootNames } from './composing.ts';
 import { Holdings, isOwn, type Whole } from './holding.ts';
+import { intercepted, type ListFilter } from './intercepted.ts';
 import { Intake, type IntakeOptions, type Known } from './intake.ts';
 import { Pages } from './lists.ts';
 import { createOfferOf, type OfferOf } from './offer.ts';
@@ -39,6 +40,8 @@ export interface CatalogOptions extends IntakeOptions {
   readonly info: JsonObject;
   /** What is kept back of what servers say, and what is flagged. */
   readonly screen?: Screen;
+  /** What interceptors leave of lists of tools. */
+  readonly filter?: ListFilter;
   /** Entries on one page. */
   readonly pageSize?: number;
   /** Why a server is not there, in words that every client may read. */
@@ -85,8 +88,10 @@ export class CatalogRoom {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    const { screen } = options;
-    this.#offerOf = screen === undefined ? createOfferOf() : screened(createOfferOf(), screen);
+    const { filter, screen } = options;
+    const offerOf = filter === undefined ? createOfferOf() : intercepted(createOfferOf(), filter);
+    // What interceptors make of a definition is screened like what came.
+    this.#offerOf = screen === undefined ? offerOf : screened(offerOf, screen);
     this.#holdings = new Holdings(this.#offerOf);
     this.#viewsStart = `${options.roots[0]}/v/`;
     this.#intake = new Intake(options, () => this.#become(wholeOf(this.#edition.setup, this.#intake.known)));

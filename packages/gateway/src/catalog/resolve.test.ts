@@ -31,6 +31,7 @@ function resolverOf(room: CatalogRoom): (call: Call) => Promise<Target | JsonObj
     view: ({ endpoint }) => room.view(endpoint),
     openTaskId: (taskId, { exchange }) =>
       taskId === `sealed at ${exchange.endpoint}` ? { server: 'files', original: 't1' } : undefined,
+    unknown: (_call, error) => Promise.reject(error),
   });
   return async (call) => {
     const answer = await step(call, async () => ({ kind: 'value', result: {} }));

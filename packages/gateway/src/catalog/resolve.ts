@@ -3,9 +3,9 @@
  * may is decided after it. What is not found is refused as unknown.
  */
 
-import type { Exchange } from '@sallyport/server';
+import type { Answer, Exchange } from '@sallyport/server';
 import { isObject, type Era, type JsonObject } from '@sallyport/wire';
-import type { Call, MadeBy, Step, Target } from '../call.ts';
+import type { Call, MadeBy, Next, Step, Target } from '../call.ts';
 import { canonicalId } from './naming.ts';
 import type { ToolEntry } from './offer.ts';
 import { LIST_KINDS, type ListKind } from './snapshot.ts';
@@ -23,6 +23,8 @@ export interface ResolveOptions {
     taskId: string,
     call: Call,
   ) => { readonly server: string; readonly original: string; readonly madeBy?: MadeBy } | undefined;
+  /** Answers for what is unknown, or rejects with the error. `again` looks once more. */
+  readonly unknown: (call: Call, error: Refused, again: () => Promise<Answer>) => Promise<Answer>;
 }
 
 type OpenTaskId = ResolveOptions['openTaskId'];
@@ -56,7 +58,8 @@ const SOUGHT_IN: Readonly<Record<string, readonly ListKind[]>> = {
 
 export function createResolve(options: ResolveOptions): Step {
   const targets = new WeakMap<ToolEntry, Target>();
-  const seek: Step = async (call, next) => {
+  /** Sets the target, or gives what is answered without one. */
+  const find = async (call: Call): Promise<Answer | undefined> => {
     const { method } = call.exchange.message;
     let view = options.view(call.exchange);
     let target = resolve(view, call, options.openTaskId);
@@ -71,14 +74,26 @@ export function createResolve(options: ResolveOptions): Step {
     const quarantine = target === undefined ? quarantineOf(view, call) : undefined;
     if (quarantine !== undefined) throw quarantine;
     call.target = target ?? refuseUnknown(call);
-    return await next(call);
+    return undefined;
+  };
+  const seek: Step = async (call, next) => (await find(call)) ?? (await next(call));
+  const seekOrAsk = async (call: Call, next: Next): Promise<Answer> => {
+    let answer: Answer | undefined;
+    try {
+      answer = await find(call);
+    } catch (error) {
+      // What has a target is known, and refused for another reason.
+      if (!(error instanceof Refused) || call.target !== undefined) throw error;
+      return await options.unknown(call, error, () => seek(call, next));
+    }
+    return answer ?? (await next(call));
   };
   return (call, next) => {
     // What most calls are: a tool that is known.
     const { message } = call.exchange;
     const name = message.method === 'tools/call' ? message.params?.['name'] : undefined;
     const tool = typeof name === 'string' ? options.view(call.exchange).catalog.tools.get(name) : undefined;
-    if (tool === undefined || !isMeant(call, tool)) return seek(call, next);
+    if (tool === undefined || !isMeant(call, tool)) return seekOrAsk(call, next);
     let target = targets.get(tool);
     if (target === undefined) targets.set(tool, (target = toolTarget(tool)));
     call.target = target;

@@ -47,8 +47,10 @@ export async function addListed(
   if (listed.status === 'deleted') {
     throw new CliError(`${full} ${oneLine(listed.version)} was taken out of the registry`, exitCodes.refused);
   }
-  if (listed.status !== 'active')
-    note(context, `warning: ${full} ${oneLine(listed.version)} is ${oneLine(listed.status)}`);
+  if (listed.status !== 'active') {
+    const why = listed.statusMessage === undefined ? '' : `: ${oneLine(listed.statusMessage)}`;
+    note(context, `warning: ${full} ${oneLine(listed.version)} is ${oneLine(listed.status)}${why}`);
+  }
   const { ways, left } = waysOf(listed.detail);
   const way = await chooseWay(context, full, ways, left, options.via);
   await createFirst(context, globals);

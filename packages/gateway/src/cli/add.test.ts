@@ -48,6 +48,7 @@ async function add(words: readonly string[], folders: readonly string[], answer?
       read: async (path) => new TextEncoder().encode(files[path]),
       readSecret: async (path) => new TextEncoder().encode(files[path]),
       checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
+      linked: async () => undefined,
       replace: async (path, data) => void (files[path] = String(data)),
       create: async () => undefined,
       readState: async () => undefined,

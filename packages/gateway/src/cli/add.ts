@@ -16,6 +16,8 @@ type Options = {
   readonly header: readonly string[];
   readonly description?: string;
   readonly openapi?: string;
+  readonly operations?: readonly string[];
+  readonly server?: string;
   readonly registry?: string;
   readonly as?: string;
   readonly via?: string;
@@ -26,19 +28,26 @@ export function register(program: Command, context: CliContext): void {
     .command('add')
     .summary('put a server into the configuration')
     .description(
-      'Adds a server: a command to start (after `--`), the URL of a remote one, or one of the MCP registry by its name there, its version pinned. The text is taken literally.',
+      'Adds a server: a command to start (after `--`), the URL of a remote one, an API that an OpenAPI document describes, or one of the MCP registry by its name there, its version pinned. The text is taken literally.',
     )
     .argument('<NAME>', 'its name; or io.github.owner/name, perhaps with @VERSION')
     .argument('[WORDS...]', 'a URL, or after `--` a command and its arguments')
     .option('--env <NAME=VALUE>', 'environment of the command; repeatable', collect, [])
     .option('--header <NAME: VALUE>', 'header for the URL; repeatable', collect, [])
     .option('--description <TEXT>', 'what it is for')
-    .option('--openapi <FILE>', 'a server made from an OpenAPI document')
+    .option('--openapi <FILE|URL>', 'an OpenAPI document, whose operations become tools')
+    .option('--operations <GLOB...>', 'of the document: which, such as "GET *" or createPet; else those that only read')
+    .option('--server <URL>', 'of the document: where the API is')
     .option('--registry <URL>', 'of the registry: another one')
     .option('--as <NAME>', 'of the registry: the name to give it here')
     .option('--via <KIND>', 'of the registry: remote, npm, pypi, oci or nuget')
     .action(async (name: string, words: readonly string[], options: Options, command: Command) => {
       const globals = globalsOf(command, context);
+      if (options.openapi !== undefined) {
+        const { addOpenApi } = await import('./add-openapi.ts');
+        return await addOpenApi(context, globals, name, { ...options, document: options.openapi, words });
+      }
+      refuseOpenApiOptions(options);
       if (words.length === 0 && isListedName(name)) return await fromRegistry(context, globals, name, options);
       refuseRegistryOptions(options);
       const plain = serverOf(words, options);
@@ -67,6 +76,11 @@ async function fromRegistry(
     for (const flag of (await openings(context, { command, args: args as readonly string[] })) ?? [])
       note(context, `hint: ${oneLine(flag)} opens the container to this machine`);
   }
+}
+
+function refuseOpenApiOptions({ operations, server }: Options): void {
+  if (operations === undefined && server === undefined) return;
+  throw new CliError('--operations and --server are for --openapi', exitCodes.usage);
 }
 
 function refuseRegistryOptions({ registry, as, via }: Options): void {
@@ -148,9 +162,6 @@ async function openings({ cwd }: CliContext, { args, command }: Child): Promise<
 }
 
 function serverOf([first, ...rest]: readonly string[], options: Options): PlainServer {
-  if (options.openapi !== undefined) {
-    throw new CliError('`add --openapi` is not available in this version', exitCodes.configuration);
-  }
   if (first === undefined) {
     throw new CliError('expected a URL, or `--` and a command: sallyport add NAME -- npx some-server', exitCodes.usage);
   }

@@ -45,6 +45,7 @@ function world(answer: boolean | undefined): {
       read,
       readSecret: read,
       checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
+      linked: async () => undefined,
       replace: async (path, data) => void (files[path] = String(data)),
       create: () => Promise.reject(new Error('running a configuration creates none')),
       readState: async (path) => files[path],

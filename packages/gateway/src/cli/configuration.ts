@@ -7,11 +7,12 @@ import { masked } from '../config/describe.ts';
 import { asWritten } from '../config/secrets.ts';
 import { configError, ConfigError } from '../config/problems.ts';
 import { createTrustStore, type TrustStore } from '../config/trust.ts';
-import type { Problem } from '../config/types.ts';
+import type { Config, Problem } from '../config/types.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { note, printWarnings } from './output.ts';
 import type { SecretCommands } from '../secrets/index.ts';
 import { keptCommands, secretSource } from './secret-store.ts';
+import { toolProblems } from './tool-check.ts';
 
 /**
  * The configuration for a verb that starts what is in it. `file` beats `--config`. `commands` are those of a process that
@@ -40,6 +41,7 @@ export async function loadToRun(
   });
   await checkPolicy(loaded);
   await checkEgress(loaded);
+  await checkTools(loaded);
   printWarnings(context, loaded.warnings);
   return loaded;
 }
@@ -68,6 +70,7 @@ export async function loadDraft(
   const loaded = await loadConfig(loadOptions({ ...context, files: drafted }, globals, path, draft.commands));
   await checkPolicy(loaded);
   await checkEgress(loaded);
+  await checkTools(loaded);
   return loaded;
 }
 
@@ -76,6 +79,7 @@ export async function loadToLook(context: CliContext, globals: GlobalOptions, fi
   const loaded = await loadConfig(loadOptions(context, globals, file));
   await checkPolicy(loaded);
   await checkEgress(loaded);
+  await checkTools(loaded);
   return loaded;
 }
 
@@ -103,16 +107,22 @@ async function checkEgress({ config: { egress }, path: file, positionOf }: Detai
   if (problems.length > 0) throw configError(problems);
 }
 
+async function checkTools(loaded: DetailedConfig): Promise<void> {
+  const problems = await toolProblems(loaded);
+  if (problems.length > 0) throw configError(problems);
+}
+
 /** Where trust is recorded. */
 export async function trustStore({ files }: CliContext): Promise<TrustStore> {
   return createTrustStore(await files.stateDirectory(), { read: files.readState, write: files.writeState });
 }
 
-/** What a configuration starts or reaches: a line for each command of `secrets.exec` and each server that is on; secrets masked. */
+/** What a configuration starts or reaches: a line for each command of `secrets.exec`, each server that is on and each interceptor; secrets masked. */
 export function commandLines({ config, expanded, secrets }: DetailedConfig): string {
   const servers = asWritten(config.servers, secrets)
     .filter(({ enabled }) => enabled)
     .map(({ name, target }) => {
+      if (target.kind === 'openapi') return `  ${name}: ${quoted(target.source ?? target.document)}`;
       if (target.kind !== 'stdio') {
         const view = masked({ mcpServers: { [name]: { url: target.url } } }) as {
           mcpServers: Record<string, { url: string }>;
@@ -125,8 +135,23 @@ export function commandLines({ config, expanded, secrets }: DetailedConfig): str
       const words = [target.command, ...(view.mcpServers[name]?.args ?? [])];
       return `  ${name}: ${words.map(quoted).join(' ')}`;
     });
-  const lines = [...secretCommands(expanded), ...(servers.length === 0 ? ['  no servers'] : servers)];
+  const lines = [
+    ...secretCommands(expanded),
+    ...(servers.length === 0 ? ['  no servers'] : servers),
+    ...asWritten(config.interceptors, secrets).map(interceptorLine),
+  ];
   return lines.join('\n');
+}
+
+/** They run or are posted to with every call. */
+function interceptorLine({ name, target }: Config['interceptors'][number]): string {
+  const [url, args] = target.kind === 'http' ? [target.url, []] : [undefined, target.args];
+  const view = masked({ interceptors: [{ ...(url !== undefined && { url }), args }] }) as {
+    interceptors: readonly [{ readonly url?: string; readonly args: readonly string[] }];
+  };
+  const [shown] = view.interceptors;
+  const words = target.kind === 'http' ? [shown.url ?? ''] : [target.command, ...shown.args];
+  return `  interceptor ${name}: ${words.map(quoted).join(' ')}`;
 }
 
 /** They run as soon as the file is used, so they are part of what is trusted. */

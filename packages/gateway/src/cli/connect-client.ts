@@ -13,6 +13,7 @@ import {
   sameEntry,
   type Connection,
 } from './connections.ts';
+import { ownLink } from './client-link.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { configuredNames, noteRoles, withKeys, type OpenKeys } from './key-store.ts';
@@ -27,6 +28,8 @@ export interface Connected {
   readonly client: AiClient;
   readonly scope: Scope;
   readonly path: string;
+  /** Where that file is, if its path is a link. */
+  readonly leadsTo?: string;
   /** What the client reaches: an address, or a command. */
   readonly target: string;
   readonly action: 'connected' | 'connected already' | 'would connect';
@@ -64,6 +67,8 @@ interface Plan {
   /** It gets a key of its own. */
   readonly needsKey: boolean;
   readonly roles: readonly string[];
+  /** Where the file is, if its path is a link. */
+  readonly leadsTo: string | undefined;
 }
 
 export async function connectClient(
@@ -87,8 +92,9 @@ async function planOf(
   context: CliContext,
   globals: GlobalOptions,
   client: AiClient,
-  { project, role, stdio, clientHome }: ConnectWishes,
+  options: ConnectWishes,
 ): Promise<Plan> {
+  const { project, role, stdio, clientHome } = options;
   const scope = project ? 'project' : 'user';
   const place = await placeToWrite(context, client, machineOf(context, clientHome), scope);
   if (place === undefined) throw new CliError(`${client.title} has no files of a project`, exitCodes.usage);
@@ -106,16 +112,19 @@ async function planOf(
       exitCodes.failed,
     );
   }
-  return { client, place, own, isHttp, needsKey: isHttp && !project && own.takesKeys, roles: role };
+  const needsKey = isHttp && !project && own.takesKeys;
+  const leadsTo = await ownLink(context, place.path, { ...options, needsKey });
+  return { client, place, own, isHttp, needsKey, roles: role, leadsTo };
 }
 
-function shared({ client, place, own, isHttp, needsKey, roles }: Plan): Omit<Connected, 'action' | 'entry'> {
+function shared({ client, place, own, isHttp, leadsTo, needsKey, roles }: Plan): Omit<Connected, 'action' | 'entry'> {
   const { scope, path } = place;
   return {
     client,
     scope,
     path,
     target: isHttp ? own.url : own.command.join(' '),
+    ...(leadsTo !== undefined && { leadsTo }),
     ...(needsKey && { key: { name: client.id, roles } }),
     ...(scope === 'project' && own.takesKeys && { variable: KEY_VARIABLE }),
   };

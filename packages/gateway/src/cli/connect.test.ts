@@ -1,9 +1,22 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../cli.ts';
-import type { CliSystem } from './context.ts';
+import type { CliSystem, Linked } from './context.ts';
 import { realSystem } from './system.ts';
 import { NO_PROCESSES } from './testing/fakes.ts';
 
@@ -170,6 +183,74 @@ describe('connect', () => {
     const full = (): Promise<void> => Promise.reject(new Error('the disk is full'));
     expect(await sallyportWith({ replace: full }, 'connect', 'cursor')).toMatchObject({ code: 1, out: '' });
     expect([await keys(), await status()]).toMatchObject([[], [{ state: 'not connected' }]]);
+  });
+
+  it('follows a link to a file of the same user, and says where it wrote', async () => {
+    const real = join(home, 'dotfiles/mcp.json');
+    await mkdir(join(home, 'dotfiles'));
+    await mkdir(join(home, '.cursor'));
+    await writeFile(real, OWN);
+    await symlink(real, cursor());
+    const { code, out } = await sallyport('connect', 'cursor');
+    expect([code, out]).toEqual([0, expect.stringContaining(real)]);
+    expect([(await lstat(cursor())).isSymbolicLink(), await keyIn(real)]).toEqual([true, await keyIn(cursor())]);
+    expect((await sallyport('disconnect', 'cursor')).code).toBe(0);
+    expect(await readFile(real, 'utf8')).not.toContain('sallyport');
+  });
+
+  it('writes no key into a repository through a link, and a command all the same', async () => {
+    const real = join(home, 'dotfiles/cursor/mcp.json');
+    await mkdir(join(home, 'dotfiles/.git'), { recursive: true });
+    await mkdir(join(home, 'dotfiles/cursor'));
+    await writeFile(real, OWN);
+    await symlink(join(home, 'dotfiles/cursor'), join(home, '.cursor'));
+    const refused = await sallyport('connect', 'cursor');
+    expect(refused).toMatchObject({ code: 1, out: '', err: expect.stringContaining('in the repository') as string });
+    expect([await readFile(real, 'utf8'), await keys()]).toEqual([OWN, []]);
+    expect((await sallyport('connect', 'cursor', '--stdio')).code).toBe(0);
+    expect(await readFile(real, 'utf8')).toContain('serve');
+  });
+
+  it('leaves the file of another user behind a link as it is', async () => {
+    await withCursor();
+    const linked = (): Promise<Linked> => Promise.resolve({ path: '/home/other/mcp.json', isOwn: false });
+    for (const verb of ['connect', 'disconnect']) {
+      const before = await readFile(cursor(), 'utf8');
+      const { code, err } = await sallyportWith({ linked }, verb, 'cursor');
+      expect([code === 0, err.includes('another user')]).toEqual(verb === 'connect' ? [false, true] : [false, false]);
+      expect(await readFile(cursor(), 'utf8')).toBe(before);
+    }
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'as root leaves the file, and a new one, to whose folder it is in (needs root)',
+    async () => {
+      await withCursor();
+      await chown(cursor(), 65_534, 65_534);
+      await chown(join(home, '.cursor'), 65_534, 65_534);
+      expect((await sallyport('connect', 'cursor')).code).toBe(0);
+      const { mode, uid } = await stat(cursor());
+      expect([uid, mode & 0o777]).toEqual([65_534, 0o600]);
+      const other = join(home, 'other');
+      await mkdir(other);
+      await chown(other, 65_534, 65_534);
+      await sallyport('connect', 'windsurf', '--client-home', other);
+      const made = ['.codeium', '.codeium/windsurf', '.codeium/windsurf/mcp_config.json'].map((path) =>
+        stat(join(other, path)),
+      );
+      expect((await Promise.all(made)).map((one) => one.uid)).toEqual([65_534, 65_534, 65_534]);
+    },
+  );
+
+  it('carries dates in the file of Codex, where it stands and where it is imported', async () => {
+    const path = join(home, '.codex/config.toml');
+    await mkdir(join(home, '.codex'));
+    const own = 'seen = 2026-01-01\n\n[mcp_servers.a]\ncommand = "x"\nenv = { SINCE = 2026-02-03T04:05:06Z }\n';
+    await writeFile(path, own);
+    expect((await sallyport('connect', 'codex')).code).toBe(0);
+    expect((await readFile(path, 'utf8')).startsWith(own)).toBe(true);
+    expect((await sallyport('import', 'codex', '--yes')).code).toBe(0);
+    expect(await readFile(join(home, '.config/sallyport/config.yaml'), 'utf8')).toContain('2026-02-03T04:05:06');
   });
 
   it('writes no key into the file of a project', async () => {

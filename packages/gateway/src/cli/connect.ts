@@ -69,11 +69,12 @@ async function showStatus(
 }
 
 function report(context: CliContext, globals: GlobalOptions, connected: Connected): void {
-  const { client, path, scope, target, action, key, backup, variable } = connected;
+  const { client, path, leadsTo, scope, target, action, key, backup, variable } = connected;
   const value = {
     client: client.id,
     scope,
     path,
+    leadsTo: leadsTo ?? null,
     target,
     action,
     key: key?.name ?? null,
@@ -92,9 +93,10 @@ const ACTIONS: Readonly<Record<Connected['action'], string>> = {
   'would connect': 'would be connected',
 };
 
-function reportText({ client, path, scope, target, action, key, backup, entry }: Connected): string {
+function reportText({ client, path, leadsTo, scope, target, action, key, backup, entry }: Connected): string {
   const roles = key === undefined || key.roles.length === 0 ? '' : ` (${key.roles.join(', ')})`;
   const facts: readonly (readonly [string, string | undefined])[] = [
+    ['link to', leadsTo],
     ['to', target],
     ['key', key && `${key.name}${roles}`],
     ['before', backup],

@@ -33,16 +33,27 @@ export type Prompts = {
   }) => Promise<readonly string[] | undefined>;
 };
 
+/** What a link leads to. */
+export type Linked = {
+  readonly path: string;
+  /** Whoever runs this, or as root whoever has the folder of the link. */
+  readonly isOwn: boolean;
+  /** The folder of a repository that it is in. */
+  readonly repository?: string;
+};
+
 /** The file system of the command line: what the loader needs, and writing. */
 export type CliFiles = ConfigFiles & {
-  /** Replaces a file as a whole; its mode stays, or becomes 0600 where it is to be private. A link is followed. */
+  /** Replaces a file as a whole; its owner and mode stay, or it becomes 0600 where it is to be private. A link is followed. */
   readonly replace: (
     path: string,
     data: string | Uint8Array,
     options?: { readonly isPrivate: boolean },
   ) => Promise<void>;
-  /** Writes a new file for the user alone, and its directory. Fails when it is there. */
+  /** Writes a new file for the user alone, and its directory; as root for whose folder it is in. Fails when it is there. */
   readonly create: (path: string, text: string) => Promise<void>;
+  /** Where a file below a folder is instead, because of links; undefined: it is where its path says, or not there. */
+  readonly linked: (path: string, below: string) => Promise<Linked | undefined>;
   /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */
   readonly readState: (path: string) => Promise<string | undefined>;
   readonly writeState: (path: string, text: string) => Promise<void>;

@@ -41,7 +41,7 @@ interface ContextReport {
 }
 
 /** Counts the tokens of a text. */
-type Tokens = (text: string) => number;
+export type Tokens = (text: string) => number;
 
 /** What counts as of late. */
 const DAYS = 30;
@@ -76,7 +76,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 /** The table of the tokenizer takes megabytes: it is read when something is counted. */
-async function loadTokens(): Promise<Tokens> {
+export async function loadTokens(): Promise<Tokens> {
   const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base');
   // Of servers, and may look like anything: what looks like a special token is text here.
   return (text) => countTokens(text, { disallowedSpecial: new Set() });

@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander';
 import type { AiClient, Place } from '../clients/index.ts';
 import { clientNamed, machineOf } from './client-choice.ts';
 import { readClientFile, withEntry } from './client-file.ts';
+import { ownLink } from './client-link.ts';
 import { revoke } from './connect-client.ts';
 import { backUp, keepConnection, OWN_NAME, readConnections, type Connection } from './connections.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
@@ -52,8 +53,9 @@ async function disconnect(
   context: CliContext,
   globals: GlobalOptions,
   client: AiClient,
-  { project, clientHome }: DisconnectOptions,
+  options: DisconnectOptions,
 ): Promise<void> {
+  const { project, clientHome } = options;
   const scope = project ? 'project' : 'user';
   const connections = await readConnections(context);
   const places = client.places(machineOf(context, clientHome)).filter((place) => place.scope === scope);
@@ -61,9 +63,11 @@ async function disconnect(
   const failures: unknown[] = [];
   for (const place of places) {
     const connection = connections.find(({ path }) => path === place.path);
-    const one = await disconnectFrom(context, globals, { client, place, connection }).catch((error: unknown) => {
-      failures.push(error);
-    });
+    const one = await disconnectFrom(context, globals, { options, client, place, connection }).catch(
+      (error: unknown) => {
+        failures.push(error);
+      },
+    );
     if (one !== undefined) done.push(one);
   }
   if (failures.length > 0) throw failures[0];
@@ -83,6 +87,7 @@ async function disconnect(
 interface Where {
   readonly client: AiClient;
   readonly place: Place;
+  readonly options: DisconnectOptions;
   readonly connection: Connection | undefined;
 }
 
@@ -90,12 +95,12 @@ interface Where {
 async function disconnectFrom(
   context: CliContext,
   globals: GlobalOptions,
-  { client, place, connection }: Where,
+  { client, connection, options, place }: Where,
 ): Promise<Done | undefined> {
   const { keyId, keyName } = connection ?? {};
   let backup: string | undefined;
   try {
-    backup = await takeOut(context, client, place);
+    backup = await takeOut(context, client, place, options);
   } catch (error) {
     if (connection !== undefined && keyId !== undefined) {
       await revoke(context, globals, connection);
@@ -110,9 +115,15 @@ async function disconnectFrom(
 }
 
 /** The path of the copy; undefined when nothing of ours stood there. */
-async function takeOut(context: CliContext, client: AiClient, place: Place): Promise<string | undefined> {
+async function takeOut(
+  context: CliContext,
+  client: AiClient,
+  place: Place,
+  options: DisconnectOptions,
+): Promise<string | undefined> {
   const file = await readClientFile(context, place);
   if (file?.servers.some(({ name }) => name === OWN_NAME) !== true) return undefined;
+  await ownLink(context, place.path, { ...options, needsKey: false });
   const after = withEntry(file.text, place, OWN_NAME, undefined);
   const backup = await backUp(context, client.id, place.path, file.text);
   await context.files.replace(place.path, after);

@@ -25,6 +25,7 @@ export function register(program: Command, context: CliContext): void {
         };
         printResult(context, globals, status, listText(status, layout));
         if (!globals.json) {
+          for (const text of status.notes) note(context, `- ${oneLine(text)}`);
           note(context, whose(gateway));
           note(context, discoveryText(status));
         }

@@ -1,6 +1,6 @@
 /** Pins as a verb finds them: in the store of the state, with the servers and the lock of the configuration. */
 import { join } from 'node:path';
-import type { DetailedConfig, ServerConfig } from '../config/index.ts';
+import type { DetailedConfig } from '../config/index.ts';
 import { openMasterKey } from '../credentials/index.ts';
 import { recordOf } from '../pins/approving.ts';
 import { identityOf } from '../pins/identity.ts';
@@ -8,6 +8,7 @@ import type { PinsSetup, PinStore } from '../pins/index.ts';
 import type { LockedTools } from '../pins/lock.ts';
 import type { ServerRecord } from '../pins/record.ts';
 import { pinsSetup, pinStore } from '../pins-state.ts';
+import { withOwnServer } from '../saved-tools.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { createAudited, type Audited } from './audit-record.ts';
 import { loadToLook } from './configuration.ts';
@@ -20,7 +21,7 @@ export interface ServerPinsFound {
   readonly identity: string;
   readonly record: ServerRecord;
   readonly locked: LockedTools | undefined;
-  readonly target: ServerConfig['target'];
+  readonly target: ReturnType<typeof withOwnServer>[number]['target'];
 }
 
 export interface OpenPins {
@@ -55,7 +56,7 @@ export async function withPins<T>(
     const store = pinStore(opened);
     const servers = await Promise.all(
       // Disabled ones have pins, too, and stay in the lock.
-      config.servers.map(async ({ name, target }) => ({
+      withOwnServer(config.servers, config.tools).map(async ({ name, target }) => ({
         server: name,
         identity: identityOf(target),
         target,

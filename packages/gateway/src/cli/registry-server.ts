@@ -37,6 +37,13 @@ const PACKAGES: ReadonlyMap<string, RegExp> = new Map([
   ['oci', /^[a-z0-9][\w./:@-]*$/i],
 ]);
 
+/** Where the program of a kind fetches from by itself: a package of another place has the name of something else there. */
+const SOURCES: ReadonlyMap<string, RegExp> = new Map([
+  ['npm', /^https:\/\/registry\.npmjs\.org\/?$/],
+  ['pypi', /^https:\/\/pypi\.org(?:\/simple)?\/?$/],
+  ['nuget', /^https:\/\/api\.nuget\.org(?:\/v3(?:\/index\.json)?)?\/?$/],
+]);
+
 /** Kinds whose program fetches what it runs. The engine of containers takes options too; which of them open it is said. */
 const FETCHING: ReadonlySet<string> = new Set(['npm', 'pypi', 'nuget']);
 /** Options of theirs that change nothing of what is run. */
@@ -45,7 +52,11 @@ const HARMLESS: ReadonlySet<string> = new Set(['-y', '--yes']);
 /** Ways that can be taken, remote ones first: they run nothing here. */
 export function waysOf(detail: Detail): { readonly ways: readonly Way[]; readonly left: readonly string[] } {
   const left: string[] = [];
-  const remotes = listOf(detail['remotes']).flatMap(remoteWay);
+  const remotes = listOf(detail['remotes']).flatMap((one) => {
+    const found = remoteWay(one);
+    if (found.length === 0) left.push(`remote ${textOf(one['url'])}: it is no address that begins with http`);
+    return found;
+  });
   const packages = listOf(detail['packages']).flatMap((one) => {
     const way = packageWay(one);
     if (typeof way !== 'string') return [way];
@@ -91,6 +102,11 @@ interface Package {
   readonly spec: string;
 }
 
+function foreignSource(kind: string, source: unknown): string | undefined {
+  if (typeof source !== 'string' || SOURCES.get(kind)?.test(source) !== false) return undefined;
+  return `it is to be fetched from ${source}, and its program would fetch it from elsewhere`;
+}
+
 /** A package with its exact version, or a sentence why it cannot be taken. */
 function packageOf(one: Detail): Package | string {
   const kind = textOf(one['registryType']);
@@ -117,6 +133,8 @@ function packageWay(one: Detail): Way | string {
   const found = packageOf(one);
   if (typeof found === 'string') return found;
   const { kind, spec } = found;
+  const elsewhere = foreignSource(kind, one['registryBaseUrl']);
+  if (elsewhere !== undefined) return `${spec}: ${elsewhere}`;
   const runtime = listOf(one['runtimeArguments']).map(argumentOf);
   if (FETCHING.has(kind) && !runtime.every(isHarmless)) {
     return `${spec}: it wants options of the program that fetches it, which could run something else than this version`;

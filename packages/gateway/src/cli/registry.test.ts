@@ -11,6 +11,18 @@ import { realSystem } from './system.ts';
 import { NO_PROCESSES } from './testing/fakes.ts';
 import { ANSWERS } from './testing/registry.ts';
 
+interface Recorded {
+  readonly server: { readonly name: string; readonly version: string };
+}
+
+function recorded(full: string, wanted: string): Recorded | undefined {
+  const { servers = [] } = (ANSWERS[full] ?? {}) as { servers?: Recorded[] };
+  return servers.find(
+    ({ server: { name, version } }) =>
+      name === full && (wanted === 'latest' ? version !== '1.1.0' : version === wanted),
+  );
+}
+
 let server: Server;
 let address = '';
 const asked: string[] = [];
@@ -21,6 +33,13 @@ beforeAll(async () => {
     const url = new URL(request.url ?? '', 'http://x');
     const name = url.searchParams.get('search') ?? '';
     const odd: Readonly<Record<string, string>> = { endless: `"${'x'.repeat(5_000_000)}"`, page: '<html>' };
+    const exact = /^\/v0\.1\/servers\/([^/]+)\/versions\/([^/]+)$/.exec(url.pathname);
+    if (exact !== null) {
+      const found = recorded(decodeURIComponent(exact[1] ?? ''), exact[2] ?? '');
+      if (found === undefined) response.statusCode = 404;
+      response.end(JSON.stringify(found ?? { error: 'Server not found' }));
+      return;
+    }
     if (name === 'moved') response.writeHead(302, { location: 'http://169.254.169.254/' });
     else response.setHeader('content-type', 'application/json');
     response.end(odd[name] ?? JSON.stringify(ANSWERS[name] ?? { servers: [], metadata: { count: 0 } }));
@@ -76,7 +95,7 @@ const config = async (): Promise<string> => readFile(join(home, '.config/sallypo
 describe('search', () => {
   it('asks for the newest versions and shows how each could be run', async () => {
     const { code, out } = await sallyport(['search', 'weather', '--registry', address, '--json']);
-    expect([code, asked.at(-1)]).toEqual([0, '/v0/servers?search=weather&limit=20&version=latest']);
+    expect([code, asked.at(-1)]).toEqual([0, '/v0.1/servers?search=weather&limit=20&version=latest']);
     expect(JSON.parse(out)).toMatchObject([{ name: 'io.github.user/local-weather', version: '1.2.0', ways: ['npm'] }]);
     expect((await sallyport(['search', 'nothing', '--registry', address])).out).toBe('Nothing found.\n');
   });
@@ -115,6 +134,20 @@ describe('add NAME of the registry', () => {
       command: 'npx',
       args: ['-y', '@user/weather@1.2.0', 'Paris $$', '--units', 'metric'],
     });
+  });
+
+  it('asks for the one version that is meant', async () => {
+    await sallyport(['add', 'io.github.user/local-weather@1.1.0', '--registry', address, '--env', 'place=Rome']);
+    const place = '/v0.1/servers/io.github.user%2Flocal-weather/versions/1.1.0?include_deleted=true';
+    expect(asked.filter((path) => path === place)).toHaveLength(1);
+  });
+
+  it('takes no package of a place that its program would not fetch from', () => {
+    const one = { registryType: 'npm', identifier: 'x', version: '1.0.0' };
+    const from = (registryBaseUrl: string): unknown => waysOf({ packages: [{ ...one, registryBaseUrl }] }).ways.length;
+    expect([from('https://registry.npmjs.org'), from('https://npm.corp.example')]).toEqual([1, 0]);
+    const { left, ways } = waysOf({ remotes: [{ type: 'sse', url: '{base}/sse' }] });
+    expect([ways, left]).toEqual([[], [expect.stringContaining('remote {base}/sse')]]);
   });
 
   it('asks nothing without a person, and names what is missing', async () => {
@@ -193,7 +226,7 @@ describe('add NAME of the registry', () => {
   it('reads anything as a description without a throw', () => {
     for (const detail of [
       {},
-      { packages: 1, remotes: [null, 3, { url: 5 }] },
+      { packages: 1, remotes: [null, 3, { url: 5 }, { url: '{base}' }] },
       { packages: [{}, { registryType: 'npm' }] },
     ]) {
       expect(waysOf(detail).ways).toEqual([]);

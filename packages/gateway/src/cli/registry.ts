@@ -1,6 +1,6 @@
 /**
- * The MCP registry (https://registry.modelcontextprotocol.io, `GET /v0/servers?search=`): what it lists, read with suspicion.
- * Its address is fetched by the guard of addresses from outside, without redirects; answers are bounded.
+ * The MCP registry (https://registry.modelcontextprotocol.io; its API v0.1, OpenAPI of 2025-12-01): what it lists, read with suspicion.
+ * Registries of before v0.1 are asked by v0. Its address is fetched by the guard of addresses from outside, without redirects; answers are bounded.
  */
 import { createGuardedFetch } from '@sallyport/client/egress';
 import { isObject } from '@sallyport/wire';
@@ -13,10 +13,13 @@ import { oneLine } from './text.ts';
 
 export const REGISTRY = 'https://registry.modelcontextprotocol.io';
 
+const LATEST = 'latest';
 const TIMEOUT_MS = 20_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Of a search for one name: versions of it may fill pages. */
 const MAX_PAGES = 5;
+/** The first is the one that stays as it is. */
+const API_VERSIONS = ['/v0.1', '/v0'] as const;
 const OFFICIAL = 'io.modelcontextprotocol.registry/official';
 
 /** A server as the registry describes it (`server.json`). */
@@ -26,13 +29,15 @@ export interface Listed {
   readonly title?: string;
   readonly description: string;
   readonly status: string;
+  /** Why it is no longer active. */
+  readonly statusMessage?: string;
   readonly isLatest: boolean;
   /** The whole description. */
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
 export interface Registry {
-  /** Servers whose name has the text in it, newest versions alone, at most so many. */
+  /** Servers that the registry finds by a text in their name or description, newest versions alone, at most so many. */
   search(query: string, limit: number): Promise<readonly Listed[]>;
   /** The newest version of exactly this name, or the one that is named. */
   find(name: string, version?: string): Promise<Listed | undefined>;
@@ -46,16 +51,29 @@ export async function openRegistry(
 ): Promise<Registry> {
   const base = baseOf(address ?? REGISTRY);
   const config = await configuredOrDefault(context, globals);
-  const ask = async (path: string): Promise<unknown> =>
-    await fetchJson(context, config, base, path, address !== undefined);
+  const ask = async (path: string): Promise<unknown> => {
+    for (const version of API_VERSIONS) {
+      const body = await fetchJson(context, config, base, `${version}${path}`, address !== undefined);
+      if (body !== undefined) return body;
+    }
+    return undefined;
+  };
   const page = async (params: Readonly<Record<string, string>>): Promise<Page> =>
-    pageOf(await ask(`/v0/servers?${new URLSearchParams(params).toString()}`));
+    pageOf(await ask(`/servers?${new URLSearchParams(params).toString()}`));
+  const exactly = async (name: string, version: string): Promise<Listed | undefined> => {
+    const place = `/servers/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
+    const [found] = listedOf(await ask(`${place}?include_deleted=true`));
+    return found?.name === name && (version === LATEST || found.version === version) ? found : undefined;
+  };
   return {
     async search(query, limit) {
-      const { servers } = await page({ search: query, limit: String(limit), version: 'latest' });
+      const { servers } = await page({ search: query, limit: String(limit), version: LATEST });
       return newest(servers).slice(0, limit);
     },
     async find(name, version) {
+      const exact = await exactly(name, version ?? LATEST);
+      if (exact !== undefined) return exact;
+      // Not every registry can be asked for one server.
       const found: Listed[] = [];
       let cursor: string | undefined;
       for (let index = 0; index < MAX_PAGES; index += 1) {
@@ -76,6 +94,7 @@ function baseOf(address: string): URL {
   throw new CliError(`--registry: expected an address such as ${REGISTRY}`, exitCodes.usage);
 }
 
+/** Undefined: there is nothing at that path. */
 async function fetchJson(
   { env }: CliContext,
   config: Config | undefined,
@@ -92,6 +111,10 @@ async function fetchJson(
   });
   try {
     const response = await fetchGuarded(url.href, { headers: { accept: 'application/json' } });
+    if (response.status === 404) {
+      await response.body?.cancel();
+      return undefined;
+    }
     if (!response.ok) throw new CliError(`${base.origin} answered ${response.status}`, exitCodes.unreachable);
     return JSON.parse(await boundedText(response, base)) as unknown;
   } catch (error) {
@@ -137,20 +160,30 @@ function listedOf(item: unknown): Listed[] {
   const detail = isObject(item['server']) ? item['server'] : item;
   const { name, version, title, description } = detail;
   if (typeof name !== 'string' || typeof version !== 'string') return [];
-  const meta = [item['_meta'], detail['_meta']].find(isObject) ?? {};
-  const official = isObject(meta[OFFICIAL]) ? meta[OFFICIAL] : {};
-  const status = official['status'] ?? detail['status'];
   return [
     {
       name,
       version,
       ...(typeof title === 'string' && { title }),
       description: typeof description === 'string' ? description : '',
-      status: typeof status === 'string' ? status : 'active',
-      isLatest: (official['isLatest'] ?? official['is_latest']) === true,
+      ...officialOf([item['_meta'], detail['_meta']].find(isObject) ?? {}, detail),
       detail,
     },
   ];
+}
+
+function officialOf(
+  meta: Readonly<Record<string, unknown>>,
+  detail: Listed['detail'],
+): Pick<Listed, 'isLatest' | 'status' | 'statusMessage'> {
+  const official = isObject(meta[OFFICIAL]) ? meta[OFFICIAL] : {};
+  const { statusMessage } = official;
+  const status = official['status'] ?? detail['status'];
+  return {
+    status: typeof status === 'string' ? status : 'active',
+    ...(typeof statusMessage === 'string' && { statusMessage }),
+    isLatest: (official['isLatest'] ?? official['is_latest']) === true,
+  };
 }
 
 /** Of each name the newest: the one that is called so, else the last that is listed. */

@@ -13,9 +13,9 @@ export function register(program: Command, context: CliContext): void {
     .command('search')
     .summary('look for servers in a registry')
     .description(
-      'Lists servers of the MCP registry whose name has QUERY in it. What it says of itself is nobody else’s word.',
+      'Lists servers that the MCP registry finds by QUERY in their name or description. What it says of itself is nobody else’s word.',
     )
-    .argument('<QUERY>', 'part of a name')
+    .argument('<QUERY>', 'part of a name or description')
     .option('--registry <URL>', `another registry than ${REGISTRY}`)
     .option('--limit <N>', 'at most so many', limitOf, 20)
     .action(

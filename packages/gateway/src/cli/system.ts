@@ -1,8 +1,8 @@
 /** The real world for the command line. What costs time to load is loaded when it is first used. */
 import { existsSync, readFileSync } from 'node:fs';
-import { access, mkdir, realpath, stat } from 'node:fs/promises';
+import { access, chown, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type * as Clack from '@clack/prompts';
 import type * as Host from '@sallyport/host';
 import type { CliFiles, CliSystem, Prompts } from './context.ts';
@@ -100,6 +100,27 @@ function packageVersion(): string {
   return version;
 }
 
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Of what stood around a folder before it was made; what was made is theirs too. `made`: the first folder that was. */
+async function ownerAround(folder: string, made: string | undefined): Promise<{ uid: number; gid: number }> {
+  const { gid, uid } = await stat(made === undefined ? folder : dirname(made));
+  if (made === undefined) return { uid, gid };
+  for (let each = folder; each.startsWith(made); each = dirname(each)) await chown(each, uid, gid);
+  return { uid, gid };
+}
+
+async function repositoryOf(folder: string): Promise<string | undefined> {
+  const isOne = await access(join(folder, '.git')).then(
+    () => true,
+    () => false,
+  );
+  if (isOne || dirname(folder) === folder) return isOne ? folder : undefined;
+  return await repositoryOf(dirname(folder));
+}
+
 const host = (): Promise<typeof Host> => import('@sallyport/host');
 
 function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles {
@@ -115,13 +136,26 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
     replace: async (path, data, { isPrivate } = { isPrivate: false }) => {
       const { writeFileAtomic } = await host();
       const existing = await realpath(path).catch(() => undefined);
-      const mode = existing === undefined || isPrivate ? 0o600 : (await stat(existing)).mode & 0o777;
-      await writeFileAtomic(existing ?? path, data, { mode });
+      if (existing === undefined) return await writeFileAtomic(path, data);
+      const { gid, mode, uid } = await stat(existing);
+      const owner = isRoot() ? { owner: { uid, gid } } : {};
+      await writeFileAtomic(existing, data, { mode: isPrivate ? 0o600 : mode & 0o777, ...owner });
     },
     create: async (path, text) => {
       const { writeFileOnce } = await host();
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      if (!(await writeFileOnce(path, text))) throw new Error(`${path} is there already`);
+      const folder = dirname(path);
+      const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+      const owner = isRoot() ? await ownerAround(folder, made) : undefined;
+      if (!(await writeFileOnce(path, text, owner && { owner }))) throw new Error(`${path} is there already`);
+    },
+    linked: async (path, below) => {
+      const real = await realpath(path).catch(() => undefined);
+      const straight = join(await realpath(below).catch(() => below), relative(below, path));
+      if (real === undefined || real === straight) return undefined;
+      const own = isRoot() ? (await lstat(dirname(path))).uid : process.getuid?.();
+      const { uid } = await stat(real);
+      const repository = await repositoryOf(dirname(real));
+      return { path: real, isOwn: own === undefined || uid === own, ...(repository !== undefined && { repository }) };
     },
     readState: async (path) => {
       const { readFileBounded, tightenOrRefuse } = await host();

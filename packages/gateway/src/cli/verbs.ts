@@ -25,6 +25,11 @@ export const verbs: readonly Verb[] = [
   { name: 'enable', summary: 'turn a server on', load: () => import('./enable.ts') },
   { name: 'disable', summary: 'turn a server off', load: () => import('./enable.ts') },
   { name: 'allow', summary: 'let a sandboxed server reach a host or path', load: () => import('./allow.ts') },
+  {
+    name: 'refresh',
+    summary: 'take the OpenAPI document of a server as it is now',
+    load: () => import('./refresh.ts'),
+  },
   { name: 'search', summary: 'look for servers in a registry', load: () => import('./search.ts') },
   { name: 'import', summary: 'take over the servers of an AI client', load: () => import('./import.ts') },
   { name: 'connect', summary: 'put Sallyport into an AI client', load: () => import('./connect.ts') },
@@ -36,7 +41,7 @@ export const verbs: readonly Verb[] = [
   { name: 'read', summary: 'read a resource', load: () => import('./read.ts') },
   { name: 'prompt', summary: 'get a prompt', load: () => import('./prompt.ts') },
   { name: 'instructions', summary: 'a text for agents with a shell', load: () => import('./instructions.ts') },
-  { name: 'validate', summary: 'check a configuration without starting it', load: () => import('./validate.ts') },
+  { name: 'validate', summary: 'check a configuration, or a server', load: () => import('./validate.ts') },
   {
     name: 'explain',
     summary: 'what the policy says of a call, and why',
@@ -54,8 +59,19 @@ export const verbs: readonly Verb[] = [
   { name: 'lockdown', summary: 'close everything, now', load: () => import('./lockdown.ts') },
   { name: 'backup', summary: 'the state in one encrypted file', load: () => import('./backup.ts') },
   { name: 'restore', summary: 'bring back the state from a backup', load: () => import('./restore.ts') },
+  {
+    name: 'spec',
+    summary: 'work by specification: constitution, plan and tasks as files',
+    load: () => import('./spec.ts'),
+  },
+  { name: 'new', summary: 'begin a server of your own', load: () => import('./new.ts') },
+  {
+    name: 'dev',
+    summary: 'run a server that you write: restart on save, call its tools',
+    load: () => import('./dev.ts'),
+  },
   { name: 'version', summary: 'the version of Sallyport and of Node', load: () => import('./version.ts') },
 ];
 
 /** Verbs that the documentation names and that later versions bring. */
-export const laterVerbs: readonly string[] = ['top', 'dashboard', 'spec', 'new', 'dev'];
+export const laterVerbs: readonly string[] = ['top', 'dashboard'];

@@ -32,6 +32,7 @@ describe('a program', () => {
     ['Object.keys(tools).concat(Object.keys(tools.s))', '["s","echo"]'],
     ['"str"', '"str"'],
     ['({ Ä: "€😀" })', '{"Ä":"€😀"}'],
+    ['(await tools.s.echo({ Ä: "€😀" })).Ä', '"€😀"'],
   ])('%s gives %s', async (code, result) => {
     expect(await run(code)).toEqual({ result, log: '' });
   });
@@ -124,6 +125,46 @@ describe('a program', () => {
     expect(most).toBe(3);
     const { failure } = await run('for (let n = 0; n < 10000; n++) await tools.s.echo()', { call });
     expect(failure).toMatchObject({ name: 'RangeError', message: 'A program may make 20 calls.' });
+  });
+});
+
+describe('threads that wait', () => {
+  it('are made one after the other, used by one program each, and dropped when none comes', async () => {
+    const timers: { readonly ms: number; readonly fire: () => void; gone: boolean }[] = [];
+    const timed = createEngine({
+      memoryBytes: 32 << 20,
+      setTimer: (fire, ms) => {
+        const timer = { ms, fire, gone: false };
+        timers.push(timer);
+        return () => (timer.gone = true);
+      },
+    });
+    const due = (): typeof timers => timers.filter(({ gone }) => !gone);
+    const fire = (timer = due()[0]): void => {
+      if (timer === undefined) return;
+      timer.gone = true;
+      timer.fire();
+    };
+    timed.expect();
+    timed.expect();
+    expect(due()).toHaveLength(1);
+    fire();
+    fire(due().find(({ ms }) => ms < 1000));
+    timed.expect();
+    const lasting = (): number => due().filter(({ ms }) => ms > 1000).length;
+    expect([lasting(), due().length]).toEqual([2, 2]);
+    const ended = (code: string): Promise<Omit<Ended, 'kind'>> =>
+      timed.start({ code, tools: {}, limits: LIMITS, call: () => Promise.resolve({}) }).ended;
+    expect((await ended('globalThis.left = 1; 7')).result).toBe('7');
+    expect(lasting()).toBe(1);
+    expect((await ended('typeof left')).result).toBe('"undefined"');
+    expect(lasting()).toBe(0);
+    fire(due().find(({ ms }) => ms < 1000));
+    expect(lasting()).toBe(1);
+    fire(due().find(({ ms }) => ms > 1000));
+    expect((await ended('8')).result).toBe('8');
+    await timed.close();
+    expect(due()).toEqual([]);
   });
 });
 

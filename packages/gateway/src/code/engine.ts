@@ -1,11 +1,12 @@
 /**
- * Programs, each in a thread of its own that ends with it. One thread is kept ready for the next program, for a while. Whatever a
- * program does, it ends: it is asked to stop, then its thread is cut.
+ * Programs, each in a thread of its own that ends with it. Threads are kept ready for the next programs, for a while: making one takes
+ * longer than most programs. Whatever a program does, it ends: it is asked to stop, then its thread is cut.
  */
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import type { JsonObject } from '@sallyport/wire';
 import type {
   CallMessage,
   Ended,
@@ -19,6 +20,8 @@ import type {
 
 export interface Program {
   readonly code: string;
+  /** What it finds as `args`; absent: there is none. */
+  readonly args?: JsonObject;
   readonly tools: ToolTable;
   readonly limits: ProgramLimits;
   /** Makes a call. Never rejects. */
@@ -35,6 +38,8 @@ export interface Running {
 
 export interface Engine {
   start(program: Program): Running;
+  /** Somebody may bring a program soon. */
+  expect(): void;
   /** Ends all that run. Idempotent. */
   close(): Promise<void>;
 }
@@ -48,8 +53,12 @@ export interface EngineOptions {
 
 /** From the wish to stop until a thread is cut: a single step of a program may be long. */
 const GRACE_MS = 250;
-/** That a thread waits for a next program. */
-const SPARE_MS = 60_000;
+/** Threads that wait for a next program: while another one is made, there is one. Each has some 30 MB. */
+const SPARES = 2;
+/** That one waits: a model thinks, and a person. */
+const SPARE_MS = 5 * 60_000;
+/** After a program before another thread is made: its answer goes first. */
+const BEHIND_MS = 20;
 /** Of the thread around QuickJS, whose memory is counted apart: the strings that pass. */
 const THREAD_MIB = 128;
 
@@ -64,8 +73,9 @@ export function createEngine(options: EngineOptions): Engine {
 class Threads implements Engine {
   readonly #options: EngineOptions;
   readonly #running: Set<Running> = new Set();
-  #spare: Worker | undefined;
-  #dropSpare: (() => void) | undefined;
+  /** With what takes back that they are dropped. The first is used first. */
+  readonly #spares: Map<Worker, () => void> = new Map();
+  #making: (() => void) | undefined;
   /** Of the interpreter; held, so that it is compiled, and made fast, once and not in each thread. */
   #wasmModule: object | undefined;
   #closed = false;
@@ -80,15 +90,25 @@ class Threads implements Engine {
     this.#running.add(running);
     void running.ended.then(() => {
       this.#running.delete(running);
-      // Not before: it would take time from the program.
-      if (!this.#closed && this.#spare === undefined) this.#keepSpare();
+      this.expect();
     });
     return running;
   }
 
+  expect(): void {
+    if (this.#closed || this.#making !== undefined || this.#spares.size >= SPARES) return;
+    this.#making = this.#options.setTimer(() => {
+      this.#making = undefined;
+      this.#keepSpare();
+      // One at a time: others need the machine too.
+      this.expect();
+    }, BEHIND_MS);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
-    void this.#takeSpare()?.terminate();
+    this.#making?.();
+    for (let spare = this.#takeSpare(); spare !== undefined; spare = this.#takeSpare()) void spare.terminate();
     const all = [...this.#running];
     for (const each of all) each.stop('The gateway is shutting down.');
     await Promise.all(all.map(({ ended }) => ended));
@@ -100,20 +120,26 @@ class Threads implements Engine {
   }
 
   #takeSpare(): Worker | undefined {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    this.#dropSpare?.();
-    this.#dropSpare = undefined;
-    spare?.removeAllListeners('error');
+    const spare = this.#spares.keys().next().value;
+    if (spare !== undefined) this.#drop(spare);
     return spare;
+  }
+
+  #drop(spare: Worker): void {
+    this.#spares.get(spare)?.();
+    this.#spares.delete(spare);
+    spare.removeAllListeners('error');
   }
 
   #keepSpare(): void {
     const spare = this.#newThread();
-    this.#spare = spare;
+    const dropLater = this.#options.setTimer(() => {
+      this.#drop(spare);
+      void spare.terminate();
+    }, SPARE_MS);
+    this.#spares.set(spare, dropLater);
     // One that cannot start fails again, and is told of, when a program needs it.
-    spare.once('error', () => this.#takeSpare());
-    this.#dropSpare = this.#options.setTimer(() => void this.#takeSpare()?.terminate(), SPARE_MS);
+    spare.once('error', () => this.#drop(spare));
   }
 }
 
@@ -150,8 +176,9 @@ class Thread implements Running {
     worker.on('message', (message: FromWorker) => this.#hear(message));
     worker.on('error', (error) => this.#end(failed('Error', `The program broke its interpreter: ${error.message}`)));
     worker.on('exit', () => this.#end(failed('Error', 'The interpreter of the program ended.')));
-    const { code, limits, tools } = program;
-    const order: RunMessage = { kind: 'run', code, limits, tools, stop: this.#stop };
+    const { args, code, limits, tools } = program;
+    const given = args && { args: JSON.stringify(args) };
+    const order: RunMessage = { kind: 'run', code, ...given, limits, tools, stop: this.#stop };
     worker.postMessage(order);
   }
 

@@ -3,7 +3,8 @@
  * its content. It is taken apart here, in the thread of the program but outside of it, where parsing takes a tenth of the time.
  */
 
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+// Types alone: each thread loads what it imports anew, and it is waited for.
+import type { JsonObject, JsonValue } from '@sallyport/wire';
 
 /** JSON of `{error, value}`, one of which is null or what is meant. `result` is the JSON of a result. */
 export function meantOf(result: string): string {
@@ -42,4 +43,8 @@ function isData(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

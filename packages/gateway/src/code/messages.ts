@@ -25,6 +25,8 @@ export interface ThreadData {
 export interface RunMessage {
   readonly kind: 'run';
   readonly code: string;
+  /** JSON of an object: what it finds as `args`. */
+  readonly args?: string;
   readonly tools: ToolTable;
   readonly limits: ProgramLimits;
   /** One number: anything but 0 stops the program at its next step. */

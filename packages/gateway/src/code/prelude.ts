@@ -3,8 +3,11 @@
  * uses, so that nothing a program does to the built-in objects changes what its calls mean.
  */
 
-/** Takes `call(name, args) → promise of JSON of {error, value}`, `log(line)` and the JSON of a `ToolTable`; returns the text of a value. */
-export const PRELUDE = `((call, log, table) => {
+/**
+ * Takes `call(name, args) → promise of JSON of {error, value}`, `log(line)`, the JSON of a `ToolTable` and that of what the program
+ * was called with, or undefined; returns the text of a value.
+ */
+export const PRELUDE = `((call, log, table, given) => {
   'use strict';
   const { parse, stringify } = JSON;
   const { create, keys } = Object;
@@ -36,6 +39,7 @@ export const PRELUDE = `((call, log, table) => {
   };
   const define = (name, value) => Object.defineProperty(globalThis, name, { value, enumerable: true });
   define('ToolError', ToolError);
+  if (given !== undefined) define('args', parse(given));
   define('tools', shelf('tools', parse(table), (server, names) =>
     shelf('tools.' + server, names, (tool, name) => async (args = {}) => {
       // What it looks like and what is written of it may differ: toJSON, a Proxy.

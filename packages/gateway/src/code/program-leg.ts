@@ -23,9 +23,13 @@ export interface Order {
   /** The call that brought the program. */
   readonly outer: Call;
   readonly code: string;
+  /** What the program was called with; absent: nothing. */
+  readonly args?: JsonObject;
   readonly tools: ToolTable;
   /** Milliseconds in which no person is waited for. */
   readonly timeoutMs: number;
+  /** The result of the outer call for what came of the program. */
+  readonly told: (ended: Omit<Ended, 'kind'>) => JsonObject;
 }
 
 export interface ProgramLegOptions {
@@ -40,8 +44,6 @@ export interface ProgramLegOptions {
   /** Milliseconds, monotonic. */
   readonly monotonic: () => number;
   readonly textOf: (answer: Extract<Answer, { kind: 'result' }>, exchange: Exchange) => Promise<string>;
-  /** The result of `run_code` for what came of a program. */
-  readonly told: (ended: Omit<Ended, 'kind'>) => JsonObject;
 }
 
 /** What carries programs; `info` says who it is. */
@@ -70,7 +72,7 @@ class ProgramRun implements Pending {
   #questions = 0;
 
   constructor(options: ProgramLegOptions, order: Order, cause: Cause | undefined) {
-    const { concurrency, engine, monotonic, setTimer, told } = options;
+    const { concurrency, engine, monotonic, setTimer } = options;
     // What its client may not have at once, the calls of a program wait for.
     const limits = { ...options.limits, parallel: Math.min(options.limits.parallel, concurrency()) };
     this.#options = options;
@@ -86,7 +88,7 @@ class ProgramRun implements Pending {
       this.#running.ended.then((ended): UpstreamAnswer => {
         this.#clock.stop();
         this.#cancelInner();
-        return resultAnswer(told(ended));
+        return resultAnswer(order.told(ended));
       }),
     ]);
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Call } from '../call.ts';
 import type { SeenTool, Sight } from '../meta.ts';
 import type { Engine, Program } from './engine.ts';
+import { createPrograms } from './programs.ts';
 import { createRunCode } from './run-code.ts';
 
 const call = {
@@ -32,9 +33,10 @@ function bench(start?: () => never): Bench {
       ends.push(() => resolve({ log: '' }));
       return { ended: promise, stop: () => undefined };
     },
+    expect: () => undefined,
     close: () => Promise.resolve(),
   };
-  const tool = createRunCode({
+  const seated = createPrograms({
     engine,
     info: {},
     inner: () => Promise.reject(new Error('nothing is called')),
@@ -45,6 +47,7 @@ function bench(start?: () => never): Bench {
     monotonic: () => 0,
     textOf: () => Promise.resolve(''),
   });
+  const tool = createRunCode(seated);
   return {
     run: async (sight = sightOf()) => await tool.answer(call, { code: '1' }, sight),
     programs,

@@ -4,46 +4,41 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import variant from '@jitl/quickjs-wasmfile-release-sync';
-import {
-  newQuickJSWASMModuleFromVariant,
-  newVariant,
-  type QuickJSContext,
-  type QuickJSDeferredPromise,
-  type QuickJSHandle,
-  type QuickJSRuntime,
-  type QuickJSSyncVariant,
+import type {
+  QuickJSContext,
+  QuickJSDeferredPromise,
+  QuickJSHandle,
+  QuickJSRuntime,
+  QuickJSWASMModule,
 } from 'quickjs-emscripten-core';
+import { openInterpreter } from './interpreter.ts';
 import type { Ended, Failure, FromWorker, ReplyMessage, RunMessage, ThreadData } from './messages.ts';
 import { meantOf } from './meant.ts';
 import { PRELUDE } from './prelude.ts';
-
-const FILE = 'program.js';
-/** Bits of QuickJS: the text is a script in which `await` may stand, whose value is that of its last expression. */
-const ASYNC_SCRIPT = 1 << 7;
-const COMPILE_ONLY = 1 << 5;
-/** A program with `return`: the body of a function, one line further down. */
-const asBody = (code: string): string => `(async () => {\n${code}\n})()`;
-const BODY_LINES = 1;
-const PAGE_BYTES = 64 * 1024;
-/** Characters of the name of an error. */
-const MAX_NAME = 100;
-/** No library of TypeScript's that a program for Node has says so. */
-declare const WebAssembly: {
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => object;
-};
-/** What the build of QuickJS asks for. */
-const INITIAL_PAGES = 256;
+import { failureOf, FILE, readable } from './source.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('This is the thread of a program, not a program.');
 const post = (message: FromWorker): void => port.postMessage(message);
 
-interface Source {
-  readonly text: string;
-  readonly flags: number;
-  /** Lines of the text before the first of the program. */
-  readonly lines: number;
+/** Everything of a program but what it says itself, made before it comes. */
+interface Room {
+  readonly runtime: QuickJSRuntime;
+  readonly context: QuickJSContext;
+  readonly prelude: QuickJSHandle;
+}
+
+/** What most programs do. The interpreter is compiled as it is used, once for all threads: the first program need not wait for that. */
+const WARMING = `JSON.stringify(JSON.parse(JSON.stringify(Array.from({ length: 300 }, (_, id) => ({ id, name: 'row ' + id, is: id % 2 === 0 }))))
+  .flat().filter(({ is }) => is).map(({ id, name }) => ({ id, name })).sort((one, other) => other.id - one.id)).length`;
+
+function readyRoom(quickjs: QuickJSWASMModule): Room {
+  const used = quickjs.newContext();
+  used.unwrapResult(used.evalCode(WARMING)).dispose();
+  used.dispose();
+  const runtime = quickjs.newRuntime();
+  const context = runtime.newContext();
+  return { runtime, context, prelude: context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js')) };
 }
 
 class Program {
@@ -62,26 +57,29 @@ class Program {
   #isValue = false;
   #textOf: QuickJSHandle | undefined;
 
-  constructor(runtime: QuickJSRuntime, order: RunMessage) {
+  readonly #prelude: QuickJSHandle;
+
+  constructor({ context, prelude, runtime }: Room, order: RunMessage) {
     const { limits, stop } = order;
     runtime.setMaxStackSize(limits.stackBytes);
     runtime.setInterruptHandler(() => Atomics.load(stop, 0) !== 0);
     this.#runtime = runtime;
-    this.#context = runtime.newContext();
+    this.#context = context;
+    this.#prelude = prelude;
     this.#order = order;
   }
 
   start(): void {
-    const { code, tools } = this.#order;
+    const { args: given, code, tools } = this.#order;
     const context = this.#context;
-    const prelude = context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js'));
-    const call = context.newFunction('call', (name, args) =>
-      this.#call(context.getString(name), context.getString(args)),
+    const call = context.newFunction('call', (name, written) =>
+      this.#call(context.getString(name), context.getString(written)),
     );
     const log = context.newFunction('log', (line) => this.#write(context.getString(line)));
     const table = context.newString(JSON.stringify(tools));
-    this.#textOf = context.unwrapResult(context.callFunction(prelude, context.undefined, call, log, table));
-    const source = this.#sourceOf(code);
+    const args = given === undefined ? context.undefined : context.newString(given);
+    this.#textOf = context.unwrapResult(context.callFunction(this.#prelude, context.undefined, call, log, table, args));
+    const source = readable(context, code, this.#order.limits.outputBytes);
     if ('name' in source) return this.#end({ failure: source });
     this.#lines = source.lines;
     const begun = context.evalCode(source.text, FILE, source.flags);
@@ -99,24 +97,6 @@ class Program {
     else promise.reject(this.#context.newError({ name: 'ToolError', message: error ?? 'The call failed.' }));
     this.#queue.shift()?.();
     this.#goOn();
-  }
-
-  /** A script, or the body of a function if only that can be read; what is wrong with it otherwise. */
-  #sourceOf(code: string): Source | Failure {
-    const script: Source = { text: code, flags: ASYNC_SCRIPT, lines: 0 };
-    const wrong = this.#wrongWith(script);
-    if (wrong === undefined) return script;
-    const body: Source = { text: asBody(code), flags: 0, lines: BODY_LINES };
-    const wrongAsBody = this.#wrongWith(body);
-    if (wrongAsBody === undefined) return body;
-    return /\breturn\b/.test(wrong.message) ? wrongAsBody : wrong;
-  }
-
-  #wrongWith({ flags, lines, text }: Source): Failure | undefined {
-    const compiled = this.#context.evalCode(text, FILE, flags | COMPILE_ONLY);
-    if (compiled.error === undefined) return undefined;
-    this.#lines = lines;
-    return this.#failure(compiled.error);
   }
 
   #call(name: string, args: string): QuickJSHandle | { readonly error: QuickJSHandle } {
@@ -179,19 +159,7 @@ class Program {
   }
 
   #failure(error: QuickJSHandle): Failure {
-    const given: unknown = this.#context.dump(error);
-    // As much of it as of a result: a program throws what it likes.
-    const bounded = (text: string): string => text.slice(0, this.#order.limits.outputBytes);
-    if (typeof given !== 'object' || given === null) return { name: 'Error', message: bounded(String(given)) };
-    const { message, name, stack } = given as Readonly<Record<string, unknown>>;
-    const place = typeof stack === 'string' ? /program\.js:(\d{1,9})(?::(\d{1,9}))?/.exec(stack) : null;
-    const line = place === null ? 0 : Number(place[1]) - this.#lines;
-    return {
-      name: typeof name === 'string' ? name.slice(0, MAX_NAME) : 'Error',
-      message: bounded(typeof message === 'string' ? message : JSON.stringify(given)),
-      ...(line > 0 && { line }),
-      ...(line > 0 && place?.[2] !== undefined && { column: Number(place[2]) }),
-    };
+    return failureOf(this.#context, error, this.#lines, this.#order.limits.outputBytes);
   }
 
   /** The thread is ended by whoever hears this: nothing is taken apart here. */
@@ -201,15 +169,9 @@ class Program {
   }
 }
 
-const { memoryBytes, wasmModule } = workerData as ThreadData;
-// QuickJS counts too little on WebAssembly (it does not learn how large its blocks are), so the memory itself ends there.
-const wasmMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: Math.floor(memoryBytes / PAGE_BYTES) });
-// Its types are those of a CommonJS module, which it is not here.
-const quickjs = await newQuickJSWASMModuleFromVariant(
-  newVariant(variant as unknown as QuickJSSyncVariant, { wasmMemory, wasmModule }),
-);
+const room = readyRoom(await openInterpreter(workerData as ThreadData));
 port.once('message', (order: RunMessage) => {
-  const program = new Program(quickjs.newRuntime(), order);
+  const program = new Program(room, order);
   port.on('message', (reply: ReplyMessage) => program.reply(reply));
   program.start();
 });

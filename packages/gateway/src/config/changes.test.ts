@@ -23,6 +23,8 @@ const exchanging = (oauth: object | undefined): object => ({
 /** What the profile sets, written. */
 const strictest = withProfile({ profile: 'hardened', policy: {}, mcpServers: { s: { command: 'x' } } }).value as object;
 const remote = (oauth: object): object => ({ mcpServers: { s: { url: 'https://s.test/mcp', oauth } } });
+const hook = { name: 'a', url: 'https://i.example.com/', phases: ['before-call'] };
+const program = { name: 'b', command: 'x', phases: ['list'], onError: 'open' };
 const caged = (sandbox: unknown): object => ({ mcpServers: { s: { command: 'x', sandbox } } });
 
 function configOf(value: object): Config {
@@ -54,6 +56,16 @@ const everything = {
   limits: { rate: { perPrincipal: 'off', perTool: '5/s' }, quota: { day: 5 } },
   telemetry: { metrics: { key: secret } },
   discovery: { embeddings: { url: `https://e.example.com/?token=${secret}`, model: 'm', key: secret, timeout: '1s' } },
+  interceptors: [
+    { ...hook, headers: { 'X-Key': secret }, secret, servers: ['s'], tools: ['s__*'] },
+    {
+      ...program,
+      args: ['--token', secret],
+      env: { API_KEY: secret },
+      cwd: '/w',
+      sandbox: { level: 'strict', cpu: 50 },
+    },
+  ],
   mcpServers: { s: { command: 'x', readOnly: true } },
 };
 
@@ -129,6 +141,8 @@ describe('a change', () => {
     ['mcpServers.s.sandbox.cpu', caged({ cpu: 50 }), caged({})],
     ['mcpServers.s.sandbox.processes', caged({ processes: 4 }), caged({ processes: 5 })],
     ['mcpServers.s.sandbox.user', caged({ user: 'nobody' }), caged({ user: 'root' })],
+    ['mcpServers.s.sandbox.image', caged({ image: 'a:1' }), caged({ image: 'a:2' })],
+    ['mcpServers.s.sandbox.image', caged({ image: 'a:1' }), caged({})],
     ['egress.allow', { egress: { allow: [] } }, { egress: { allow: ['10.0.0.1'] } }],
     [
       'discovery.embeddings',
@@ -136,6 +150,10 @@ describe('a change', () => {
       { discovery: { embeddings: { url: 'https://b.example/v1/embeddings', model: 'm' } } },
     ],
     ['alerts', { alerts: [{ to: { type: 'log' } }] }, {}],
+    ['interceptors', { interceptors: [hook, program] }, { interceptors: [program] }],
+    ['interceptors', { interceptors: [hook, program] }, { interceptors: [program, hook] }],
+    ['interceptors', { interceptors: [hook] }, { interceptors: [{ ...hook, onError: 'open' }] }],
+    ['interceptors', { interceptors: [hook] }, { interceptors: [{ ...hook, tools: ['s__x'] }] }],
     ['profile', strictest, { ...strictest, profile: undefined }],
     ['listen.tls', { listen: { tls } }, {}],
     [
@@ -179,6 +197,8 @@ describe('a change', () => {
         },
       },
     ],
+    ['interceptors that come', { interceptors: [hook] }, { interceptors: [program, hook, { ...hook, name: 'c' }] }],
+    ['an interceptor that closes', { interceptors: [program] }, { interceptors: [{ ...program, onError: 'closed' }] }],
     ['a cage', caged(undefined), caged('strict')],
     ['less to see', caged({ read: ['/a', '/b'], network: ['a.test'] }), caged({ read: ['/b'], network: [] })],
     ['a server that only reads', {}, { mcpServers: { s: { command: 'x', readOnly: true } } }],

@@ -88,7 +88,12 @@ function wholeServers(before: Config, after: Config): { readonly prefix: string;
     servers
       .filter(({ name }) => !others.some((other) => other.name === name))
       .map(({ name, target }) => {
-        const place = target.kind === 'stdio' ? target.command : new URL(target.url).origin;
+        const place =
+          target.kind === 'stdio'
+            ? target.command
+            : target.kind === 'openapi'
+              ? target.document
+              : new URL(target.url).origin;
         return { prefix: `mcpServers.${name}.`, line: `mcpServers.${name}: ${how} (${place})` };
       });
   return [...told(before.servers, after.servers, 'removed'), ...told(after.servers, before.servers, 'added')];
@@ -114,8 +119,12 @@ function lineOf(key: string, old: Leaves, now: Leaves, oldShown: unknown, nowSho
   return same ? `${key}: changed (${text(nowShown)})` : `${key}: ${text(oldShown)} → ${text(nowShown)}`;
 }
 
+/** Characters of a value: a program may have thousands. */
+const MAX_TEXT = 200;
+
 function text(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing';
+  const written = JSON.stringify(value) ?? 'nothing';
+  return written.length > MAX_TEXT ? `${written.slice(0, MAX_TEXT)}…` : written;
 }
 
 /** Every value that is no object, by its dotted path; an empty object or list stands for itself. */

@@ -8,6 +8,7 @@ import { isExchange } from './schema-oauth.ts';
 import type { Finding } from './schema-parts.ts';
 import { isLoopbackHost } from './schema-values.ts';
 import type { AuthConfig } from './types-auth.ts';
+import { OWN_SERVER } from './types-tools.ts';
 import type { AdminConfig, ListenConfig } from './types.ts';
 
 /** Everything that only shows across parts. */
@@ -18,7 +19,20 @@ export function checkAcross(entry: ConfigEntry): Finding[] {
     ...signOn(entry),
     ...exchanges(entry),
     ...namesOfRules(entry),
+    ...namesOfInterceptors(entry),
+    ...ownServer(entry),
   ];
+}
+
+/** Programs that are tools have a server of their own. */
+function ownServer({ mcpServers, tools }: ConfigEntry): Finding[] {
+  if (Object.keys(tools).length === 0) return [];
+  return Object.keys(mcpServers)
+    .filter((name) => name.toLowerCase() === OWN_SERVER)
+    .map((name) => ({
+      path: ['mcpServers', name],
+      message: `\`${OWN_SERVER}\` is the server of what stands in \`tools\`: give this one another name`,
+    }));
 }
 
 /** What may be meant, and is better not written where others than this machine come in. */
@@ -169,8 +183,9 @@ function takesTokens(mode: AuthConfig['modes'][number]): boolean {
 }
 
 /** A rule about a server or view that is not there would silently do nothing. */
-function namesOfRules({ policy, mcpServers, views }: ConfigEntry): Finding[] {
-  const known = { servers: Object.keys(mcpServers), views: Object.keys(views) };
+function namesOfRules({ policy, mcpServers, tools, views }: ConfigEntry): Finding[] {
+  const own = Object.keys(tools).length === 0 ? [] : [OWN_SERVER];
+  const known = { servers: [...Object.keys(mcpServers), ...own], views: Object.keys(views) };
   return (policy?.rules ?? []).flatMap((rule, index) =>
     (['servers', 'views'] as const).flatMap((kind) =>
       (rule[kind] ?? []).flatMap((name, place): Finding[] =>
@@ -183,6 +198,18 @@ function namesOfRules({ policy, mcpServers, views }: ConfigEntry): Finding[] {
               },
             ],
       ),
+    ),
+  );
+}
+
+/** Nobody would be asked about the tools of a server that is not there. */
+function namesOfInterceptors({ interceptors, mcpServers, tools }: ConfigEntry): Finding[] {
+  const known = [...Object.keys(mcpServers), ...(Object.keys(tools).length === 0 ? [] : [OWN_SERVER])];
+  return interceptors.flatMap(({ servers = [] }, index) =>
+    servers.flatMap((name, place): Finding[] =>
+      !/^[\w-]+$/.test(name) || known.includes(name)
+        ? []
+        : [at(['interceptors', index, 'servers', place], `there is no such server${didYouMean(name, known)}`)],
     ),
   );
 }

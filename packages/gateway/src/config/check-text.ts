@@ -112,7 +112,7 @@ export function checkDraft(draft: Draft, lookup: Lookup): Checked {
 
 /** Where a text with an undefined variable would be a key that anybody can read, or a rule that never matches. */
 function isFirm([part]: Path): boolean {
-  return ['alerts', 'audit', 'auth', 'listen', 'policy', 'security'].includes(String(part));
+  return ['alerts', 'audit', 'auth', 'interceptors', 'listen', 'policy', 'security'].includes(String(part));
 }
 
 /** One message for a variable, at the place where it does most harm: where no text will do, else the first. */
@@ -152,6 +152,7 @@ export function writtenPath(path: Path, moved: ReadonlyMap<string, Path>): Path 
 function withoutSchemaKeys(value: unknown, path: Path = []): unknown {
   const own =
     (path[0] === 'policy' && path.length > 1) ||
+    (path[0] === 'tools' && path.length > 1) ||
     (path[0] === 'mcpServers' &&
       (path.length === 1 || ['env', 'headers'].includes(String(path[2])) || path.length > 3));
   if (!isObject(value)) return value;

@@ -1,5 +1,5 @@
 /**
- * What is said about the commands of servers: packages whose code is chosen anew by whoever publishes them, relative commands,
+ * What is said about the commands of servers and interceptors: packages whose code is chosen anew by whoever publishes them, relative commands,
  * and variables by which other code is run. It looks at what is written; what is on this machine is not looked at.
  */
 import { isAbsolute } from 'node:path';
@@ -7,14 +7,32 @@ import { isRiskyVariable, packageRun, type PackageRun } from '@sallyport/host';
 import type { ConfigEntry } from './schema.ts';
 import type { Finding } from './schema-parts.ts';
 
-type Servers = Pick<ConfigEntry, 'mcpServers'>;
+type Written = Pick<ConfigEntry, 'mcpServers' | 'interceptors'>;
+
+/** A program that the configuration lets be started. */
+type Program = {
+  readonly path: readonly (string | number)[];
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+};
+
+function programs({ interceptors, mcpServers }: Written): Program[] {
+  const ofServers = Object.entries(mcpServers).flatMap(([name, { args, command, enabled, env }]): Program[] =>
+    enabled && command !== undefined ? [{ path: ['mcpServers', name], command, args, env }] : [],
+  );
+  const others = interceptors.flatMap(({ target }, index): Program[] =>
+    target.kind === 'child' ? [{ path: ['interceptors', index], ...target }] : [],
+  );
+  return [...ofServers, ...others];
+}
 
 /** Packages without an exact version. */
-export function unpinned({ mcpServers }: Servers): Finding[] {
-  return Object.entries(mcpServers).flatMap(([name, { command, args, enabled }]): Finding[] => {
-    const run = enabled && command !== undefined ? packageRun(command, args) : undefined;
+export function unpinned(written: Written): Finding[] {
+  return programs(written).flatMap(({ args, command, path }): Finding[] => {
+    const run = packageRun(command, args);
     if (run === undefined || run.pin === 'exact' || run.pin === 'local') return [];
-    return [{ path: ['mcpServers', name, 'args', run.index], message: unpinnedText(run) }];
+    return [{ path: [...path, 'args', run.index], message: unpinnedText(run) }];
   });
 }
 
@@ -32,20 +50,20 @@ export function unpinnedText({ name, pin, pinned, registry, spec }: PackageRun):
 }
 
 /** Commands that are another program from another folder, where the configuration is to leave nothing open. */
-export function relativeCommands({ mcpServers }: Servers): Finding[] {
-  return Object.entries(mcpServers).flatMap(([name, { command, enabled }]): Finding[] =>
-    enabled && command !== undefined && /[/\\]/.test(command) && !isAbsolute(command)
-      ? [{ path: ['mcpServers', name, 'command'], message: '`strict` wants a name on PATH or an absolute path here' }]
+export function relativeCommands(written: Written): Finding[] {
+  return programs(written).flatMap(({ command, path }): Finding[] =>
+    /[/\\]/.test(command) && !isAbsolute(command)
+      ? [{ path: [...path, 'command'], message: '`strict` wants a name on PATH or an absolute path here' }]
       : [],
   );
 }
 
 /** Variables in `env` that make a program run other code than its command. They are passed on, for somebody wrote them. */
-export function riskyVariables({ mcpServers }: Servers): Finding[] {
-  return Object.entries(mcpServers).flatMap(([server, { env, enabled }]) =>
-    (enabled ? Object.keys(env) : []).filter(isRiskyVariable).map((name): Finding => {
-      return { path: ['mcpServers', server, 'env', name], message: riskyText(name) };
-    }),
+export function riskyVariables(written: Written): Finding[] {
+  return programs(written).flatMap(({ env, path }) =>
+    Object.keys(env)
+      .filter(isRiskyVariable)
+      .map((name): Finding => ({ path: [...path, 'env', name], message: riskyText(name) })),
   );
 }
 

@@ -41,6 +41,7 @@ export function secretPaths(value: unknown): Path[] {
     ...externalSecrets(partOf(value, 'discovery', 'embeddings')).map((path) => ['discovery', 'embeddings', ...path]),
     ...sinkSecrets(partOf(value, 'audit', 'sinks')),
     ...alertSecrets(partOf(value, 'alerts')),
+    ...interceptorSecrets(partOf(value, 'interceptors')),
   ];
 }
 
@@ -101,6 +102,14 @@ function alertSecrets(alerts: unknown): Path[] {
   });
 }
 
+function interceptorSecrets(interceptors: unknown): Path[] {
+  return (Array.isArray(interceptors) ? interceptors : []).flatMap((entry: unknown, index): Path[] => {
+    if (!isObject(entry)) return [];
+    const own = typeof entry['secret'] === 'string' ? [['secret']] : [];
+    return [...own, ...serverSecrets(entry)].map((path) => ['interceptors', index, ...path]);
+  });
+}
+
 function serverSecrets(server: Readonly<Record<string, unknown>>): Path[] {
   const env = strings(server['env']).filter(([key, text]) => isSecretName(key) || isSecretText(text));
   const args = Array.isArray(server['args']) ? server['args'] : [];
@@ -113,6 +122,23 @@ function serverSecrets(server: Readonly<Record<string, unknown>>): Path[] {
     ...exchange.map((key) => ['oauth', 'exchange', key]),
     ...args.flatMap((value: unknown, index) => (isSecretArgument(value, args[index - 1]) ? [['args', index]] : [])),
     ...(typeof server['url'] === 'string' && isSecretUrl(server['url']) ? [['url']] : []),
+    ...openApiSecrets(server['openapi']).map((path) => ['openapi', ...path]),
+  ];
+}
+
+function openApiSecrets(openapi: unknown): string[][] {
+  if (typeof openapi === 'string') return isSecretUrl(openapi) ? [[]] : [];
+  if (!isObject(openapi)) return [];
+  const { auth, document, headers } = openapi;
+  const schemes = isObject(auth) ? Object.entries(auth) : [];
+  return [
+    ...schemes.flatMap(([name, credential]) =>
+      strings(credential).flatMap(([key]) =>
+        key === 'value' || key === 'password' || key === 'clientSecret' ? [['auth', name, key]] : [],
+      ),
+    ),
+    ...headerSecrets(headers).map((name) => ['headers', name]),
+    ...(typeof document === 'string' && isSecretUrl(document) ? [['document']] : []),
   ];
 }
 

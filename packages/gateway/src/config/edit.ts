@@ -26,13 +26,24 @@ export type PlainServer =
         readonly write?: readonly string[];
       };
     }
-  | { readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly description?: string };
+  | { readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly description?: string }
+  | {
+      readonly openapi: {
+        readonly document: string;
+        readonly sha256?: string;
+        readonly server?: string;
+        readonly operations?: { readonly allow: readonly string[] };
+      };
+      readonly description?: string;
+    };
 
 export type Edit =
   | Allow
   | { readonly kind: 'add'; readonly name: string; readonly server: PlainServer }
   /** In the words of the file: variables are meant. */
   | { readonly kind: 'put'; readonly name: string; readonly server: Readonly<Record<string, unknown>> }
+  /** What the document of a server must be from now on: a SHA-256, hexadecimal. */
+  | { readonly kind: 'document'; readonly name: string; readonly sha256: string }
   | { readonly kind: 'remove'; readonly name: string }
   | { readonly kind: 'enable'; readonly name: string }
   | { readonly kind: 'disable'; readonly name: string };
@@ -73,17 +84,27 @@ function changesOf(edit: Edit, root: string, servers: Readonly<Record<string, un
     throw new ConfigError(`there is no server \`${edit.name}\` in the file${didYouMean(edit.name, names)}`);
   }
   if (edit.kind === 'remove') return [{ path, value: undefined }];
-  const server = servers[edit.name];
+  const inside = changesInside(edit, servers[edit.name]);
+  return inside.map((change) => ({ path: [...path, ...change.path], value: change.value }));
+}
+
+/** Of a server that stays; paths are relative to it. */
+function changesInside(edit: Exclude<Edit, { readonly kind: 'add' | 'put' | 'remove' }>, server: unknown): Change[] {
   if (edit.kind === 'allow') {
-    return allowances(server, edit).map((change) => ({
-      path: [...path, ...change.path],
-      value: literal(change.value),
-    }));
+    return allowances(server, edit).map(({ path, value }) => ({ path, value: literal(value) }));
   }
-  const foreign =
-    isObject(server) && Object.hasOwn(server, 'disabled') ? [{ path: [...path, 'disabled'], value: undefined }] : [];
+  if (edit.kind === 'document') {
+    const written = isObject(server) ? server['openapi'] : undefined;
+    return isObject(written)
+      ? [{ path: ['openapi', 'sha256'], value: edit.sha256 }]
+      : [{ path: ['openapi'], value: { document: written, sha256: edit.sha256 } }];
+  }
+  const isForeign = isObject(server) && Object.hasOwn(server, 'disabled');
   // `enabled: true` is the default: taking the key out leaves the file as it was before `disable`.
-  return [...foreign, { path: [...path, 'enabled'], value: edit.kind === 'disable' ? false : undefined }];
+  return [
+    ...(isForeign ? [{ path: ['disabled'], value: undefined }] : []),
+    { path: ['enabled'], value: edit.kind === 'disable' ? false : undefined },
+  ];
 }
 
 function literal(value: unknown): unknown {
@@ -142,6 +163,10 @@ function tomlRefusal(edit: Edit): ConfigError {
   if (edit.kind === 'allow') {
     const entry = `${edit.key} = ${tomlValue([literal(edit.value)])}`;
     return new ConfigError(`TOML files are not rewritten; put this into \`sandbox\` of ${table}:\n\n${entry}\n`);
+  }
+  if (edit.kind === 'document') {
+    const entry = `openapi.sha256 = ${tomlValue(edit.sha256)}`;
+    return new ConfigError(`TOML files are not rewritten; put this into ${table}:\n\n${entry}\n`);
   }
   const lines =
     edit.kind === 'disable' ? ['enabled = false'] : tomlLines(edit.kind === 'put' ? edit.server : literal(edit.server));

@@ -5,6 +5,7 @@
 import { facilityName } from './schema-audit.ts';
 import { rateText } from './schema-limits.ts';
 import type { AuthConfig, AuthServerConfig, IntrospectionConfig, JwtConfig, OidcConfig } from './types-auth.ts';
+import type { InterceptorConfig } from './types-interceptors.ts';
 import type { SandboxConfig, ServerConfig } from './types-server.ts';
 import type { AlertConfig, AuditConfig, Config, LimitsConfig, PolicyConfig } from './types.ts';
 
@@ -19,6 +20,7 @@ export function effectiveView(config: Config): Record<string, unknown> {
     sessions,
     store,
     views,
+    tools,
     telemetry,
     egress,
     admin,
@@ -38,6 +40,9 @@ export function effectiveView(config: Config): Record<string, unknown> {
     sessions: { idle: duration(sessions.idleMs), absolute: duration(sessions.absoluteMs) },
     store,
     views,
+    tools: Object.fromEntries(
+      Object.entries(tools).map(([name, { timeoutMs, ...tool }]) => [name, { ...tool, timeout: duration(timeoutMs) }]),
+    ),
     telemetry,
     egress,
     admin,
@@ -45,6 +50,7 @@ export function effectiveView(config: Config): Record<string, unknown> {
     privacy,
     guard: guardView(config),
     alerts: config.alerts.map(alertView),
+    interceptors: config.interceptors.map(interceptorView),
     security: config.security.contact.length === 0 ? {} : config.security,
     ...(config.profile !== undefined && { profile: config.profile }),
     strict,
@@ -67,27 +73,29 @@ function guardView({ guard: { external, resultMaxBytes, ...rest }, pins }: Confi
   };
 }
 
+function placeView({ oauth, sandbox, target }: ServerConfig): Record<string, unknown> {
+  if (target.kind === 'stdio') {
+    const { args, command, cwd, env } = target;
+    return { command, args, env, cwd, sandbox: sandboxView(sandbox) };
+  }
+  if (target.kind === 'openapi') {
+    const { document, hash: sha256, kind: _kind, maxBytes, source, ...rest } = target;
+    return { openapi: { document: source ?? document, sha256, ...rest, maxBytes: bytes(maxBytes) } };
+  }
+  return {
+    url: target.url,
+    ...(!target.guessed && { type: target.kind }),
+    headers: target.headers,
+    ...(target.tls !== undefined && { tls: target.tls }),
+    ...(oauth !== undefined && { oauth }),
+  };
+}
+
 function serverView(server: ServerConfig): Record<string, unknown> {
-  const { target, timeout, description } = server;
-  const place =
-    target.kind !== 'stdio'
-      ? {
-          url: target.url,
-          ...(!target.guessed && { type: target.kind }),
-          headers: target.headers,
-          ...(target.tls !== undefined && { tls: target.tls }),
-          ...(server.oauth !== undefined && { oauth: server.oauth }),
-        }
-      : {
-          command: target.command,
-          args: target.args,
-          env: target.env,
-          cwd: target.cwd,
-          sandbox: sandboxView(server.sandbox),
-        };
+  const { timeout, description } = server;
   return {
     ...(description !== undefined && { description }),
-    ...place,
+    ...placeView(server),
     enabled: server.enabled,
     era: server.era,
     start: server.start,
@@ -201,6 +209,12 @@ function auditView({ retentionMs, sinks, ...rest }: AuditConfig): object {
 function alertView({ quietMs, to, windowMs, ...rest }: AlertConfig): object {
   const place = to.type === 'syslog' ? { ...to, facility: facilityName(to.facility) } : to;
   return { ...rest, window: duration(windowMs), quiet: duration(quietMs), to: place };
+}
+
+function interceptorView({ maxBytes, name, target, timeoutMs, ...rest }: InterceptorConfig): object {
+  const { kind: _kind, ...place } = target;
+  const caged = target.kind === 'child' && { sandbox: sandboxView(target.sandbox) };
+  return { name, ...place, ...caged, ...rest, timeout: duration(timeoutMs), maxBytes: bytes(maxBytes) };
 }
 
 function policyView({ external, ...rest }: PolicyConfig): object {

@@ -111,7 +111,7 @@ export function secretsIn(value: unknown): SecretUse[] {
   return [...uses.values()];
 }
 
-/** Expands every string of a value; keys stay as they are. Gives a new value, the given one is not touched. */
+/** Expands every string of a value that is not literal; keys stay as they are. Gives a new value, the given one is not touched. */
 export function expand(value: unknown, lookup: Lookup): Expansion {
   const undefinedVariables = new Map<string, Path[]>();
   const problems: Array<{ path: Path; message: string }> = [];
@@ -165,8 +165,15 @@ export function escapeLiteral(text: string): string {
   return text.replaceAll('$', '$$$$');
 }
 
+/** Programs and schemas are full of dollars that mean something else; a file may be named for a whole program. */
+function isLiteral(text: string, path: Path): boolean {
+  if (path[0] !== 'tools') return false;
+  const isCode = path.length === 3 && path[2] === 'code';
+  return !(isCode && /^\$\{file:[^{}]*\}$/.test(text));
+}
+
 function walk(value: unknown, path: Path, change: (text: string, path: Path) => string): unknown {
-  if (typeof value === 'string') return change(value, path);
+  if (typeof value === 'string') return isLiteral(value, path) ? value : change(value, path);
   if (Array.isArray(value)) return value.map((item: unknown, index) => walk(item, [...path, index], change));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key], change)]));

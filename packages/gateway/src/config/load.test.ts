@@ -165,7 +165,7 @@ describe('loadConfig', () => {
     };
     const text = JSON.stringify({ mcpServers: servers });
     const { config } = await loadConfig(options({ '/c.json': text }, { file: '/c.json' }));
-    const kinds = config.servers.map(({ target }) => (target.kind === 'stdio' ? [] : [target.kind, target.guessed]));
+    const kinds = config.servers.map(({ target }) => ('guessed' in target ? [target.kind, target.guessed] : []));
     expect(kinds).toEqual([
       ['http', true],
       ['sse', true],

@@ -11,6 +11,7 @@ import { parseEnvFile } from './env-file.ts';
 import { expand, filesIn, type Lookup } from './expand.ts';
 import { findConfig, type Found } from './find.ts';
 import { withAbsolutePaths } from './paths.ts';
+import { readDocuments, type FoundDocument } from './openapi-files.ts';
 import { ConfigError, configError } from './problems.ts';
 import { knownSecrets, secretValues, type KnownSecret, type SecretSource } from './secrets.ts';
 import type { ConfigEntry } from './schema.ts';
@@ -49,6 +50,8 @@ export type LoadOptions = {
 /** A configuration with the steps it was made of, for the verbs that show or edit it. */
 export type DetailedConfig = LoadedConfig & {
   readonly origin: Found['origin'];
+  /** The file as it was read. */
+  readonly text: string;
   /** The file's value, foreign keys mapped, before expansion and after. */
   readonly written: unknown;
   readonly expanded: unknown;
@@ -83,13 +86,15 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
         });
   const checked = checkDraft(draft, source === undefined ? named : { ...named, secrets });
   const environment = await readEnvFiles(draft, checked.value, directory, options.files);
+  const documents = await readDocuments(draft, checked.entry, directory, options.files);
   const exposed = readableByOthers ? exposedSecret(draft) : [];
   const strict = checked.entry?.strict ?? false;
-  const problems = [...checked.problems, ...environment.problems, ...(strict ? exposed : [])];
+  const problems = [...checked.problems, ...environment.problems, ...documents.problems, ...(strict ? exposed : [])];
   if (checked.entry === undefined || problems.length > 0) throw configError(problems);
   const config = assemble(checked.entry, draft.order, {
     directory,
     environments: environment.values,
+    documents: documents.found,
     unresolved: checked.unresolved,
     secretFiles: [...named.files.keys(), ...environment.files].map((file) => resolve(directory, file)),
     lock,
@@ -100,6 +105,7 @@ export async function loadConfig(options: LoadOptions): Promise<DetailedConfig> 
     hash,
     warnings: [...checked.warnings, ...environment.warnings, ...exposed],
     origin: found.origin,
+    text,
     written: draft.value,
     expanded: checked.value,
     profiled: checked.profiled,
@@ -255,6 +261,7 @@ function isLiteral(value: unknown, path: Path): boolean {
 type AssembleOptions = {
   readonly directory: string;
   readonly environments: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly documents: ReadonlyMap<string, FoundDocument>;
   readonly unresolved: readonly Path[];
   readonly secretFiles: readonly string[];
   /** Text of the lock. */
@@ -268,7 +275,14 @@ function assemble({ mcpServers, ...rest }: ConfigEntry, order: readonly string[]
     if (entry === undefined) return [];
     const unresolved = (byServer.get(name) ?? []).map((path) => path.slice(2));
     const fileEnv = options.environments.get(name) ?? {};
-    return [resolveServer(name, entry, { directory: options.directory, fileEnv, unresolved })];
+    return [
+      resolveServer(name, entry, {
+        directory: options.directory,
+        document: options.documents.get(name),
+        fileEnv,
+        unresolved,
+      }),
+    ];
   });
   const placed = withAbsolutePaths(rest, options.directory);
   const keyFiles = [placed.listen.tls?.key, placed.admin.listen?.tls?.key].filter((key) => key !== undefined);
@@ -297,6 +311,7 @@ export function configForServer(
   return assemble({ ...entry, reload: 'off' }, [name], {
     directory,
     environments: new Map(),
+    documents: new Map(),
     unresolved: [],
     secretFiles: [],
     lock: undefined,

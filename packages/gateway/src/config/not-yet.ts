@@ -1,6 +1,6 @@
 /**
  * Keys and values that the documentation names and this version cannot do. Each is refused by name, wherever it is written:
- * accepting and ignoring `interceptors`, say, would leave a door open that its author believes shut. A room that gets built
+ * accepting and ignoring `admin.dashboard`, say, would leave a door open that its author believes shut. A room that gets built
  * takes its line out of the table.
  */
 import type { Path } from './source.ts';
@@ -31,8 +31,6 @@ export const notYet: readonly Entry[] = [
   { path: 'store', except: (value) => typeof value !== 'string' || !/^rediss?:/.test(value) },
   { path: 'telemetry.traces' },
   { path: 'admin.dashboard', except: oneOf(false) },
-  { path: 'interceptors' },
-  { path: 'tools' },
 ];
 
 /** Every written key (or value) that is not available, with its place and the message. */

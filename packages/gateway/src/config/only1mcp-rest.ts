@@ -127,7 +127,7 @@ function convertProtection(root: Block): void {
   convertBackup(root.block('backup'));
   const plugins = root.block('plugins');
   if (plugins.isOn()) {
-    plugins.refuse('our `interceptors` are not available in this version', 'enabled directories autoload');
+    plugins.refuse('write what they do as `interceptors` (docs/INTERCEPTORS.md)', 'enabled directories autoload');
   }
   const budget = root.block('resources').block('budget');
   budget.refuse('money is not counted here; `limits.quota.month` counts calls', 'monthly_limit');

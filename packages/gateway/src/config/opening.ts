@@ -27,6 +27,7 @@ export function opening(before: Config, after: Config): string[] {
     ...ofAudit(before.audit, after.audit),
     ...ofPrivacy(before.privacy, after.privacy).map((key) => `privacy.${key}`),
     ...(added(after.alerts, before.alerts) ? ['alerts'] : []),
+    ...(keepsInOrder(before.interceptors, after.interceptors) ? [] : ['interceptors']),
     ...(before.profile !== undefined && after.profile === undefined ? ['profile'] : []),
     ...ofGuard(before.guard, after.guard).map((key) => `guard.${key}`),
     ...(PIN_MODES.indexOf(after.pins.mode) < PIN_MODES.indexOf(before.pins.mode) ? ['guard.pins.mode'] : []),
@@ -69,6 +70,16 @@ function ofServer(was: ServerConfig, is: ServerConfig): string[] {
     ...(was.tools.allow !== undefined && is.tools.allow === undefined ? ['tools.allow'] : []),
     ...ofSandbox(was.sandbox, is.sandbox).map((key) => `sandbox.${key}`),
     ...ofLogin(was.oauth, is.oauth).map((key) => `oauth.${key}`),
+    ...ofOperations(was.target, is.target).map((key) => `openapi.operations.${key}`),
+  ];
+}
+
+/** Without `allow` operations only read. */
+function ofOperations(was: ServerConfig['target'], is: ServerConfig['target']): string[] {
+  if (was.kind !== 'openapi' || is.kind !== 'openapi') return [];
+  return [
+    ...(was.operations.allow === undefined && is.operations.allow !== undefined ? ['allow'] : []),
+    ...(added(is.operations.deny, was.operations.deny) ? ['deny'] : []),
   ];
 }
 
@@ -108,6 +119,7 @@ function ofSandbox(was: SandboxConfig, is: SandboxConfig): string[] {
     ...(added(was.write, is.write) ? ['write'] : []),
     ...(!isDeepStrictEqual(was.network, is.network) && opensNetwork(reached(was), reached(is)) ? ['network'] : []),
     ...(was.user !== undefined && was.user !== is.user ? ['user'] : []),
+    ...(was.image !== undefined && was.image !== is.image ? ['image'] : []),
     ...limits.filter(([, before = Infinity, after = Infinity]) => after > before).map(([name]) => name),
   ];
 }
@@ -124,6 +136,15 @@ function opensNetwork(was: SandboxConfig['network'], is: SandboxConfig['network'
 /** Whether something is there that was not. */
 function added<T>(before: readonly T[], after: readonly T[]): boolean {
   return after.some((now) => !before.some((was) => isDeepStrictEqual(was, now)));
+}
+
+/** Interceptors may be added anywhere; one that goes, changes or moves lets something else pass. Open → closed is none of that. */
+function keepsInOrder(before: Config['interceptors'], after: Config['interceptors']): boolean {
+  let at = 0;
+  return before.every((was) => {
+    at = 1 + after.findIndex((is, index) => index >= at && isDeepStrictEqual({ ...was, onError: is.onError }, is));
+    return at > 0 && !(was.onError === 'closed' && after[at - 1]?.onError === 'open');
+  });
 }
 
 function ofAuth(was: AuthConfig, is: AuthConfig): string[] {

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { facilityNamed, syslogAddress, syslogFacility } from './schema-audit.ts';
 import { duration, integer, oneOf } from './scalars.ts';
 import { maybe, object, present, preset } from './schema-parts.ts';
-import { headersSchema } from './schema-server.ts';
+import { headersSchema } from './schema-headers.ts';
 import { secret, secureUrl } from './schema-values.ts';
 import type { AlertConfig, AlertDestination, AlertEvent } from './types.ts';
 

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { duration, flag, oneOf, size } from './scalars.ts';
 import { maybe, object, present, preset } from './schema-parts.ts';
 import { pinsSchema } from './schema-pins.ts';
-import { headersSchema } from './schema-server.ts';
+import { headersSchema } from './schema-headers.ts';
 import { postUrl } from './schema-values.ts';
 import type { Config } from './types.ts';
 

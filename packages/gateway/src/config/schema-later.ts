@@ -2,11 +2,9 @@
  * The schema of root keys whose rooms are not built. They are known so that the JSON Schema is whole and a typing error in
  * them is not mistaken for an unknown key; `not-yet.ts` refuses every one of them, so nothing here reaches the gateway.
  */
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { integer, text } from './scalars.ts';
-import { map, maybe, object } from './schema-parts.ts';
-
-const anything = v.unknown();
+import { maybe, object } from './schema-parts.ts';
 
 /** Members of an object whose values nobody reads yet. */
 type Members<Key extends string> = Readonly<Record<Key, v.OptionalSchema<v.GenericSchema, undefined>>>;
@@ -19,10 +17,4 @@ export const laterListen: Members<'workers'> = {
 /** Parts of `telemetry` beyond log and metrics. */
 export const laterTelemetry: Members<'traces'> = {
   traces: maybe(object({ endpoint: maybe(text()) }), 'OpenTelemetry.'),
-};
-
-/** Whole rooms of the root. */
-export const laterRooms: Members<'interceptors' | 'tools'> = {
-  interceptors: maybe(v.array(anything), 'Own steps in the route of a call.'),
-  tools: maybe(map(text(), anything), 'Programs over the tools that are tools themselves.'),
 };

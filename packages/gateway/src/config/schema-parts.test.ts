@@ -21,7 +21,7 @@ describe('parts of the schema', () => {
     [
       'an object with words of its own',
       { mcpServers: { a: [] } },
-      'mcpServers.a: expected an object with command or url, …',
+      'mcpServers.a: expected an object with command, url or openapi, …',
     ],
     [
       'a map',

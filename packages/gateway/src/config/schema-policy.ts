@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { didYouMean } from './problems.ts';
 import { duration, oneOf, text } from './scalars.ts';
 import { findings, map, maybe, object, present, preset, type Finding } from './schema-parts.ts';
-import { headersSchema } from './schema-server.ts';
+import { headersSchema } from './schema-headers.ts';
 import { postUrl, names, someNames } from './schema-values.ts';
 import type { PolicyConfig, PolicyRule, RoleConfig } from './types.ts';
 

@@ -4,7 +4,9 @@
  */
 import * as v from 'valibot';
 import { duration, flag, integer, oneOf, size, text, texts } from './scalars.ts';
+import { headersSchema } from './schema-headers.ts';
 import { oauth } from './schema-oauth.ts';
+import { openapi, type OpenApiEntry } from './schema-openapi.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
 import type { OAuthConfig } from './types-oauth.ts';
 import type { RemoteTarget, SandboxConfig, ServerConfig, UpstreamTlsConfig } from './types-server.ts';
@@ -25,6 +27,7 @@ export type ServerEntry = Pick<
   readonly headers: Readonly<Record<string, string>>;
   readonly tls?: UpstreamTlsConfig | undefined;
   readonly oauth?: OAuthConfig | undefined;
+  readonly openapi?: OpenApiEntry | undefined;
   readonly sandbox: SandboxConfig;
 };
 
@@ -39,17 +42,10 @@ const environmentValue = v.pipe(
 
 const environmentName = v.pipe(v.string(), v.regex(/^[^=\p{Cc}]+$/u, 'expected the name of an environment variable'));
 
-/** HTTP headers by name (RFC 9110 §5.1 and §5.5): a token, and a value without CR, LF and NUL. */
-export const headersSchema: v.GenericSchema<Readonly<Record<string, unknown>>, Readonly<Record<string, string>>> = map(
-  v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected the name of an HTTP header')),
-  v.pipe(
-    v.string('expected text'),
-    v.check(
-      (value) => !/[\r\n]/.test(value) && !value.includes('\u0000'),
-      'expected a header value without line breaks or NUL',
-    ),
-  ),
-  'header names and their values',
+export const environmentSchema: v.GenericSchema<unknown, Readonly<Record<string, string>>> = preset(
+  map(environmentName, environmentValue),
+  {},
+  'Environment of the child.',
 );
 
 const timeout = preset(
@@ -149,7 +145,7 @@ const hosts = v.array(
   'expected a list of hosts',
 );
 
-const sandbox = preset(
+export const sandboxSchema: v.GenericSchema<unknown, SandboxConfig> = preset(
   v.pipe(
     v.union([
       sandboxLevel,
@@ -158,6 +154,13 @@ const sandbox = preset(
         read: preset(texts('a list of paths'), [], 'Readable besides what the level gives.'),
         write: preset(texts('a list of paths'), [], 'Writable besides what the level gives.'),
         network: maybe(hosts, 'The hosts it may reach; none of them: no network.'),
+        image: maybe(
+          v.pipe(
+            text('the name of an image'),
+            v.regex(/^[\w$][\w./:@{}$-]*$/, 'expected the name of an image, such as node:24-slim'),
+          ),
+          'Runs it in a container of this image, which has to be there: nothing is pulled.',
+        ),
         memory: maybe(size(), 'Bytes; 2 GiB unless told.'),
         cpu: maybe(integer(1), 'Percent of one core.'),
         processes: maybe(integer(1), '256 unless told.'),
@@ -180,7 +183,7 @@ const entry = v.pipe(
       description: maybe(v.string(), 'For people and models.'),
       command: maybe(text('the program to start'), 'Program of a stdio server.'),
       args: preset(texts(), [], 'Its arguments; never given to a shell.'),
-      env: preset(map(environmentName, environmentValue), {}, 'Environment of the child.'),
+      env: environmentSchema,
       envFile: maybe(text('the path of a file'), 'A file of NAME=value lines; `env` wins.'),
       cwd: maybe(text('a folder'), 'Working folder; the folder of this file unless told.'),
       url: maybe(text('a URL'), 'Address of a remote server.'),
@@ -204,12 +207,13 @@ const entry = v.pipe(
       ),
       readOnly: preset(flag(), false, 'Only tools whose pinned definition says readOnlyHint.'),
       tags: preset(texts(), [], 'Free labels to select servers by.'),
-      sandbox,
+      sandbox: sandboxSchema,
       tls,
       oauth: maybe(oauth, 'How the gateway logs in to this server.'),
+      openapi: maybe(openapi, 'An OpenAPI document whose operations become tools, instead of a command or url.'),
       ...later,
     },
-    'an object with command or url, …',
+    'an object with command, url or openapi, …',
   ),
   v.transform(({ idle, ...rest }) => ({ ...rest, idleMs: idle })),
 );

@@ -10,7 +10,8 @@ import { auditSchema } from './schema-audit.ts';
 import { privacySchema } from './schema-privacy.ts';
 import { authSchema } from './schema-auth.ts';
 import { discoverySchema, viewDiscoverySchema } from './schema-discovery.ts';
-import { laterRooms, laterTelemetry } from './schema-later.ts';
+import { interceptorsSchema } from './schema-interceptors.ts';
+import { laterTelemetry } from './schema-later.ts';
 import { limitsSchema } from './schema-limits.ts';
 import { listenSchema } from './schema-listen.ts';
 import { map, maybe, object, present, preset } from './schema-parts.ts';
@@ -20,6 +21,7 @@ import { policySchema } from './schema-policy.ts';
 import { secretsSchema } from './schema-secrets.ts';
 import { securitySchema } from './schema-security.ts';
 import { serverSchema, type ServerEntry } from './schema-server.ts';
+import { toolsSchema } from './schema-tools.ts';
 import { secret } from './schema-values.ts';
 import type { Config, ViewConfig } from './types.ts';
 
@@ -159,7 +161,8 @@ const root = v.pipe(
     strict: preset(flag(), false, 'Warnings that would leave something out become errors.'),
     reload: preset(oneOf('auto', 'confirm', 'off'), 'auto', 'What a change of this file does to a running gateway.'),
     secrets: maybe(secretsSchema, 'Where `${secret:NAME}` and `${exec:NAME}` come from.'),
-    ...laterRooms,
+    tools: toolsSchema,
+    interceptors: interceptorsSchema,
   }),
   v.transform((value) => ({
     mcpServers: value.mcpServers,
@@ -172,6 +175,7 @@ const root = v.pipe(
     sessions: value.sessions,
     store: value.store,
     views: value.views,
+    tools: value.tools,
     telemetry: value.telemetry,
     egress: value.egress,
     admin: value.admin,
@@ -180,6 +184,7 @@ const root = v.pipe(
     guard: guardOf(value.guard),
     pins: pinsOf(value.guard),
     alerts: value.alerts,
+    interceptors: value.interceptors,
     security: value.security,
     ...(value.profile !== undefined && { profile: value.profile }),
     strict: value.strict,

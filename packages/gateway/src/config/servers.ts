@@ -10,7 +10,8 @@ import { serverNamePattern } from './schema.ts';
 import type { ServerEntry } from './schema-server.ts';
 import type { Path } from './source.ts';
 import type { OAuthConfig } from './types-oauth.ts';
-import type { RemoteTarget, SandboxConfig, ServerConfig, StdioTarget } from './types-server.ts';
+import type { OpenApiTarget, RemoteTarget, SandboxConfig, ServerConfig, StdioTarget } from './types-server.ts';
+import { OWN_SERVER } from './types-tools.ts';
 
 /** In `args` and `cwd`: the project of whoever calls. */
 const ROOT = '{root}';
@@ -39,7 +40,7 @@ export function checkServers(value: unknown): Finding[] {
   return [
     ...checkNames(names),
     ...names.flatMap((name) => checkServer(servers[name], ['mcpServers', name])),
-    ...checkViews(value, names),
+    ...checkViews(value, isObject(value) && isObject(value['tools']) ? [...names, OWN_SERVER] : names),
   ];
 }
 
@@ -88,8 +89,14 @@ function checkServer(server: unknown, path: Path): Finding[] {
   const has = (key: string): boolean => Object.hasOwn(server, key) && !isEmpty(server[key]);
   if (has('command') && has('url'))
     return [finding('url', '`command` is there too; a server is started or reached, not both')];
+  if (has('openapi')) {
+    const others = ['command', 'url', ...stdioKeys, ...remoteKeys];
+    return others.filter(has).map((key) => finding(key, 'not for a server with `openapi`'));
+  }
   if (!has('command') && !has('url')) {
-    return [{ path, message: 'expected `command` (a program to start) or `url` (a server to reach)' }];
+    return [
+      { path, message: 'expected `command` (a program to start), `url` (a server to reach) or `openapi` (an API)' },
+    ];
   }
   if (has('command')) {
     return [
@@ -142,6 +149,8 @@ export type ResolveOptions = {
   readonly fileEnv: Readonly<Record<string, string>>;
   /** Paths inside the server that still hold an undefined variable. */
   readonly unresolved: readonly Path[];
+  /** Of the document that `openapi` names. */
+  readonly document?: { readonly path: string; readonly hash: string } | undefined;
 };
 
 /** One server, ready for the gateway. Expects an entry that `checkServers` had nothing against. */
@@ -150,7 +159,7 @@ export function resolveServer(name: string, entry: ServerEntry, options: Resolve
   return {
     name,
     ...(entry.description !== undefined && { description: entry.description }),
-    target: entry.url === undefined ? stdioTarget(entry, options) : remoteTarget(entry.url, entry, options),
+    target: targetOf(entry, options),
     enabled: entry.enabled,
     era: entry.era,
     start: entry.start,
@@ -165,6 +174,37 @@ export function resolveServer(name: string, entry: ServerEntry, options: Resolve
     ...(oauth !== undefined && { oauth }),
     unresolved: options.unresolved.map((path) => path.join('.')),
   };
+}
+
+function targetOf(entry: ServerEntry, options: ResolveOptions): ServerConfig['target'] {
+  if (entry.openapi !== undefined) return openApiTarget(entry.openapi, options);
+  return entry.url === undefined ? stdioTarget(entry, options) : remoteTarget(entry.url, entry, options);
+}
+
+/** A document that is a URL is read from the copy of it. */
+function openApiTarget(
+  { auth, document, headers, sha256, ...rest }: NonNullable<ServerEntry['openapi']>,
+  { directory, document: found, unresolved }: ResolveOptions,
+): OpenApiTarget {
+  const ofOpenApi = unresolved.filter(([group]) => group === 'openapi').map((path) => path.slice(1));
+  const withoutUnresolved = <T>(key: string, values: Readonly<Record<string, T>>): Readonly<Record<string, T>> => {
+    const withheld = withheldIn(key, ofOpenApi);
+    return Object.fromEntries(Object.entries(values).filter(([name]) => !withheld.has(name)));
+  };
+  return {
+    kind: 'openapi',
+    document: found?.path ?? resolve(directory, document),
+    hash: found?.hash ?? sha256 ?? '',
+    ...(isDocumentUrl(document) && { source: document }),
+    ...rest,
+    auth: withoutUnresolved('auth', auth),
+    headers: withoutUnresolved('headers', headers),
+  };
+}
+
+/** Whether `openapi` names what has to be fetched. */
+export function isDocumentUrl(document: string): boolean {
+  return /^https?:\/\//i.test(document);
 }
 
 function stdioTarget(entry: ServerEntry, { directory, fileEnv }: ResolveOptions): StdioTarget {

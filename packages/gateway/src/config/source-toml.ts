@@ -26,10 +26,8 @@ function build(value: unknown, path: Path, tree: Tree, places: ReadonlyMap<strin
   const position = nearest(path, places);
   tree.place(path, position);
   if (Array.isArray(value)) return value.map((item, index) => build(item, [...path, index], tree, places));
-  if (value instanceof TomlDate) {
-    tree.problem({ position, path, message: 'expected text, a number or a boolean, not a date' });
-    return undefined;
-  }
+  // As it would be in the other formats.
+  if (value instanceof TomlDate) return value.toISOString();
   if (typeof value !== 'object' || value === null) return value;
   const target: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) {

@@ -63,6 +63,44 @@ export type RemoteTarget = {
   readonly tls?: UpstreamTlsConfig;
 };
 
+/** Operations of an API over HTTP that an OpenAPI document describes, as tools: this gateway is the server itself. */
+export type OpenApiTarget = {
+  readonly kind: 'openapi';
+  /** Absolute path. */
+  readonly document: string;
+  /** SHA-256 of its bytes, hexadecimal, as the configuration found it. */
+  readonly hash: string;
+  /** The URL that it is a copy of; absent: it is the user's own file. */
+  readonly source?: string;
+  /** Where the API is; absent: what the document says, which is then outside. */
+  readonly server?: string;
+  readonly operations: {
+    /** Globs over operation ids and `GET /path`; absent: those that only read. */
+    readonly allow?: readonly string[];
+    readonly deny: readonly string[];
+  };
+  /** By the names of the document's security schemes. Only those that are fully resolved. */
+  readonly auth: Readonly<Record<string, OpenApiCredential>>;
+  /** The same. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of one answer. */
+  readonly maxBytes: number;
+  readonly pagination: boolean;
+};
+
+/** An API key or bearer token; a name and password; or a client of OAuth 2.0 (client credentials). */
+export type OpenApiCredential = {
+  readonly value?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  /** Empty: those that the operations name. */
+  readonly scopes: readonly string[];
+  /** Absent: what the document names. */
+  readonly tokenUrl?: string;
+};
+
 /** Certificates for one remote server. Files are PEM, their paths absolute. */
 export type UpstreamTlsConfig = {
   /** Authorities that are trusted for this server instead of the system's. */
@@ -85,6 +123,8 @@ export type SandboxConfig = {
   readonly write: readonly string[];
   /** Hosts; absent: what the level gives. */
   readonly network?: readonly string[];
+  /** Of the container that it runs in; absent: one is made only where nothing else can keep to the level. */
+  readonly image?: string;
   readonly memoryBytes?: number;
   /** Percent of one core. */
   readonly cpuPercent?: number;
@@ -96,7 +136,7 @@ export type SandboxConfig = {
 export type ServerConfig = {
   readonly name: string;
   readonly description?: string;
-  readonly target: StdioTarget | RemoteTarget;
+  readonly target: StdioTarget | RemoteTarget | OpenApiTarget;
   readonly enabled: boolean;
   readonly era: 'auto' | 'session' | 'stateless';
   readonly start: 'lazy' | 'eager';

@@ -5,7 +5,9 @@
  * Only what this version can do has a field: a key whose room is not built is refused while loading and never arrives here.
  */
 
+import type { InterceptorConfig } from './types-interceptors.ts';
 import type { ServerConfig } from './types-server.ts';
+import type { ToolConfig } from './types-tools.ts';
 import type { AuthConfig, TlsConfig } from './types-auth.ts';
 
 /** An endpoint that turns texts into vectors: of OpenAI's kind or Ollama's. */
@@ -309,12 +311,16 @@ export type Config = {
   };
   /** By name. */
   readonly views: Readonly<Record<string, ViewConfig>>;
+  /** Programs that are tools, by name. */
+  readonly tools: Readonly<Record<string, ToolConfig>>;
   readonly telemetry: {
     readonly log: { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'pretty' };
     /** `key`: what a scraper shows. */
     readonly metrics: { readonly enabled: boolean; readonly key?: string };
   };
   readonly alerts: readonly AlertConfig[];
+  /** In the order in which they are asked. */
+  readonly interceptors: readonly InterceptorConfig[];
   readonly security: SecurityConfig;
   /** Stricter defaults, which nothing that is written weakens. */
   readonly profile?: 'hardened';

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { assert, array, property, record, string } from 'fast-check';
+import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { describe, expect, it } from 'vitest';
 import { ownDefinitions } from './index.ts';
 import { oneLine } from '../one-line.ts';
@@ -16,6 +18,40 @@ describe('our own definitions', () => {
       const cost = textCost(JSON.stringify(ownDefinitions('search', sightOf(tools, texts), {})));
       expect(cost).toBeLessThan(900);
     }
+  });
+
+  it.each([
+    ['words', (at: number) => `my-company-server-${at}`],
+    ['numbers', (at: number) => `s${at}`],
+    ['hashes', (at: number) => createHash('sha256').update(String(at)).digest('hex').slice(0, 32)],
+    [
+      'letters',
+      (at: number) =>
+        createHash('sha256')
+          .update(String(at))
+          .digest('base64')
+          .replaceAll(/[^A-Za-z]/g, '')
+          .slice(0, 32),
+    ],
+    ['consonants', (at: number) => `xQzJkW-qZx0Kv-JwXqZ-kVxQ-zJwK-${at}`],
+  ])('cost no more in groups mode than they may when the groups are called by %s', (_what, nameOf) => {
+    for (const count of [70, 200, 1000]) {
+      const tools = Array.from({ length: count }, (_, at) => seenTool(nameOf(at), 'tool', long));
+      const texts = Object.fromEntries(tools.map(({ server }) => [server, long]));
+      expect(countTokens(JSON.stringify(ownDefinitions('groups', sightOf(tools, texts), {})))).toBeLessThan(3000);
+    }
+  });
+
+  it('name every group in both schemas of groups mode where there is room', () => {
+    const names = Array.from({ length: 40 }, (_, at) => `server-${at}`);
+    const sight = sightOf(
+      names.map((name) => seenTool(name, 'tool', long)),
+      Object.fromEntries(names.map((name) => [name, long])),
+    );
+    const definitions = ownDefinitions('groups', sight, {}) as unknown as {
+      inputSchema: { properties: { group: object } };
+    }[];
+    for (const { inputSchema } of definitions) expect(inputSchema.properties.group).toMatchObject({ enum: names });
   });
 
   it('name every server as long as they fit', () => {

@@ -12,15 +12,17 @@ import { oneLine } from '../one-line.ts';
 import { withTarget } from '../restated.ts';
 import { textAnswer } from './answers.ts';
 import { textCost } from '../tool-cost.ts';
-import { serverLines } from './listing.ts';
+import { namesCost, serverLines, serverNames } from './listing.ts';
 import { mayBeTask } from './search-tools.ts';
 import type { SeenServer, SeenTool, Sight } from './types.ts';
 
-/** Tokens of both definitions together, but for what the names of the groups cost. */
-const BUDGET = 2600;
+/** Tokens of both definitions together, whatever the groups are called. */
+const BUDGET = 2900;
 /** Of the prose and the schemas without any group. */
 const FIXED = 260;
-/** Characters of why a group is not there. */
+/** For groups that are not there. */
+const REASONS_BUDGET = 800;
+/** Characters of why one is not. */
 const REASON_LENGTH = 120;
 
 const INTRODUCTION =
@@ -30,17 +32,20 @@ export function createGetDynamicTools(): AnsweringTool {
   return {
     kind: 'answers',
     name: 'get_dynamic_tools',
-    definition: ({ servers }) => ({
-      name: 'get_dynamic_tools',
-      title: 'Tools of a group',
-      description: `${INTRODUCTION}\n\n${groupsText(servers)}`,
-      inputSchema: {
-        type: 'object',
-        properties: { group: groupSchema(servers, 'Name of the group') },
-        required: ['group'],
-      },
-      annotations: { readOnlyHint: true, openWorldHint: false },
-    }),
+    definition: ({ servers }) => {
+      const { schemas, text } = groupsText(servers);
+      return {
+        name: 'get_dynamic_tools',
+        title: 'Tools of a group',
+        description: `${INTRODUCTION}\n\n${text}`,
+        inputSchema: {
+          type: 'object',
+          properties: { group: groupSchema(schemas > 0 ? servers : [], 'Name of the group') },
+          required: ['group'],
+        },
+        annotations: { readOnlyHint: true, openWorldHint: false },
+      };
+    },
     answer: (call, { group }, sight) => {
       if (typeof group !== 'string') throw new Refused('invalid_params', 'Missing required parameter: group');
       const server = sight.servers.find(({ name }) => name === group);
@@ -77,7 +82,10 @@ export function createCallDynamicTool(): StandInTool {
       inputSchema: {
         type: 'object',
         properties: {
-          group: groupSchema(sight.servers, 'Name of the group that the tool belongs to'),
+          group: groupSchema(
+            groupsText(sight.servers).schemas > 1 ? sight.servers : [],
+            'Name of the group that the tool belongs to',
+          ),
           name: { type: 'string', description: 'Name of the tool' },
           args: { type: 'object', description: 'Arguments of the tool', additionalProperties: true },
         },
@@ -133,15 +141,42 @@ function available(servers: readonly SeenServer[]): readonly SeenServer[] {
   return servers.filter(({ missing }) => missing === undefined);
 }
 
-function groupsText(servers: readonly SeenServer[]): string {
+/** In how many of the two schemas names stand, and how much is said of each server at least for that; from the most. */
+const LAYOUTS = [
+  { schemas: 2, least: 50 },
+  { schemas: 1, least: 35 },
+  { schemas: 0, least: 35 },
+] as const;
+
+/** What is said of the groups, and in how many schemas their names stand besides: as many as the budget has room for. */
+function groupsText(servers: readonly SeenServer[]): { readonly text: string; readonly schemas: number } {
   const there = available(servers);
   const missing = servers.filter((server) => server.missing !== undefined);
-  const reasons = missing.map(({ missing: reason = '', name }) => `- ${name}: ${oneLine(reason, REASON_LENGTH)}`);
-  const names = textCost(JSON.stringify(there.map(({ name }) => name))) * 2;
-  const left = Math.max(0, BUDGET - FIXED - names - textCost(reasons.join('\n')));
-  const parts = [`Available groups:\n${there.length === 0 ? '(none)' : serverLines(there, left)}`];
-  if (reasons.length > 0) parts.push(`Unavailable groups (connection failed):\n${reasons.join('\n')}`);
-  return parts.join('\n\n');
+  const reasons = reasonLines(missing);
+  const tokens = BUDGET - FIXED - textCost(reasons);
+  const names = namesCost(there);
+  const laid = LAYOUTS.map(({ least, schemas }) => ({
+    schemas,
+    lines: serverLines(there, { tokens: tokens - names * schemas }, least),
+  })).find(({ lines }) => lines !== undefined);
+  const lines = there.length === 0 ? '(none)' : (laid?.lines ?? serverNames(there, { tokens }));
+  const parts = [`Available groups:\n${lines}`];
+  if (missing.length > 0) parts.push(`Unavailable groups (connection failed):\n${reasons}`);
+  return { text: parts.join('\n\n'), schemas: laid?.schemas ?? 0 };
+}
+
+/** As many as fit. */
+function reasonLines(missing: readonly SeenServer[]): string {
+  const lines: string[] = [];
+  let left = REASONS_BUDGET;
+  for (const server of missing) {
+    const reason = oneLine(server.missing ?? '', REASON_LENGTH);
+    left -= namesCost([server]) + textCost(reason);
+    if (left < 0) break;
+    lines.push(`- ${server.name}: ${reason}`);
+  }
+  const more = missing.length - lines.length;
+  return [...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
 }
 
 function withoutDialect(schema: JsonObject[string] | undefined): JsonObject {

@@ -58,6 +58,8 @@ export interface CodeTools {
   readonly stubs: (tools: readonly SeenTool[]) => string;
   /** `tools.server.tool`, as a program writes it. */
   readonly path: (tool: SeenTool) => string;
+  /** Told that somebody looks around who may bring a program soon. */
+  expect(): void;
 }
 
 export interface Discovery {
@@ -174,6 +176,7 @@ class DiscoveryRoom implements Discovery {
     }
     const seen = await this.#options.seeReady(exchange);
     const mode = this.#modes.of(seen, exchange.session, true);
+    if (mode === 'code') this.#options.code?.expect();
     const look = this.#look(seen, mode, exchange.era);
     this.#shown.listed(exchange.session, look);
     return look === undefined ? await next(call) : look.page.answer;
@@ -216,6 +219,13 @@ class DiscoveryRoom implements Discovery {
     if (call.via?.reads === true && traitOf(annotations) !== 'reading') {
       return Promise.reject(new Refused('refused', NOT_READING));
     }
+    if (
+      call.outer?.target !== undefined &&
+      traitOf(call.outer.target.annotations) === 'reading' &&
+      traitOf(annotations) !== 'reading'
+    ) {
+      return Promise.reject(new Refused('refused', NOT_READING_EITHER));
+    }
     // Of nearly all calls nothing else is looked at.
     if (traitOf(annotations) === 'destructive' && this.#isUnasked(call)) call.decision = ASK;
     return next(call);
@@ -244,6 +254,7 @@ class DiscoveryRoom implements Discovery {
 
   #toolNamed(name: string, seen: Seen, { session }: Exchange): MetaTool | undefined {
     const mode = this.#modes.of(seen, session, false);
+    if (mode === 'code') this.#options.code?.expect();
     const own = this.#ownIn(mode, seen.setting).find((tool) => tool.name === name);
     // A client that was shown the other mode, perhaps by another replica, is answered all the same.
     if (own !== undefined || seen.setting.mode !== 'auto' || seen.tools.has(name)) return own;
@@ -301,6 +312,9 @@ export function ownDefinitions(mode: DiscoveryMode, sight: Sight, run: JsonObjec
 
 const NOT_READING =
   'call_read_tool calls only tools that are known to change nothing, and this one is not: use call_tool.';
+
+const NOT_READING_EITHER =
+  'This program says of itself that it changes nothing, so it calls only tools that are known to change nothing; this one is not.';
 
 /** A tool that claims to be both is no reader. */
 function traitOf(annotations: JsonObject | undefined): 'plain' | 'reading' | 'destructive' {

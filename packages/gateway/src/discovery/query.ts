@@ -13,6 +13,13 @@ const MAX_PARTS = 8;
 /** Runs that are no words where they are long: base64, hashes, keys. Looked at whole, so that none is looked at from each of its characters. */
 const RUN = /[A-Za-z0-9+/=_-]+/g;
 const DATA_LENGTH = 48;
+/** What a file is called says nothing of what is to be done; that it is one, and of which kind, does. */
+const FILE_NAME = /(?<![\w.@/:])[\w-]{1,64}\.([a-z][a-z0-9]{1,4})(?![\w.@/])/gi;
+const FILE_KINDS: ReadonlySet<string> = new Set(
+  'txt md log csv tsv json jsonl yaml yml toml xml html ini cfg conf env pdf doc docx xls xlsx ppt pptx svg png jpg jpeg gif webp mp3 wav mp4 zip py ts sh sql'.split(
+    ' ',
+  ),
+);
 /** One is enough: what looks for them takes longer the more there are in a row. */
 const SPACES = /[^\S\n]+/g;
 const LINES = /\n\s*/g;
@@ -25,12 +32,21 @@ const MANY_WORDS = 14;
 
 /** The question without its data. */
 export function cleanQuery(text: string): string {
-  const words = text.slice(0, MAX_TAKEN).replaceAll(RUN, withoutData).replaceAll(SPACES, ' ').replaceAll(LINES, '\n');
+  const words = text
+    .slice(0, MAX_TAKEN)
+    .replaceAll(RUN, withoutData)
+    .replaceAll(FILE_NAME, withoutName)
+    .replaceAll(SPACES, ' ')
+    .replaceAll(LINES, '\n');
   return words.length <= HEAD + TAIL ? words : `${words.slice(0, HEAD)} ${words.slice(-TAIL)}`;
 }
 
 function withoutData(run: string): string {
   return run.length < DATA_LENGTH ? run : ' ';
+}
+
+function withoutName(name: string, kind: string): string {
+  return FILE_KINDS.has(kind.toLowerCase()) ? `${kind} file` : name;
 }
 
 /** The wishes in a question, in order; one alone where nothing parts them. */

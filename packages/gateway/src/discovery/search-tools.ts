@@ -11,12 +11,12 @@ import { oneLine } from '../one-line.ts';
 import { withTarget } from '../restated.ts';
 import { textAnswer, toolError } from './answers.ts';
 import type { Find } from './finder.ts';
-import { serverLines } from './listing.ts';
+import { serverLines, serverNames, type ListingBudget } from './listing.ts';
 import { describedAs, signatureOf } from './signature.ts';
 import type { SeenServer, SeenTool, Sight } from './types.ts';
 
 /** Tokens for the servers in the description of `find_tools`. */
-const SERVERS_BUDGET = 400;
+const SERVERS_BUDGET: ListingBudget = { tokens: 490, names: 'words' };
 const DEFAULT_LIMIT = 8;
 const MAX_LIMIT = 50;
 const MAX_NAMES = 20;
@@ -51,7 +51,7 @@ export function createFindTools(search: Find, { signature }: Writing): Answering
     definition: ({ servers }) => ({
       name: 'find_tools',
       title: 'Find tools',
-      description: `Finds tools by what they do. The tools of these servers are not listed here; find one before you say that something cannot be done:\n${serverLines(servers, SERVERS_BUDGET)}`,
+      description: `Finds tools by what they do. The tools of these servers are not listed here; find one before you say that something cannot be done:\n${serverLines(servers, SERVERS_BUDGET, 1) ?? serverNames(servers, SERVERS_BUDGET)}`,
       inputSchema: {
         type: 'object',
         properties: {

@@ -2,6 +2,7 @@ import { assert, integer, property, string, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { distanceWithin, NearWords } from './near.ts';
 import { cleanQuery, partsOf } from './query.ts';
+import { spelled } from './spelling.ts';
 import { stem } from './stem.ts';
 import { Words } from './words.ts';
 
@@ -40,6 +41,23 @@ describe('stems', () => {
 
   it('end, and never grow by more than a letter', () => {
     assert(property(string(), (word) => stem(word).length <= word.length + 1));
+  });
+});
+
+describe('spellings', () => {
+  it.each([
+    ['visualise', 'visualize'],
+    ['analysed', 'analyzed'],
+    ['organisation', 'organization'],
+    ['colour', 'color'],
+    ['neighbourhood', 'neighborhood'],
+    ['written', 'write'],
+    ['indices', 'index'],
+    ['rise', 'rise'],
+    ['four', 'four'],
+    ['analysis', 'analysis'],
+  ])('%s is searched as %s', (word, wanted) => {
+    expect(spelled(word)).toBe(wanted);
   });
 });
 
@@ -89,6 +107,9 @@ describe('near words', () => {
 
 describe('a question', () => {
   it('is taken apart where it asks for several things, and not where it names several', () => {
+    expect(cleanQuery('Save it as notes.txt, not at example.com/a.txt or moment.js')).toBe(
+      'Save it as txt file, not at example.com/a.txt or moment.js',
+    );
     expect(partsOf('Get the price of gold and silver')).toEqual(['Get the price of gold and silver']);
     expect(partsOf('Find the paper. Read it, then write a summary')).toEqual([
       'Find the paper',

@@ -3,6 +3,7 @@
  * spaces become pairs of characters. Pure. What words weigh is not known here.
  */
 
+import { spelled } from './spelling.ts';
 import { stem } from './stem.ts';
 
 /** A run of letters and digits, of scripts that put spaces between words or of those that do not. */
@@ -22,7 +23,8 @@ const STOP: ReadonlySet<string> = new Set(
   (
     'a an and are as at be been being but by can could did do does for from had has have help her his how i if in into is it its ' +
     'just let me my of on or our please should so some such than that the their them then there these they this those to us ' +
-    'using want was we were what when where which who whom why will with would you your need needs like about also via i’d i’m'
+    'using want was we were what when where which who whom why will with would you your need needs like about also via i’d i’m tell give know now currently moment very much many any really because else something someone out up off often much ' +
+    'one two three four five six seven eight nine ten'
   ).split(' '),
 );
 
@@ -53,7 +55,7 @@ export class Words {
     if (word.length > MAX_WORD || STOP.has(word)) return;
     let made = this.#stems.get(word);
     if (made === undefined) {
-      made = stem(word);
+      made = stem(spelled(word));
       if (this.#stems.size >= MAX_STEMS) this.#stems = new Map();
       this.#stems.set(word, made);
     }

@@ -98,6 +98,35 @@ describe('what is reached', () => {
     expect(length).toBe(100_000);
   });
 
+  it('SBX-05 is on loopback for those alone who know the secret, where it has to be there', async () => {
+    const { url = '', path } = await createRoom().open({
+      server: 'one',
+      hosts: [`a.example:${port}`],
+      onLoopback: true,
+    });
+    const { hostname, password, port: at, username } = new URL(url);
+    const ask = async (headers: string): Promise<string> => {
+      const socket = connect(Number(at), hostname);
+      socket.write(getLine(`http://a.example:${port}/`, headers));
+      return await text(socket);
+    };
+    const basic = (secret: string): string =>
+      `Proxy-Authorization: Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}\r\n`;
+    expect([hostname, path]).toEqual(['127.0.0.1', '']);
+    expect(await ask(basic(password))).toMatch(/^HTTP\/1\.1 200 /);
+    for (const headers of [
+      '',
+      basic('another'),
+      basic(password.replace(/./, (first) => (first === 'a' ? 'b' : 'a'))),
+    ]) {
+      expect(await ask(headers)).toMatch(/^HTTP\/1\.1 403 /);
+    }
+    const tunnelled = connect(Number(at), hostname);
+    tunnelled.write(connectLine(`a.example:${echoPort}`));
+    expect(await text(tunnelled)).toMatch(/^HTTP\/1\.1 403 this proxy is for one server alone/);
+    expect(seen.map(({ headers }) => headers.includes('Proxy-Authorization'))).toEqual([false]);
+  });
+
   it('passes what was sent along with CONNECT', async () => {
     const way = await open([`api.example.com:${echoPort}`]);
     const socket = connect(way.path);

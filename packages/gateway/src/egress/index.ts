@@ -21,7 +21,7 @@ import {
   type Lookup,
   type Reach,
 } from '@sallyport/client/egress';
-import { Blocked, createChildProxy, type ChildProxy } from './proxy.ts';
+import { Blocked, createChildProxy, type ChildProxy, type ChildProxyOptions } from './proxy.ts';
 import type { Target } from './request.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -50,11 +50,15 @@ export interface ChildEgress {
   readonly hosts: readonly string[];
   /** Whom the child runs as, where that is another than this process: the socket is that user's. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** The child has no sight of a socket of ours, but this machine's loopback: a port there, for those who know a secret. */
+  readonly onLoopback?: boolean;
 }
 
 export interface Way {
-  /** Of the socket; absolute. */
+  /** Of the socket; absolute. Empty where there is a port instead. */
   readonly path: string;
+  /** Of the port on loopback, with the secret. */
+  readonly url?: string;
   /** Cuts what goes through it, and takes the socket away. Idempotent. */
   close(): Promise<void>;
 }
@@ -88,8 +92,23 @@ export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
     }
     return new Blocked(told);
   };
+  const onPort = async (proxied: ChildProxyOptions): Promise<Way> => {
+    const secret = randomBytes(24).toString('base64url');
+    const proxy = createChildProxy({ ...proxied, secret });
+    const port = await proxy.listenOnLoopback();
+    return { path: '', url: `http://sallyport:${secret}@127.0.0.1:${port}`, close: keep(proxies, proxy) };
+  };
+  const onSocket = async (proxied: ChildProxyOptions, user: ChildEgress['user']): Promise<Way> => {
+    const proxy = createChildProxy(proxied);
+    const parent = options.parent ?? tmpdir();
+    checkLength(join(parent, `${FOLDER}000000`, NAME_AS_LONG));
+    const made = await (folder ??= makeFolder(parent));
+    const path = join(made.path, randomBytes(NAME_AS_LONG.length / 2).toString('hex'));
+    await listenAs(proxy, path, user);
+    return { path, close: keep(proxies, proxy, path) };
+  };
   return {
-    async open({ server, hosts, user }) {
+    async open({ server, hosts, onLoopback = false, user }) {
       const list = createHostList(hosts);
       const reach = createHostReach(options.allow());
       // What was opened in the meantime is no news any more.
@@ -97,7 +116,7 @@ export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
         server,
         (notes.get(server) ?? []).filter(({ host, port }) => !list.allows(host, port)),
       );
-      const proxy = createChildProxy({
+      const proxied: ChildProxyOptions = {
         ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
         reach: async (target, secure, signal) => {
           const { host, port } = target;
@@ -106,32 +125,28 @@ export function createEgressRoom(options: EgressRoomOptions): EgressRoom {
           }
           return await dialled(target, secure, { ...options, reach, signal }).catch((error: unknown) => {
             if (!(error instanceof EgressRefused)) throw error;
-            throw blocked(
-              server,
-              target,
-              `its address is not public: add ${host} to egress.allow if it may be reached`,
-            );
+            const remedy = `its address is not public: add ${host} to egress.allow if it may be reached`;
+            throw blocked(server, target, remedy);
           });
         },
-      });
-      const parent = options.parent ?? tmpdir();
-      checkLength(join(parent, `${FOLDER}000000`, NAME_AS_LONG));
-      const made = await (folder ??= makeFolder(parent));
-      const path = join(made.path, randomBytes(NAME_AS_LONG.length / 2).toString('hex'));
-      await listenAs(proxy, path, user);
-      proxies.add(proxy);
-      const close = async (): Promise<void> => {
-        proxies.delete(proxy);
-        proxy.destroy();
-        await rm(path, { force: true });
       };
-      return { path, close };
+      return await (onLoopback ? onPort(proxied) : onSocket(proxied, user));
     },
     notes: (server) => (notes.get(server) ?? []).map(({ told }) => told),
     async close() {
       for (const proxy of proxies) proxy.destroy();
       await (await folder)?.remove();
     },
+  };
+}
+
+/** Until it is closed, by what this gives: then it is cut, and the socket at `path` goes. */
+function keep(proxies: Set<ChildProxy>, proxy: ChildProxy, path?: string): Way['close'] {
+  proxies.add(proxy);
+  return async () => {
+    proxies.delete(proxy);
+    proxy.destroy();
+    if (path !== undefined) await rm(path, { force: true });
   };
 }
 

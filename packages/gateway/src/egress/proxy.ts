@@ -4,6 +4,7 @@
  * server says inside of TLS to a host that it may reach is between the two.
  */
 
+import { timingSafeEqual } from 'node:crypto';
 import {
   createServer,
   request as forward,
@@ -12,6 +13,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import { pipeline, type Duplex } from 'node:stream';
 import { hostEntry, hostPortText } from '@sallyport/client/egress';
 import { passedOn, readAbsolute, readAuthority, type Forwarded, type Target } from './request.ts';
@@ -33,10 +35,14 @@ export interface ChildProxyOptions {
   /** A connection; rejects with {@link Blocked}, or with whatever kept it from being made. */
   readonly reach: (target: Target, secure: boolean, signal: AbortSignal) => Promise<Duplex>;
   readonly idleMs?: number;
+  /** Asked for as the password of `sallyport` (RFC 7617), where others can reach the proxy as well. */
+  readonly secret?: string;
 }
 
 export interface ChildProxy {
   listen(path: string): Promise<void>;
+  /** Resolves with the port. */
+  listenOnLoopback(): Promise<number>;
   /** Cuts everything. Idempotent. */
   destroy(): void;
 }
@@ -67,9 +73,18 @@ class SocketProxy implements ChildProxy {
   }
 
   listen(path: string): Promise<void> {
+    return this.#listen({ path });
+  }
+
+  async listenOnLoopback(): Promise<number> {
+    await this.#listen({ host: '127.0.0.1', port: 0 });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  #listen(where: ListenOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(path, () => {
+      this.#server.listen(where, () => {
         this.#server.off('error', reject);
         // An accept that fails, for want of descriptors, is the child's loss alone.
         this.#server.on('error', () => undefined);
@@ -83,9 +98,10 @@ class SocketProxy implements ChildProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #tunnel({ url = '' }: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async #tunnel({ headers, url = '' }: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // It stays for good: an error without a listener would end the process.
     socket.on('error', () => socket.destroy());
+    if (!this.#knows(headers)) return refuse(socket, ...STRANGER);
     const target = readAuthority(url);
     if (target === undefined) return refuse(socket, 400, 'expected CONNECT host:port');
     const gone = abortedWith(socket);
@@ -102,7 +118,15 @@ class SocketProxy implements ChildProxy {
     }
   }
 
+  #knows({ 'proxy-authorization': given = '' }: IncomingMessage['headers']): boolean {
+    const { secret } = this.#options;
+    if (secret === undefined) return true;
+    const due = `Basic ${Buffer.from(`sallyport:${secret}`).toString('base64')}`;
+    return given.length === due.length && timingSafeEqual(Buffer.from(given, 'latin1'), Buffer.from(due, 'latin1'));
+  }
+
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!this.#knows(request.headers)) return answer(response, ...STRANGER);
     const target = readAbsolute(request.url ?? '');
     if (target === undefined) {
       answer(response, 400, 'expected an absolute http: URL without a user, or CONNECT');
@@ -159,6 +183,9 @@ function abortedWith(stream: Duplex | ServerResponse): AbortSignal {
 }
 
 type Refusal = readonly [status: number, message: string];
+
+/** Not 407, which asks for a password: whoever has one brings it unasked. */
+const STRANGER: Refusal = [403, 'this proxy is for one server alone'];
 
 function answerTo(error: unknown): Refusal {
   if (error instanceof Blocked) return [403, error.message];

@@ -5,15 +5,18 @@
  */
 
 import type { Answer } from '@sallyport/server';
+import {
+  compileSchema,
+  linearPattern,
+  SchemaError,
+  TooCostly,
+  type Problem,
+  type SchemaCheck,
+} from '@sallyport/server/schema';
 import { isObject, type Era, type JsonObject, type JsonValue } from '@sallyport/wire';
 import { Refused } from '../errors.ts';
-import { compileSchema, type SchemaCheck } from './schema/compile.ts';
-import type { CompilePattern } from './schema/making.ts';
-import { SchemaError, TooCostly, type Problem } from './schema/run.ts';
 
 export interface ArgumentChecksOptions {
-  /** Loads the engine of patterns. */
-  readonly patterns: () => Promise<CompilePattern>;
   /** A schema that nothing can be checked by refuses its tool. */
   readonly strict: () => boolean;
   readonly log: (level: 'warn', text: string, detail: Readonly<Record<string, unknown>>) => void;
@@ -28,16 +31,16 @@ export interface Checked {
 }
 
 /** Undefined: they are as they should be, or cannot be checked. Throws a `Refused`. */
-export type CheckArguments = (checked: Checked) => Answer | undefined | Promise<Answer | undefined>;
+export type CheckArguments = (checked: Checked) => Answer | undefined;
 
 /** A text: why nothing can be checked by the schema. */
 type Compiled = SchemaCheck | string;
 
 export function createCheckArguments(options: ArgumentChecksOptions): CheckArguments {
   const known = new WeakMap<JsonObject, Compiled>();
-  const compile = async ({ id, schema }: Checked): Promise<Compiled> => {
-    const compiled = await compiledSchema(schema, options.patterns);
-    if (typeof compiled === 'string' && !known.has(schema)) {
+  const compile = ({ id, schema }: Checked): Compiled => {
+    const compiled = compiledSchema(schema);
+    if (typeof compiled === 'string') {
       options.log('warn', 'arguments of a tool are not checked: its input schema cannot be used', {
         tool: id,
         why: compiled,
@@ -60,23 +63,17 @@ export function createCheckArguments(options: ArgumentChecksOptions): CheckArgum
   return (checked) => {
     const { args, schema } = checked;
     if (args !== undefined && !isObject(args)) throw new Refused('invalid_params', 'arguments must be an object.');
-    const compiled = known.get(schema);
-    return compiled === undefined ? compile(checked).then((made) => check(made, checked)) : check(compiled, checked);
+    return check(known.get(schema) ?? compile(checked), checked);
   };
 }
 
-async function compiledSchema(schema: JsonObject, patterns: () => Promise<CompilePattern>): Promise<Compiled> {
+function compiledSchema(schema: JsonObject): Compiled {
   try {
-    const needed = JSON.stringify(schema).includes('"pattern');
-    return compileSchema(schema, needed ? await patterns() : refusePattern);
+    return compileSchema(schema, linearPattern);
   } catch (error) {
     if (error instanceof SchemaError) return error.message;
     throw error;
   }
-}
-
-function refusePattern(): never {
-  throw new Error('The engine of patterns is not loaded.');
 }
 
 function problemsOf(check: SchemaCheck, args: JsonValue): string | undefined {

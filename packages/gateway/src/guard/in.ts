@@ -26,8 +26,6 @@ export interface GuardInOptions {
   readonly report: (finding: Finding, call: Call) => void;
 }
 
-type Checked = Promise<Answer | undefined>;
-
 const OWN_CREDENTIAL = 'The arguments hold a credential of the gateway itself, so they are not sent to a server.';
 const UNKNOWN_PLACEHOLDER =
   'The arguments hold a placeholder for a secret that is not known here, or was read from another server: read the text again from the server that it is written to.';
@@ -39,9 +37,9 @@ export function createGuardIn(options: GuardInOptions): Step {
     if (settings.secrets === 'redact') restore(call, options);
     return settings.arguments === 'validate' ? checked(call, options.check) : undefined;
   };
-  const waiting = async (call: Call, next: Next, settings: GuardSettings, answered?: Checked): Promise<Answer> => {
-    if (answered === undefined) await askOthers(call, settings, options);
-    return (await (answered ?? meant(call, settings))) ?? (await next(call));
+  const waiting = async (call: Call, next: Next, settings: GuardSettings): Promise<Answer> => {
+    await askOthers(call, settings, options);
+    return meant(call, settings) ?? (await next(call));
   };
   // No promise of its own where nothing is waited for, as for most calls.
   return (call, next) => {
@@ -50,8 +48,7 @@ export function createGuardIn(options: GuardInOptions): Step {
       if (settings.secrets !== 'off') lookThrough(call, settings.secrets, options);
       if (settings.external !== undefined) return waiting(call, next, settings);
       const answer = meant(call, settings);
-      if (answer === undefined) return next(call);
-      return answer instanceof Promise ? waiting(call, next, settings, answer) : Promise.resolve(answer);
+      return answer === undefined ? next(call) : Promise.resolve(answer);
     } catch (error) {
       return Promise.reject(error);
     }

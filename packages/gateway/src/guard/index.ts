@@ -43,10 +43,7 @@ export function createGuard(options: GuardOptions): Guard {
   const own = createOwnSecrets();
   const placeholders = createPlaceholders(options.placeholderKey);
   const external = createExternalGuard(options);
-  const check = createCheckArguments({
-    ...options,
-    patterns: async () => (await import('./patterns.ts')).compilePattern,
-  });
+  const check = createCheckArguments(options);
   return {
     in: createGuardIn({ ...options, own, placeholders, external, check }),
     out: createGuardOut({ ...options, own, placeholders, external }),

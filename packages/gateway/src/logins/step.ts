@@ -59,8 +59,11 @@ const MAX_LOGINS = 4;
 export interface LoginSteps {
   /** Around all that follows an approval. */
   readonly login: Step;
-  /** Around the look-up of names: before a login a server's are unknown, and the login is what its caller lacks. */
-  readonly around: (resolve: Step) => Step;
+  /**
+   * Something is unknown, or so it seems: before a login a server's names are, and the login is what its caller lacks. Rejects with
+   * the error where it is none. `again` looks once more.
+   */
+  readonly unknown: (call: Call, error: Refused, again: () => Promise<Answer>) => Promise<Answer>;
 }
 
 export function createLoginSteps(options: LoginStepOptions): LoginSteps {
@@ -73,14 +76,10 @@ export function createLoginSteps(options: LoginStepOptions): LoginSteps {
         return next(call).catch((error: unknown) => step.refuse(call, server, error));
       return logins.mayNeed(server) ? step.carry(call, next) : next(call);
     },
-    around: (resolve) => (call, next) =>
-      resolve(call, next).catch((error: unknown) => {
-        // Later steps refuse what is known.
-        const isUnknown = error instanceof Refused && call.target === undefined;
-        const server = isUnknown ? options.unlisted(call.exchange) : undefined;
-        if (server === undefined) throw error;
-        return step.carryUnknown(call, { server, error, again: () => resolve(call, next) });
-      }),
+    unknown: (call, error, again) => {
+      const server = options.unlisted(call.exchange);
+      return server === undefined ? Promise.reject(error) : step.carryUnknown(call, { server, error, again });
+    },
   };
 }
 
@@ -106,14 +105,23 @@ class LoginStep {
     this.#options = options;
   }
 
-  async carry(call: Call, next: Next): Promise<Answer> {
-    const isBack = this.#takeReply(call, (call.target as Target).server);
+  /** Most calls are answered at once, and wait for nothing more than that here. */
+  carry(call: Call, next: Next): Promise<Answer> {
+    const { server } = call.target as Target;
+    const isBack = this.#takeReply(call, server);
     const trial = { call, next, exchange: call.exchange };
-    let wanted = await this.#try(trial);
+    const wasPersonal = this.#options.personal(server);
+    return next(call).catch(async (error: unknown) =>
+      this.#follow(trial, await this.#wanted(trial, wasPersonal, error), isBack),
+    );
+  }
+
+  async #follow(trial: Trial, first: Answer | Wanted, isBack: boolean): Promise<Answer> {
+    let wanted = first;
     for (let logins = 0; !('kind' in wanted); logins++) {
       if (logins >= MAX_LOGINS) throw new Refused('needs_login', 'This server wants one login after the other.');
       const waits = (isBack && logins === 0) || (await this.#opened(trial.exchange, wanted));
-      if (!waits) return await this.#lead(call, wanted);
+      if (!waits) return await this.#lead(trial.call, wanted);
       await this.#wait(trial.exchange, wanted);
       wanted = await this.#try(trial);
     }
@@ -171,23 +179,29 @@ class LoginStep {
   }
 
   /** The answer, or the login that is wanted before there is one. */
-  async #try({ call, exchange, next }: Trial): Promise<Answer | Wanted> {
-    const { server } = call.target as Target;
-    const wasPersonal = this.#options.personal(server);
+  async #try(trial: Trial): Promise<Answer | Wanted> {
+    const { call, exchange, next } = trial;
+    const wasPersonal = this.#options.personal((call.target as Target).server);
     // A step that took something out of the request does so again.
     call.exchange = exchange;
     delete call.instance;
     try {
       return await next(call);
     } catch (error) {
-      if (!(error instanceof UpstreamError) || error.reason !== 'unauthorized') throw error;
-      const owner = this.#options.logins.ownerFor(server, exchange.principal);
-      if (error.login !== undefined) return { server, owner, login: error.login };
-      // It was the gateway's own connection that was refused: the caller has one of its own from now on.
-      const isNews = !wasPersonal && this.#options.personal(server);
-      if (isNews) return await this.#try({ call, exchange, next });
-      throw error;
+      return await this.#wanted(trial, wasPersonal, error);
     }
+  }
+
+  /** What follows from an error: a login, or the answer of another try. Throws the error otherwise. */
+  #wanted(trial: Trial, wasPersonal: boolean, error: unknown): Promise<Answer | Wanted> | Wanted {
+    if (!(error instanceof UpstreamError) || error.reason !== 'unauthorized') throw error;
+    const { server } = trial.call.target as Target;
+    const owner = this.#options.logins.ownerFor(server, trial.exchange.principal);
+    if (error.login !== undefined) return { server, owner, login: error.login };
+    // It was the gateway's own connection that was refused: the caller has one of its own from now on.
+    const isNews = !wasPersonal && this.#options.personal(server);
+    if (isNews) return this.#try(trial);
+    throw error;
   }
 
   /** Whether the person at this machine was led there. */

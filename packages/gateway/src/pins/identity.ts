@@ -10,9 +10,17 @@ import { packageRun } from '@sallyport/host';
 /** As far as it is looked at here. */
 export type IdentityTarget =
   | { readonly kind: 'stdio'; readonly command: string; readonly args: readonly string[] }
-  | { readonly kind: 'http' | 'sse' | 'ws'; readonly url: string };
+  | { readonly kind: 'http' | 'sse' | 'ws'; readonly url: string }
+  | { readonly kind: 'openapi'; readonly document: string; readonly source?: string; readonly server?: string }
+  /** Of the configuration itself: each is in the definition of its tool. */
+  | { readonly kind: 'programs' };
 
 export function identityOf(target: IdentityTarget): string {
+  if (target.kind === 'programs') return 'programs';
+  if (target.kind === 'openapi') {
+    const { document, server, source = basename(document) } = target;
+    return ['openapi', source.replace(/[?#].*$/s, ''), ...(server === undefined ? [] : [server])].join(' ');
+  }
   if (target.kind !== 'stdio') {
     const { host, pathname, protocol } = new URL(target.url);
     return `${protocol}//${host}${pathname}`;

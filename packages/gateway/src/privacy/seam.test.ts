@@ -9,6 +9,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** Calls of the log that speak of a subject or an address by itself, each with why it may. */
 const KNOWN: Readonly<Record<string, string>> = {
   'server/src/auth/chain.ts': 'an address in a detail: the log is one that shortens it',
+  'server/src/serving/auth/dev.ts': 'a person who is made up for development',
+  'server/src/serving/auth/authentik-registration.ts':
+    "who registers clients at an author's own server, whose log it is",
 };
 
 const WHOLE = /principal: \{ issuer: \w+, subject: \w+ \}/g;

@@ -68,11 +68,15 @@ export interface WayOptions {
   readonly hosts: readonly string[];
   /** Whom the child runs as, where that is another than this process. */
   readonly user: User | undefined;
+  /** It has this machine's loopback, and no other way to a socket. */
+  readonly onLoopback: boolean;
 }
 
 export interface Way {
-  /** Absolute, of the socket. */
+  /** Absolute, of the socket; empty where there is a port instead. */
   readonly path: string;
+  /** The same on loopback, with a secret of this child's, where that was asked for. */
+  readonly url?: string;
   /** When the child has ended, or was not started. */
   close(): Promise<void>;
 }
@@ -91,6 +95,8 @@ export interface SandboxRoom {
 /** What the work needs of the machine, found out at the first start of a child. */
 interface Driver extends Planner {
   readonly sandboxes: Sandboxes;
+  /** With a container engine, which takes time to ask. */
+  readonly withEngine: () => Promise<SandboxFacts>;
   /** To be removed in the end. */
   readonly temporary: string | undefined;
 }
@@ -110,12 +116,12 @@ export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
   const written = new Map<string, readonly string[]>();
   let driver: Promise<Driver> | undefined;
   const planned = async (owner: ChildOwner, child: ChildCommand): Promise<Planned> => {
-    const opened = await (driver ??= openDriver(options));
+    const opened = await forImage(await (driver ??= openDriver(options)), owner);
     const { facts, host, sandboxes } = opened;
     const way = await wayFor(owner, facts, options);
     const release = async (): Promise<void> => await way?.close();
     const spec = await releasing(release, specOf(child, owner, facts, options));
-    const whole = way === undefined ? spec : { ...spec, proxy: way.path };
+    const whole = way === undefined ? spec : through(way, spec);
     const survey = await releasing(release, host.surveyPaths(whole));
     const plan = await releasing(release, planChild(whole, survey, opened));
     const prepare = async (): Promise<PreparedChild> => {
@@ -129,11 +135,10 @@ export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
       const { server, settings } = owner;
       const { plan, prepare, told, ...seen } = await planned(owner, child);
       const { summary, missing, gaps } = told;
-      const variables = Object.keys(plan.env).filter((name) => plan.env[name] !== child.env[name]);
+      const variables = variablesOf(plan, child);
       statuses.set(server, { level: plan.level, summary, gaps: [...missing, ...gaps], variables });
-      const isCaged = plan.filter !== undefined;
-      written.set(server, isCaged ? seen.survey.write.filter(isFolder).map(({ real }) => real) : []);
-      const endWatch = isCaged ? await watchFor(server, seen, options) : undefined;
+      written.set(server, isCage(plan) ? seen.survey.write.filter(isFolder).map(({ real }) => real) : []);
+      const endWatch = hidesByFile(plan) ? await watchFor(server, seen, options) : undefined;
       const prepared = await prepare().catch((error: unknown) => {
         endWatch?.();
         throw error;
@@ -164,6 +169,28 @@ export function createSandboxRoom(options: SandboxRoomOptions): SandboxRoom {
       if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
     },
   };
+}
+
+const isCage = ({ level }: SandboxPlan): boolean => level === 'strict' || level === 'standard';
+
+/** What is hidden by its name is hidden when something else takes that name, too. */
+function hidesByFile(plan: SandboxPlan): boolean {
+  return isCage(plan) && plan.driver !== 'seatbelt' && plan.driver !== 'sandbox-runtime';
+}
+
+/** Those that it sets; a container's are those of its image, and what an engine's command gets is another matter. */
+function variablesOf({ engine, env }: SandboxPlan, child: ChildCommand): readonly string[] {
+  if (engine !== undefined) return ['HOME', 'PATH', 'TMPDIR'];
+  return Object.keys(env).filter((name) => env[name] !== child.env[name]);
+}
+
+/** With a container engine, where one is wanted. */
+async function forImage(driver: Driver, { settings }: ChildOwner): Promise<Driver> {
+  return settings.image === undefined ? driver : { ...driver, facts: await driver.withEngine() };
+}
+
+function through({ path, url }: Way, spec: SandboxSpec): SandboxSpec {
+  return url === undefined ? { ...spec, proxy: path } : { ...spec, proxyUrl: url };
 }
 
 /** Gives what ends it. */
@@ -202,7 +229,8 @@ async function wayFor(
 ): Promise<Way | undefined> {
   if (network.length === 0 || level === 'limited' || level === 'none') return undefined;
   const written = user === undefined ? undefined : await userNamed(user);
-  return await openWay({ server, hosts: network, user: childUser(written, facts) });
+  const onLoopback = facts.platform === 'darwin';
+  return await openWay({ server, hosts: network, user: childUser(written, facts), onLoopback });
 }
 
 async function openDriver({ stateDirectory }: SandboxRoomOptions): Promise<Driver> {
@@ -210,7 +238,9 @@ async function openDriver({ stateDirectory }: SandboxRoomOptions): Promise<Drive
   const temporary = stateDirectory === undefined ? await mkdtemp(join(tmpdir(), 'sallyport-sandbox-')) : undefined;
   const folder = temporary ?? join(stateDirectory ?? '', 'sandbox');
   const groupName = (): string => `sallyport-${process.pid}-${randomUUID()}`;
-  const facts = await host.createDetect()();
+  const detect = host.createDetect();
+  const facts = await detect();
+  const withEngine = (): Promise<SandboxFacts> => detect({ engine: true });
   const sandboxes = host.createSandboxes({ folder, groupName });
   const devices = new Map<number, Promise<boolean>>();
   const mapsOwner: Driver['mapsOwner'] = async (path, user) => {
@@ -219,7 +249,7 @@ async function openDriver({ stateDirectory }: SandboxRoomOptions): Promise<Drive
     devices.set(dev, known);
     return await known;
   };
-  return { host, facts, sandboxes, makesWays: await host.canMakeWays(facts), mapsOwner, temporary };
+  return { host, facts, withEngine, sandboxes, makesWays: await host.canMakeWays(facts), mapsOwner, temporary };
 }
 
 async function specOf(

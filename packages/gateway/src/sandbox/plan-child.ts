@@ -25,6 +25,7 @@ export async function planChild(spec: SandboxSpec, survey: Survey, driver: Plann
   const plan = host.planSandbox(spec, facts, survey);
   const { user } = plan;
   if (user === undefined || plan.missing.length > 0) return plan;
+  if (plan.engine !== undefined) return await inContainer({ ...plan, user }, survey, host);
   const real = (entries: readonly { readonly real: string }[]): readonly string[] => entries.map((entry) => entry.real);
   const written = await host.reachOf(real(survey.write), user);
   // A cage has a working folder that is not bound as an empty one.
@@ -47,11 +48,30 @@ export async function planChild(spec: SandboxSpec, survey: Survey, driver: Plann
   if (spoilt.length > 0) return unreadable({ ...plan, user }, quoted(spoilt));
   if (barred.length > 0) return stayingRoot(spec, { ...plan, user }, quoted(barred), { driver, survey });
   const kept = written.filter(({ path, writable }) => !writable && !own.has(path));
-  const gap = `User ${user.uid}, whom it runs as, may not write to ${quoted(kept)}: give it to that user, or write "user".`;
-  const told = kept.length === 0 ? plan : { ...plan, gaps: [...plan.gaps, gap] };
+  const told = kept.length === 0 ? plan : { ...plan, gaps: [...plan.gaps, unwritable(user, kept)] };
   const isOwn = (path: string): boolean => [...own].some((folder) => host.isInside(folder, path));
   const writable = [...written, ...home].map(({ path }) => path).filter(isOwn);
   return host.withWays(host.withOwner(told, { paths: [...own], writable }, facts), needed);
+}
+
+/** An engine binds what it is told to, wherever that lies; the modes stay in force. */
+async function inContainer(
+  plan: SandboxPlan & { readonly user: User },
+  survey: Survey,
+  host: typeof Host,
+): Promise<SandboxPlan> {
+  const seen = await host.reachOf(
+    [...survey.read, ...survey.write].map(({ real }) => real),
+    plan.user,
+  );
+  const barred = seen.filter(({ readable }) => !readable);
+  if (barred.length > 0) return unreadable(plan, quoted(barred));
+  const written = await host.reachOf(
+    survey.write.map(({ real }) => real),
+    plan.user,
+  );
+  const kept = written.filter(({ writable }) => !writable);
+  return kept.length === 0 ? plan : { ...plan, gaps: [...plan.gaps, unwritable(plan.user, kept)] };
 }
 
 /**
@@ -71,8 +91,11 @@ async function given(
   return own;
 }
 
+const unwritable = ({ uid }: User, paths: readonly Reach[]): string =>
+  `User ${uid}, whom it runs as, may not write to ${quoted(paths)}: give it to that user, or write "user".`;
+
 function unreadable(plan: SandboxPlan & { readonly user: User }, paths: string): SandboxPlan {
-  const why = `User ${plan.user.uid}, whom a server of root runs as, may not read ${paths}, which is not root's alone.`;
+  const why = `User ${plan.user.uid}, whom a server of root runs as, may not read ${paths}.`;
   const remedy = 'Let that user read it (chmod u+rwx), or name another folder.';
   return { ...plan, missing: [{ layer: 'user', why, remedy }] };
 }

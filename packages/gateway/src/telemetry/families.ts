@@ -38,6 +38,7 @@ export type ReadName =
   | 'sallyport_connections'
   | 'sallyport_parked_calls'
   | 'sallyport_catalog_entries'
+  | 'sallyport_interceptions_total'
   | 'process_cpu_user_seconds_total'
   | 'process_cpu_system_seconds_total'
   | 'process_cpu_seconds_total'
@@ -97,6 +98,11 @@ export const FAMILIES: Readonly<Record<RecordedName | ReadName, Family>> = {
   sallyport_connections: gauge('Connections of clients.', ['door']),
   sallyport_parked_calls: gauge('Calls that wait for input of their client in another request.'),
   sallyport_catalog_entries: gauge('What clients are offered, over all servers.', ['kind']),
+  sallyport_interceptions_total: counter('Questions to interceptors, by what came of them.', [
+    'interceptor',
+    'phase',
+    'outcome',
+  ]),
 
   process_cpu_user_seconds_total: counter('User CPU time.'),
   process_cpu_system_seconds_total: counter('System CPU time.'),

@@ -40,6 +40,9 @@ export function createRedactor(): Redactor {
 export interface ConfiguredTarget {
   readonly env?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly auth?: Readonly<
+    Record<string, { readonly value?: string; readonly password?: string; readonly clientSecret?: string }>
+  >;
 }
 
 interface ConfiguredClient {
@@ -58,6 +61,7 @@ export function configuredSecrets(
   const ofServers = [...servers].flatMap(({ oauth, target }) => [
     ...Object.values(target.env ?? {}),
     ...Object.values(target.headers ?? {}),
+    ...Object.values(target.auth ?? {}).flatMap(({ clientSecret, password, value }) => [clientSecret, password, value]),
     ...[oauth, oauth?.exchange].flatMap((client) => [client?.clientSecret, client?.privateKey]),
   ]);
   return [...more, ...ofServers].filter((value) => value !== undefined);

@@ -8,6 +8,7 @@ import {
   ask,
   UpstreamError,
   createUpstream,
+  type InProcessTarget,
   type Launch,
   type Leg,
   type Upstream,
@@ -16,7 +17,7 @@ import {
 } from '@sallyport/client';
 import type { Reaper } from '@sallyport/host';
 import { LOG_LEVELS, type Era, type JsonObject, type JsonRpcNotification, type LogLevel } from '@sallyport/wire';
-import type { Instance, Isolation } from '../call.ts';
+import type { ApiTarget, Instance, Isolation } from '../call.ts';
 import { answerUnattributed, Instances, isContested, type InstancesStatus, type UpstreamServer } from './instances.ts';
 import type { Timeouts } from './send.ts';
 
@@ -36,6 +37,8 @@ export interface UpstreamRoomOptions {
   readonly reaper: Reaper;
   /** What starts the children of an instance. */
   readonly launch: (server: UpstreamServer, instance: Instance | undefined) => Launch;
+  /** The server that this gateway makes of an API. */
+  readonly inProcess: (server: UpstreamServer, target: ApiTarget) => InProcessTarget;
   /** A server answers: its lists may be read. */
   readonly onUp: (server: string, leg: Leg, instance: Instance | undefined) => void;
   /** Whether each principal speaks to a server with a token of its own. */
@@ -290,7 +293,7 @@ export class UpstreamRoom {
     const authorization = this.#options.authorization(name, instance);
     return createUpstream({
       name,
-      target: server.target,
+      target: server.target.kind === 'openapi' ? this.#options.inProcess(server, server.target) : server.target,
       era: server.era,
       connectTimeoutMs: server.timeout.connectMs,
       idleMs: server.idleMs,

@@ -7,19 +7,19 @@
 import { pathToFileURL } from 'node:url';
 import type {
   Leg,
+  OutsideTarget,
   ServerRequestAnswer,
   Upstream,
-  UpstreamOptions,
   UpstreamState,
   UpstreamStatus,
 } from '@sallyport/client';
 import type { Era, JsonRpcRequest } from '@sallyport/wire';
-import type { Instance, Isolation, SandboxSettings } from '../call.ts';
+import type { ApiTarget, Instance, Isolation, SandboxSettings } from '../call.ts';
 import { Refused } from '../errors.ts';
 
 export interface UpstreamServer {
   readonly name: string;
-  readonly target: UpstreamOptions['target'];
+  readonly target: OutsideTarget | ApiTarget;
   readonly isolation: Isolation;
   /** Of a child. */
   readonly sandbox?: SandboxSettings;

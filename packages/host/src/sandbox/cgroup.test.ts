@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CgroupFacts, detectCgroup, makeCgroup } from './cgroup.ts';
 
 let folder = '';
@@ -110,7 +111,47 @@ describe('makeCgroup', () => {
     await group.release();
     await expect(Promise.any(folders.map((path) => readdir(path)))).rejects.toThrow(AggregateError);
   });
+
+  it('P4-01 SBX-09 gives a child that spins its share of a core and no more', { timeout: 60_000 }, async (test) => {
+    const facts = await detectCgroup('/proc/self');
+    const cpu = facts?.parents.cpu;
+    if (facts === undefined || cpu === undefined) {
+      test.skip('this user may make no control group here');
+      return;
+    }
+    const name = `sallyport-test-cpu-${process.pid}`;
+    const group = await makeCgroup(facts, { cpuPercent: 10 }, name);
+    const spinning = spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
+    try {
+      for (const file of group.join) await writeFile(file, String(spinning.pid));
+      const before = await spentMs(spinning.pid ?? 0);
+      // Counted by the kernel, each 100 ms in which it wanted to run: whatever else this machine does.
+      const periods = await vi.waitFor(
+        async () => {
+          const [, count] = /^nr_periods (\d+)$/m.exec(await readFile(join(cpu, name, 'cpu.stat'), 'utf8')) ?? [];
+          expect(Number(count)).toBeGreaterThan(20);
+          return Number(count);
+        },
+        { timeout: 50_000, interval: 50 },
+      );
+      const spent = (await spentMs(spinning.pid ?? 0)) - before;
+      expect(spent).toBeGreaterThan(0);
+      expect(spent).toBeLessThan((periods + 2) * 10 * 1.2);
+    } finally {
+      const ended = new Promise((resolve) => spinning.once('exit', resolve));
+      spinning.kill('SIGKILL');
+      await ended;
+      await group.release();
+    }
+  });
 });
+
+/** Of the processor, by a process alone. */
+async function spentMs(pid: number): Promise<number> {
+  const [user = '', system = ''] =
+    (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ').slice(11) ?? [];
+  return (Number(user) + Number(system)) * 10;
+}
 
 async function limitsIn(path: string): Promise<readonly string[]> {
   const files = ['memory.max', 'memory.limit_in_bytes', 'pids.max', 'cpu.max', 'cpu.cfs_quota_us'];

@@ -9,11 +9,19 @@ export interface SandboxDescription {
   readonly gaps: readonly string[];
 }
 
+/** A container's level that is not its command's own is named first. */
+function madeBy({ driver, image, level }: SandboxPlan): readonly string[] {
+  if (level === 'container') return [`made by ${driver}`];
+  if (driver === undefined || level === 'limited') return [];
+  if (driver === 'bubblewrap') return ['bubblewrap', 'seccomp'];
+  if (driver === 'seatbelt') return ['Seatbelt'];
+  return image === undefined ? [driver] : [`in a container of ${driver} (${image})`, 'seccomp'];
+}
+
 export function describeSandbox(plan: SandboxPlan): SandboxDescription {
   const limits = Object.entries(plan.limits).map(([limit, means]) => `${limit} by ${means}`);
   const parts = [
-    ...(plan.engine === undefined ? [] : [`made by ${plan.engine}`]),
-    ...(plan.filter === undefined ? [] : ['bubblewrap', 'seccomp']),
+    ...madeBy(plan),
     ...(plan.network === undefined ? [] : [`network to ${plan.network.join(' ')} alone`]),
     ...(plan.user === undefined ? [] : [`as user ${plan.user.uid}`]),
     ...limits,

@@ -7,35 +7,58 @@ import { constants } from 'node:fs';
 import { access, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { detectCgroup } from './cgroup.ts';
+import { findEngine, type RunEngine } from './engine.ts';
 import { NOBODY } from './level.ts';
 import { NAMESPACES, PASTA_ARGS, setprivArgs } from './plan.ts';
+import { probeProfiles } from './seatbelt.ts';
 import type { SandboxFacts, SandboxUser, Tool } from './spec.ts';
 
-const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/run/current-system/sw/bin'];
+const FOLDERS = '/usr/bin /bin /usr/sbin /sbin /usr/local/bin /run/current-system/sw/bin /opt/homebrew/bin'.split(' ');
 const PROBE_TIMEOUT_MS = 10_000;
 /** The whole of what a plan asks of bubblewrap, but for paths and limits. */
 const PROBE = '--cap-drop ALL --die-with-parent --ro-bind / / --proc /proc --dev /dev --'.split(' ');
 
 export interface DetectOptions {
   /** For tests: runs a program and resolves with its output, or rejects with an Error whose message says why not. */
-  readonly run?: (command: string, args: readonly string[]) => Promise<string>;
+  readonly run?: RunEngine;
   /** For tests: the path of a program of the system, or undefined. */
   readonly find?: (name: string) => Promise<string | undefined>;
+  /** Of this process, by which its engine is found. Default: its own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** For tests. */
+  readonly platform?: NodeJS.Platform;
 }
 
-/** The facts, found out at the first call and then remembered. Never rejects. */
-export function createDetect(options: DetectOptions = {}): () => Promise<SandboxFacts> {
-  let facts: Promise<SandboxFacts> | undefined;
-  return () => (facts ??= detect(options));
+/**
+ * The facts, found out at the first call and then remembered. Never rejects. An engine, which may take long to answer, is asked only
+ * where something needs one: with `asked`, and where nothing else can keep to `strict`.
+ */
+export function createDetect(
+  options: DetectOptions = {},
+): (asked?: { readonly engine?: boolean }) => Promise<SandboxFacts> {
+  const { env = process.env, find = findProgram, platform = process.platform, run = runProgram } = options;
+  let known: Promise<SandboxFacts> | undefined;
+  let engine: ReturnType<typeof findEngine> | undefined;
+  return async (asked = {}) => {
+    const facts = await (known ??= detect({ find, platform, run }));
+    const isCage = facts.bwrap !== undefined && facts.bwrapFailure === undefined;
+    if (isCage && asked.engine !== true) return facts;
+    return { ...facts, ...(await (engine ??= findEngine({ run, find, env, platform }))) };
+  };
 }
 
-type Run = NonNullable<DetectOptions['run']>;
-type Find = NonNullable<DetectOptions['find']>;
+/** With the environment of programs of the system, where none is given. */
+type Run = (command: string, args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<string>;
+interface Machine extends Required<Pick<DetectOptions, 'find' | 'platform'>> {
+  readonly run: Run;
+}
+type Find = Machine['find'];
 
-async function detect({ run = runProgram, find = findProgram }: DetectOptions): Promise<SandboxFacts> {
-  const common = await commonFacts(find);
+async function detect({ find, platform, run }: Machine): Promise<SandboxFacts> {
+  const common = await commonFacts(platform);
   const { user } = common;
-  if (process.platform !== 'linux') return { ...common, ...NOTHING };
+  if (platform === 'darwin') return { ...common, ...NOTHING, ...(await ofMacos(find, run)) };
+  if (platform !== 'linux') return { ...common, ...NOTHING };
   const programs = ['setpriv', 'prlimit', 'env', 'perl', 'bash', 'sh'];
   const [found, prlimit, env, perl, bash, sh] = await Promise.all(programs.map(find));
   const setprivFailure = found === undefined ? undefined : await failureOfSetpriv(found, user, run, find);
@@ -50,6 +73,7 @@ async function detect({ run = runProgram, find = findProgram }: DetectOptions): 
   const shell = { shell: bash ?? sh, shellCloses: bash !== undefined };
   return {
     ...common,
+    ...NOTHING,
     ...layers,
     ...shell,
     setpriv,
@@ -64,17 +88,29 @@ async function detect({ run = runProgram, find = findProgram }: DetectOptions): 
   };
 }
 
-type CommonFacts = Pick<SandboxFacts, 'platform' | 'arch' | 'user' | 'node' | 'engine'>;
+type CommonFacts = Pick<SandboxFacts, 'platform' | 'arch' | 'user' | 'node'>;
 
-async function commonFacts(find: Find): Promise<CommonFacts> {
-  const [docker, podman] = await Promise.all([find('docker'), find('podman')]);
+async function commonFacts(platform: NodeJS.Platform): Promise<CommonFacts> {
   return {
-    platform: process.platform,
+    platform,
     arch: process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined,
     user: { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 },
-    engine: podman !== undefined ? 'podman' : docker !== undefined ? 'docker' : undefined,
     node: await realpath(process.execPath).catch(() => process.execPath),
   };
+}
+
+type MacosFacts = Pick<SandboxFacts, 'env' | 'seatbelt' | 'seatbeltFailure' | 'shell' | 'shellCloses' | 'srt'>;
+
+async function ofMacos(find: Find, run: Run): Promise<MacosFacts> {
+  const programs = ['sandbox-exec', 'true', 'srt', 'bash', 'sh', 'env'];
+  const [seatbelt, probe = '', srt, bash, sh, env] = await Promise.all(programs.map(find));
+  const failures =
+    seatbelt === undefined
+      ? []
+      : await Promise.all(probeProfiles().map((profile) => failureOf([seatbelt, '-p', profile, probe], run)));
+  const seatbeltFailure = failures.find((failure) => failure !== undefined);
+  const shell = { shell: bash ?? sh, shellCloses: bash !== undefined };
+  return { env, ...shell, srt, seatbelt: seatbeltFailure === undefined ? seatbelt : undefined, seatbeltFailure };
 }
 
 const NOTHING: Omit<SandboxFacts, keyof CommonFacts> = {
@@ -93,6 +129,11 @@ const NOTHING: Omit<SandboxFacts, keyof CommonFacts> = {
   cgroup: undefined,
   ceilings: {},
   container: undefined,
+  engine: undefined,
+  engineFailure: undefined,
+  seatbelt: undefined,
+  seatbeltFailure: undefined,
+  srt: undefined,
 };
 
 /** With all options that a plan may ask for. */
@@ -141,8 +182,12 @@ function permits(path: string, mode = constants.X_OK): Promise<boolean> {
 }
 
 /** What it leaves running is ended with it: pasta, where it fails, forgets what it has started, and that holds the output open. */
-function runProgram(command: string, args: readonly string[]): Promise<string> {
-  const env = Object.assign(Object.create(null), { NODE_V8_COVERAGE: undefined, PATH: '/usr/bin:/bin' });
+function runProgram(
+  command: string,
+  args: readonly string[],
+  own: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin' },
+): Promise<string> {
+  const env = Object.assign(Object.create(null), { NODE_V8_COVERAGE: undefined, ...own });
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { stdout: '', stderr: '' };

@@ -7,7 +7,7 @@ import type { MissingLayer, SandboxFacts, SandboxLevel, SandboxPlan, SandboxSpec
 
 export const DEFAULT_MEMORY_BYTES: number = 2 * 1024 * 1024 * 1024;
 export const DEFAULT_PROCESSES: number = 256;
-const OPEN_FILES = 4096;
+export const OPEN_FILES: number = 4096;
 
 type Limit = 'memory' | 'cpu' | 'processes';
 type Means = 'control group' | 'systemd scope' | 'rlimit';

@@ -4,7 +4,9 @@ import { HOME_INSIDE } from './mounts.ts';
 import type { SandboxFacts, SandboxLevel, SandboxSpec } from './spec.ts';
 
 /** Variables by which a loader or shell would run something else already in the programs that build the sandbox. */
-const LOADER = /^(?:LD_|BASH_FUNC_)|^(?:BASH_ENV|ENV|GCONV_PATH|GLIBC_TUNABLES|SHELLOPTS|BASHOPTS|PS4)$/;
+const LOADER = /^(?:LD_|DYLD_|BASH_FUNC_)|^(?:BASH_ENV|ENV|GCONV_PATH|GLIBC_TUNABLES|SHELLOPTS|BASHOPTS|PS4)$/;
+
+export const isLoader = (name: string): boolean => LOADER.test(name);
 
 export type Loader = readonly (readonly [name: string, value: string])[];
 
@@ -16,7 +18,7 @@ export function splitEnvironment(
   const passed: Record<string, string> = Object.create(null);
   const loader: (readonly [string, string])[] = [];
   for (const [name, value] of Object.entries(env)) {
-    if (level !== 'none' && LOADER.test(name)) loader.push([name, value]);
+    if (level !== 'none' && isLoader(name)) loader.push([name, value]);
     else passed[name] = value;
   }
   return { passed: isCaged(level) ? Object.assign(passed, { HOME: home, TMPDIR: '/tmp' }) : passed, loader };

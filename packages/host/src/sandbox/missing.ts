@@ -1,6 +1,6 @@
 /** Which layers of a level this machine does not have, with what to do about it; and what is weaker than it could be. Pure. */
+import { basename } from 'node:path';
 import { BWRAP_LEAST, BWRAP_SIZES, type Caged, isAtLeast, isCaged, isOnline, isProxied, userOf } from './level.ts';
-import { engineLine, runtimeSettings } from './elsewhere.ts';
 import { relayPrograms } from './relay.ts';
 import type { MissingLayer, SandboxFacts, SandboxLevel, SandboxSpec, Survey } from './spec.ts';
 
@@ -13,12 +13,12 @@ export function missingLayers(
   const missing = [...missingUser(level, spec, facts), ...missingHosts(level, spec)];
   if (level === 'none') return missing;
   if (facts.platform !== 'linux') {
-    return [missingPlatform(level, spec, facts)];
+    return [missingPlatform(level)];
   }
   if (!isCaged(level)) {
     return [...missing, ...missingSetpriv(facts), ...missingPrlimit(facts)];
   }
-  missing.push(...missingBubblewrap(level, spec, facts), ...missingNetwork(level, spec, facts));
+  missing.push(...missingBubblewrap(spec, facts), ...missingNetwork(level, spec, facts));
   if (facts.arch === undefined) {
     const why = 'There is no filter of system calls for this processor.';
     missing.push({ layer: 'seccomp', why, remedy: 'Write "limited", or run on x64 or arm64.' });
@@ -59,23 +59,23 @@ function missingPrlimit({ prlimit }: SandboxFacts): readonly MissingLayer[] {
   return [{ layer: 'memory', why, remedy: 'Install util-linux.' }];
 }
 
-function missingPlatform(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts): MissingLayer {
-  const why = `The level "${level}" is built for Linux only so far.`;
-  const line = isCaged(level) ? engineLine(level, spec, facts) : undefined;
-  const container = line === undefined ? 'give the server a container of its own' : `run it in a container: ${line}`;
-  const settings = runtimeSettings(spec);
-  const runtime =
-    facts.platform === 'darwin'
-      ? ` Or start it by sandbox-runtime: srt --settings FILE, with ${settings} in FILE.`
-      : '';
-  return { layer: 'platform', why, remedy: `Write "none", and ${container}.${runtime}` };
+function missingPlatform(level: SandboxLevel): MissingLayer {
+  const why = `The level "${level}" is built for Linux and macOS only.`;
+  return { layer: 'platform', why, remedy: 'Write "none", or run Sallyport on Linux.' };
 }
 
-function missingBubblewrap(level: Caged, spec: SandboxSpec, facts: SandboxFacts): readonly MissingLayer[] {
+/** What an engine that is there could do instead. */
+function instead({ command, image, level }: SandboxSpec, { engine, engineFailure }: SandboxFacts): string {
+  if (engine !== undefined && image === undefined) {
+    const what = level === undefined ? 'the level' : `an "image" that has "${basename(command)}"`;
+    return ` Or write ${what} into "sandbox": ${engine.name} then makes a container for it.`;
+  }
+  return engineFailure === undefined ? '' : ` A container engine is there, but does not answer: ${engineFailure}.`;
+}
+
+function missingBubblewrap(spec: SandboxSpec, facts: SandboxFacts): readonly MissingLayer[] {
   const { bwrap, bwrapFailure, shell } = facts;
-  const line = engineLine(level, spec, facts);
-  const container = line === undefined ? '' : ` Or run the server in a container: ${line}.`;
-  const install = `Install bubblewrap (apt install bubblewrap, dnf install bubblewrap), or write "limited".${container}`;
+  const install = `Install bubblewrap (apt install bubblewrap, dnf install bubblewrap), or write "limited".${instead(spec, facts)}`;
   if (bwrap === undefined) return [{ layer: 'files', why: 'bubblewrap was not found.', remedy: install }];
   if (!isAtLeast(bwrap, BWRAP_LEAST)) {
     return [
@@ -85,7 +85,8 @@ function missingBubblewrap(level: Caged, spec: SandboxSpec, facts: SandboxFacts)
   if (bwrapFailure !== undefined) {
     const remedy =
       'Allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns; in a container ' +
-      'its seccomp and AppArmor profiles), or write "limited".';
+      'its seccomp and AppArmor profiles), or write "limited".' +
+      instead(spec, facts);
     return [{ layer: 'files', why: `bubblewrap does not work here: ${bwrapFailure}.`, remedy }];
   }
   if (shell === undefined) return [{ layer: 'seccomp', why: 'There is no /bin/sh.', remedy: 'Install a POSIX shell.' }];

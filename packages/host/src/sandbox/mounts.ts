@@ -20,7 +20,7 @@ const SYSTEM_FILES: readonly string[] = [
 /** Where systemd-resolved keeps the addresses that its stub on loopback, out of the child's reach, asks itself. */
 const RESOLVED = '/run/systemd/resolve/resolv.conf';
 
-const SCRATCH_BYTES = 256 * 1024 * 1024;
+export const SCRATCH_BYTES: number = 256 * 1024 * 1024;
 
 export interface MountOptions {
   readonly survey: Survey;
@@ -48,7 +48,7 @@ export function mountArgs({ survey, cwd, home, relay, bounded }: MountOptions): 
   const visible = (path: string): boolean =>
     [...SYSTEM, ...bound.map(({ real }) => real)].some((root) => isInside(root, path));
   const links = [...survey.read, ...survey.write].filter(({ path, real }) => path !== real && !visible(path));
-  const inWritable = survey.laterRun.filter(({ path }) => rootOf(path, bound)?.writable === true);
+  const guards = guardsOf(survey, bound);
   return {
     args: [
       ...SYSTEM.flatMap((path) => ['--ro-bind-try', path, path]),
@@ -61,22 +61,22 @@ export function mountArgs({ survey, cwd, home, relay, bounded }: MountOptions): 
       ...bound.flatMap(({ real, writable }) => [writable ? '--bind' : '--ro-bind', real, real]),
       ...[...new Map(links.map(({ path, real }) => [path, real]))].flatMap(([path, real]) => ['--symlink', real, path]),
       ...(visible(cwd) ? [] : ['--dir', cwd]),
-      ...guardArgs(inWritable, survey, bound),
+      ...guardArgs(guards, survey, bound),
       // Both are file systems in memory that the child could otherwise fill.
       ...'--remount-ro /dev --remount-ro / --chdir'.split(' '),
       cwd,
     ],
-    guarded: inWritable,
+    guarded: guards.laterRun,
   };
 }
 
-interface Bound {
+export interface Bound {
   readonly real: string;
   readonly writable: boolean;
 }
 
 /** Outer before inner, so that none covers another; each once, writable where both were said. */
-function boundPaths({ read, write }: Survey): readonly Bound[] {
+export function boundPaths({ read, write }: Pick<Survey, 'read' | 'write'>): readonly Bound[] {
   const paths = new Map<string, boolean>();
   for (const { real } of read) if (!inSystem(real)) paths.set(real, false);
   for (const { real } of write) paths.set(real, true);
@@ -97,27 +97,40 @@ function coveredAlike(real: string, paths: ReadonlyMap<string, boolean>): boolea
   return false;
 }
 
-/**
- * Puts what is hidden out of sight and makes what is run later read-only. A folder that leads to such a path could be renamed and
- * made anew, with another content: it is bound to itself, for a mount point cannot be renamed.
- */
-function guardArgs(
-  inWritable: readonly GuardedPath[],
-  { hidden, revealed }: Survey,
-  bound: readonly Bound[],
-): readonly string[] {
+export interface Guards {
+  /** Folders that lead to what is guarded: one of them could be renamed and made anew, but for a mount point cannot be. */
+  readonly pinned: readonly string[];
+  /** Read-only, though what they are in is not. */
+  readonly laterRun: readonly GuardedPath[];
+  /** What would be in sight, and must not be. */
+  readonly hidden: readonly GuardedPath[];
+}
+
+/** What has to be laid over `bound`, in this order. */
+export function guardsOf({ hidden, laterRun }: Survey, bound: readonly Bound[]): Guards {
+  const inWritable = laterRun.filter(({ path }) => rootOf(path, bound)?.writable === true);
   const inSight = hidden.filter(({ path }) => rootOf(path, bound) !== undefined);
   const pinned = [...inWritable, ...inSight].flatMap(({ path }) => {
     const root = rootOf(path, bound);
     return root?.writable === true ? foldersBetween(root.real, path) : [];
   });
-  return [
+  return {
     // First: what is bound later is not covered by it.
-    ...[...new Set(pinned)].toSorted().flatMap((folder) => ['--bind', folder, folder]),
-    ...inWritable
-      .toSorted((one, other) => (one.path < other.path ? -1 : 1))
-      .flatMap((entry) => (entry.exists ? ['--ro-bind', entry.path, entry.path] : empty(entry))),
-    ...inSight.flatMap((entry) => empty(entry, revealedIn(entry, revealed, bound))),
+    pinned: [...new Set(pinned)].toSorted(),
+    laterRun: inWritable.toSorted((one, other) => (one.path < other.path ? -1 : 1)),
+    hidden: inSight,
+  };
+}
+
+function guardArgs(
+  { hidden, laterRun, pinned }: Guards,
+  { revealed }: Survey,
+  bound: readonly Bound[],
+): readonly string[] {
+  return [
+    ...pinned.flatMap((folder) => ['--bind', folder, folder]),
+    ...laterRun.flatMap((entry) => (entry.exists ? ['--ro-bind', entry.path, entry.path] : empty(entry))),
+    ...hidden.flatMap((entry) => empty(entry, revealedIn(entry, revealed, bound))),
   ];
 }
 

@@ -19,7 +19,7 @@ export function planContainer(run: ContainerRun, spec: SandboxSpec, facts: Sandb
       : `Write "${engine} run" with all that is meant, leave the level out, or write "none".`;
   return {
     level: 'container',
-    engine,
+    driver: engine,
     missing: [
       ...(isWritten ? opened.map((why): MissingLayer => ({ layer: 'files', why, remedy })) : []),
       ...missingFlags(run, spec),

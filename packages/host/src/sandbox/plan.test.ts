@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeSandbox } from './describe.ts';
 import { planSandbox } from './plan.ts';
-import type { SandboxFacts, SandboxSpec, Survey } from './spec.ts';
+import type { EngineFacts, SandboxFacts, SandboxSpec, Survey } from './spec.ts';
 
 const FACTS: SandboxFacts = {
   platform: 'linux',
@@ -21,9 +21,22 @@ const FACTS: SandboxFacts = {
   node: '/opt/node/bin/node',
   systemdRun: undefined,
   engine: undefined,
+  engineFailure: undefined,
+  seatbelt: undefined,
+  seatbeltFailure: undefined,
+  srt: undefined,
   cgroup: { version: 2, parents: { memory: '/sys/fs/cgroup/s', pids: '/sys/fs/cgroup/s', cpu: '/sys/fs/cgroup/s' } },
   ceilings: {},
   container: undefined,
+};
+const ENGINE: EngineFacts = {
+  name: 'podman',
+  argv: ['/usr/bin/podman'],
+  env: {},
+  rootless: false,
+  virtual: false,
+  seccomp: true,
+  limits: ['memory', 'cpu', 'processes'],
 };
 const SPEC: SandboxSpec = {
   command: '/usr/bin/tool',
@@ -96,38 +109,17 @@ describe('the level in force', () => {
     expect(plan({ user: { uid: 7, gid: 7 } })).toMatchObject({ level: 'standard', missing: [{ layer: 'user' }] });
   });
 
-  it('says which container would do where bubblewrap is not there and an engine is', () => {
-    const remedy = (spec: Partial<SandboxSpec>, engine: 'docker' | 'podman'): string | undefined =>
-      plan(spec, { bwrap: undefined, engine }).missing.find(({ layer }) => layer === 'files')?.remedy;
-    const spec = {
-      command: '/usr/bin/npx',
-      args: ['-y', 's3cret'],
-      env: { TOKEN: 's3cret' },
-      read: ['/in'],
-      write: ['/out'],
-    };
-    expect(remedy({ ...spec, level: 'strict' }, 'docker')).toContain(
-      'Or run the server in a container: docker run --rm -i --init --read-only --cap-drop ALL --security-opt no-new-privileges ' +
-        '--user 1000:1000 --memory 2147483648 --pids-limit 256 --network none --tmpfs /tmp -v /in:/in:ro -v /out:/out ' +
-        'node:24-slim npx.',
+  it('says what would do where bubblewrap is not there and an engine is', () => {
+    const remedy = (spec: Partial<SandboxSpec>): string | undefined =>
+      plan(spec, { bwrap: undefined, engine: ENGINE }).missing.find(({ layer }) => layer === 'files')?.remedy;
+    expect(remedy({ level: 'strict' })).toContain('Or write an "image" that has "tool" into "sandbox": podman then');
+    expect(plan({ command: '/usr/bin/node' }, { bwrap: undefined, engine: ENGINE }).gaps[0]).toContain(
+      'Or write the level into "sandbox": podman then makes a container for it.',
     );
-    const standard = remedy({ ...spec, command: '/opt/tool', level: 'standard', cpuPercent: 50 }, 'podman');
-    expect(standard).toContain('podman run');
-    expect(standard).toContain('--cpus 0.5 --tmpfs /tmp -v /in:/in:ro -v /out:/out -v /srv:/srv -w /srv IMAGE tool');
-    expect(standard).not.toMatch(/s3cret|--network/);
-    expect(remedy({ ...spec, level: 'strict', network: ['a.test'], proxy: '/p' }, 'docker')).not.toContain(
-      'docker run',
+    const engineFailure = 'docker: Cannot connect';
+    expect(plan({ level: 'strict' }, { bwrap: undefined, engineFailure }).missing[0]?.remedy).toContain(
+      'A container engine is there, but does not answer: docker: Cannot connect.',
     );
-  });
-
-  it('says what to write on macOS', () => {
-    const spec = { level: 'strict', network: ['a.test'], write: ['/out'], hidden: ['/state'] } as const;
-    const remedy = plan(spec, { platform: 'darwin' }).missing[0]?.remedy ?? '';
-    const [, settings = ''] = /srt --settings FILE, with (\{.*\}) in FILE/.exec(remedy) ?? [];
-    expect(JSON.parse(settings)).toEqual({
-      network: { allowedDomains: ['a.test'], deniedDomains: [] },
-      filesystem: { denyRead: ['~', '/state'], allowRead: [], allowWrite: ['/out'], denyWrite: [] },
-    });
   });
 
   it('tells it in words, with what enforces what', () => {

@@ -3,14 +3,17 @@
  * and what to do about them. Pure: goes by the facts of the machine and a survey of the paths; starts and makes nothing.
  */
 import { containerRun } from './container.ts';
+import { driverOf } from './driver.ts';
+import { cageNotes, keptHome } from './home.ts';
 import { BWRAP_SIZES, type Caged, isAtLeast, isCaged, isOnline, isProxied, NOBODY, userOf } from './level.ts';
 import { planLimits } from './limits.ts';
 import { envArgs, type Loader, splitEnvironment } from './loader.ts';
 import { missingLayers, weaknesses } from './missing.ts';
-import { isInside } from './inside.ts';
 import { inSystem, mountArgs } from './mounts.ts';
 import { closedArgs } from './own-addresses.ts';
 import { planContainer } from './plan-container.ts';
+import { planEngine } from './plan-engine.ts';
+import { planSeatbelt } from './plan-seatbelt.ts';
 import { proxyEnvironment, PROXY_INSIDE, relayArgs, relayPrograms } from './relay.ts';
 import { seccompFilter } from './seccomp.ts';
 import type { SandboxFacts, SandboxLevel, SandboxPlan, SandboxSpec, SandboxUser, Survey } from './spec.ts';
@@ -28,6 +31,7 @@ export const NAMESPACES: readonly string[] =
 export function planSandbox(spec: SandboxSpec, facts: SandboxFacts, survey: Survey): SandboxPlan {
   const container = spec.level === 'none' ? undefined : containerRun(spec);
   if (container !== undefined) return planContainer(container, spec, facts);
+  if (spec.image !== undefined) return planImage(spec.level ?? 'standard', spec, facts, survey);
   if (spec.level !== undefined) return planLevel(spec.level, spec, facts, survey);
   const standard = planLevel('standard', spec, facts, survey);
   // Paths alone are no reason for less: a server that may write there could spoil them, and be free at its next start.
@@ -41,7 +45,29 @@ export function planSandbox(spec: SandboxSpec, facts: SandboxFacts, survey: Surv
   return { ...weaker, gaps: [...reasons, ...weaker.gaps] };
 }
 
+/** What was written is wanted, wherever the server is. */
+function planImage(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, survey: Survey): SandboxPlan {
+  if (isCaged(level)) return planEngine(level, spec, facts, survey);
+  const plan = planLevel(level, spec, facts, survey);
+  const why = `The level "${level}" has no container, and so no image.`;
+  const remedy = 'Write "strict" or "standard", or leave "image" out.';
+  return { ...plan, missing: [...plan.missing, { layer: 'image', why, remedy }] };
+}
+
 function planLevel(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, survey: Survey): SandboxPlan {
+  const driver = driverOf(level, spec, facts);
+  if ((driver === 'docker' || driver === 'podman') && isCaged(level)) return planEngine(level, spec, facts, survey);
+  if (driver === 'seatbelt' || driver === 'sandbox-runtime')
+    return planSeatbelt(level, spec, { facts, survey, driver });
+  return { ...planOnLinux(level, spec, facts, survey), driver };
+}
+
+function planOnLinux(
+  level: SandboxLevel,
+  spec: SandboxSpec,
+  facts: SandboxFacts,
+  survey: Survey,
+): Omit<SandboxPlan, 'driver'> {
   const user = userOf(spec, facts, level);
   const limits = planLimits(spec, facts, level, user ?? facts.user);
   const network = isProxied(level, spec) ? spec.network : undefined;
@@ -71,24 +97,6 @@ function planLevel(level: SandboxLevel, spec: SandboxSpec, facts: SandboxFacts, 
     container: facts.container,
     shell: facts.shell,
   };
-}
-
-/** `HOME` as it was written, if the child sees it. */
-function keptHome({ writtenHome }: SandboxSpec, { read, write }: Survey): string | undefined {
-  const isSeen = [...read, ...write].some(
-    ({ path, real }) => writtenHome !== undefined && [path, real].some((folder) => isInside(folder, writtenHome)),
-  );
-  return isSeen ? writtenHome : undefined;
-}
-
-function cageNotes(spec: SandboxSpec, survey: Survey): readonly string[] {
-  const { writtenHome } = spec;
-  const notes = survey.notes ?? [];
-  if (writtenHome === undefined || keptHome(spec, survey) !== undefined) return notes;
-  return [
-    ...notes,
-    `The HOME of "env", "${writtenHome}", is not the server's: it sees no such folder. Name it in "write", or leave it out.`,
-  ];
 }
 
 function planCage(

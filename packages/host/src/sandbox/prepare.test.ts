@@ -19,6 +19,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 function planned(more: Partial<SandboxPlan>): SandboxPlan {
   return {
     level: 'limited',
+    driver: 'setpriv',
     missing: [],
     gaps: [],
     command: '/bin/sh',

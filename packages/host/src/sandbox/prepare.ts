@@ -3,13 +3,15 @@
  * What comes out is started like any other child. Does not start it, and does not look after it.
  */
 import { createHash } from 'node:crypto';
+import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensurePrivateDirectory, writeFileOnce } from '../files.ts';
 import { type Cgroup, makeCgroup } from './cgroup.ts';
+import { type Containers, createContainers, engineLauncher, processOf } from './containers.ts';
 import { describeSandbox } from './describe.ts';
 import { createPlaceholders } from './placeholders.ts';
 import { shellArgs } from './shell.ts';
-import type { SandboxPlan } from './spec.ts';
+import { AT_START, type SandboxPlan } from './spec.ts';
 
 /**
  * `$1` is the filter or `-`, then come files of control groups up to `--`, then the command. All of it becomes one process, so
@@ -18,9 +20,10 @@ import type { SandboxPlan } from './spec.ts';
  */
 const LAUNCHER = `
 if [ -n "$BASH_VERSION" ]; then
-  for path in /proc/self/fd/*; do
+  for path in /dev/fd/*; do
     fd=\${path##*/}
-    [ "$fd" -gt 2 ] && eval "exec $fd>&-"
+    case $fd in 0 | 1 | 2 | *[!0-9]*) continue ;; esac
+    eval "exec $fd>&-"
   done
 fi
 filter=$1
@@ -37,7 +40,7 @@ exec "$@" 3<"$filter"
 export interface SandboxesOptions {
   /** A private folder of this process's, for the filter; made when it is missing. */
   readonly folder: string;
-  /** A name that no other control group of this machine has: letters, digits and `-`. */
+  /** A name that no other control group, container or file of this machine has: `sallyport-`, the number of this process, `-`, and letters, digits and `-`. */
   readonly groupName: () => string;
 }
 
@@ -63,6 +66,7 @@ export class SandboxError extends Error {
 
 export function createSandboxes({ folder, groupName }: SandboxesOptions): Sandboxes {
   const placeholders = createPlaceholders({ folder: join(folder, 'placeholders'), pid: process.pid, isAlive });
+  const containers = createContainers({ isAlive });
   return {
     async prepare(plan) {
       if (plan.missing.length > 0) {
@@ -71,18 +75,86 @@ export function createSandboxes({ folder, groupName }: SandboxesOptions): Sandbo
         );
       }
       const filter = plan.filter === undefined ? '-' : await filterFile(folder, plan.filter);
-      const group = plan.cgroup === undefined ? undefined : await joined(plan.cgroup, groupName());
+      const own = await known(plan, { containers, folder, name: groupName() });
+      const group =
+        plan.cgroup === undefined
+          ? undefined
+          : await joined(plan.cgroup, groupName()).catch(async (error: unknown) => {
+              await own.release();
+              throw error;
+            });
       await Promise.all(plan.guarded.map((entry) => placeholders.hold(entry)));
       let released: Promise<unknown> | undefined;
       return {
-        ...launchOf(plan, filter, group),
+        ...launchOf(own.plan, filter, group),
         async release() {
-          released ??= Promise.all([group?.release(), ...plan.guarded.map((entry) => placeholders.release(entry))]);
+          released ??= Promise.all([
+            group?.release(),
+            own.release(),
+            ...plan.guarded.map((entry) => placeholders.release(entry)),
+          ]);
           await released;
         },
       };
     },
   };
+}
+
+interface Known {
+  readonly plan: SandboxPlan;
+  readonly release: () => Promise<void>;
+}
+
+/** The plan with what only its start knows, which is made here; `name` is that of this start alone. */
+async function known(
+  plan: SandboxPlan,
+  { containers, folder, name }: { readonly containers: Containers; readonly folder: string; readonly name: string },
+): Promise<Known> {
+  const { engine, image = '' } = plan;
+  const words = [...plan.args, ...Object.values(plan.env)];
+  const has = (mark: string): boolean => words.some((word) => word.includes(mark));
+  const values = new Map<string, string>([
+    [AT_START.name, name],
+    [AT_START.label, containers.label],
+  ]);
+  const undo: (() => Promise<void>)[] = [];
+  const make = async (mark: string, kind: string): Promise<void> => {
+    const parent = await realpath(await ensurePrivateDirectory(join(folder, kind)));
+    await sweep(parent);
+    const path = join(parent, name);
+    if (mark === AT_START.file) await writeFile(path, plan.file ?? '', { mode: 0o600, flag: 'wx' });
+    else await mkdir(path, { mode: 0o700 });
+    undo.push(() => rm(path, { recursive: true, force: true }));
+    values.set(mark, path);
+  };
+  const release = async (): Promise<void> =>
+    void (await Promise.all(undo.map((each) => each().catch(() => undefined))));
+  try {
+    for (const kind of ['empty', 'file', 'scratch'] as const) if (has(AT_START[kind])) await make(AT_START[kind], kind);
+    if (engine !== undefined) {
+      await containers.sweep(engine);
+      values.set(AT_START.image, await containers.image(engine, image));
+      undo.push(() => containers.end(engine, name));
+    }
+  } catch (error) {
+    await release();
+    throw new SandboxError((error as Error).message);
+  }
+  const fill = (word: string): string =>
+    [...values].reduce((text, [mark, value]) => text.replaceAll(mark, () => value), word);
+  const launch = engine === undefined ? [plan.command, ...plan.args] : engineLauncher(plan.shell ?? '', engine, plan);
+  const [command = plan.command, ...args] = launch.map(fill);
+  const env = Object.fromEntries(Object.entries(plan.env).map(([key, value]) => [key, fill(value)]));
+  return { plan: { ...plan, command, args, env }, release };
+}
+
+/** Takes away what processes that are gone left in a folder of names of theirs. */
+async function sweep(folder: string): Promise<void> {
+  const left = (await readdir(folder)).filter((name) => {
+    const pid = processOf(name);
+    return pid !== undefined && !isAlive(pid);
+  });
+  await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }
 
 function launchOf(plan: SandboxPlan, filter: string, group: Cgroup | undefined): Omit<SandboxedLaunch, 'release'> {

@@ -19,12 +19,14 @@ const MAX_CONNECTIONS = 64;
 /** The child's own loopback, unless it was opened to that of this machine. */
 const OWN: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 
-/** What the server is told: programs differ in which of these they read. `network`: as written. */
-export function proxyEnvironment(network: readonly string[]): Readonly<Record<string, string>> {
+/** What the server is told: programs differ in which of these they read. `network`: as written; `proxy`: a URL. */
+export function proxyEnvironment(
+  network: readonly string[],
+  proxy: string = `http://127.0.0.1:${PORT}`,
+): Readonly<Record<string, string>> {
   const isNamed = (name: string): boolean =>
     network.some((entry) => [name, `[${name}]`].some((text) => entry === text || entry.startsWith(`${text}:`)));
   const exempt = OWN.filter((name) => !isNamed(name)).join(',');
-  const proxy = `http://127.0.0.1:${PORT}`;
   const pairs = [
     ['HTTP_PROXY', proxy],
     ['HTTPS_PROXY', proxy],
@@ -135,6 +137,27 @@ const door = createServer({ allowHalfOpen: true }, (one) => {
 door.maxConnections = ${MAX_CONNECTIONS};
 door.listen(Number(port), '127.0.0.1', () => { writeSync(1, 'ready\\n'); closeSync(1); });
 `;
+
+/** The same where only the image knows what it has: `$1` and `$2` are the scripts of Perl and Node. */
+const STARTER_IN_IMAGE = `
+if perl -e 'use strict' 2>/dev/null; then
+  program=perl script=$1
+elif command -v node >/dev/null; then
+  program=node script=$2
+else
+  echo "sallyport: the image has neither perl nor node, one of which the way to the network takes" >&2
+  exit 126
+fi
+shift 2
+ready=$(trap '' HUP INT TERM; unset PERL5OPT PERL5LIB NODE_OPTIONS; "$program" -e "$script" ${PORT} ${PROXY_INSIDE} </dev/null 2>/dev/null &)
+[ "$ready" = ready ] || { echo "sallyport: the relay to the network did not start" >&2; exit 126; }
+exec "$@"
+`;
+
+/** What a container starts, and the arguments before those of the server. */
+export function relayInImage(command: string): { readonly entry: string; readonly args: readonly string[] } {
+  return { entry: '/bin/sh', args: ['-c', STARTER_IN_IMAGE, 'sallyport', PERL, NODE, command] };
+}
 
 /** What stands before the command. The programs must be in the child's sight. `counted`: SHLVL is not the shell's to set. */
 export function relayArgs({ env, shell, perl, node }: RelayPrograms, counted: boolean): readonly string[] {

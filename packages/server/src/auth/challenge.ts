@@ -14,6 +14,8 @@ export interface Asked {
 }
 
 export interface ChallengeOptions {
+  /** What is protected, for programs; letters. `sallyport` when absent. */
+  readonly realm?: string;
   /** Where the metadata of what stands at a path is (RFC 9728). Absent: only keys are known, and there is none. */
   readonly metadataUrl?: (asked: Asked) => string;
   /** OAuth scopes that every token needs. */
@@ -39,9 +41,9 @@ export function publicScopes(scopes: readonly string[]): readonly string[] {
   return [...new Set(scopes)].filter((scope) => scope !== OFFLINE && SCOPE.test(scope));
 }
 
-export function createChallenge({ metadataUrl, scopes }: ChallengeOptions): Challenge {
+export function createChallenge({ metadataUrl, realm = 'sallyport', scopes }: ChallengeOptions): Challenge {
   return (asked, error, needed = []) => {
-    const parts = ['Bearer realm="sallyport"'];
+    const parts = [`Bearer realm="${realm}"`];
     if (metadataUrl === undefined) return parts.join();
     parts.push(`resource_metadata="${metadataUrl(asked)}"`);
     const all = publicScopes([...scopes, ...needed]);

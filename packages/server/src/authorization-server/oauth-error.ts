@@ -1,4 +1,4 @@
-/** An answer that says no, in the words of OAuth (RFC 6749 §4.1.2.1 and §5.2, RFC 7009 §2.2.1, RFC 8707 §2). */
+/** An answer that says no, in the words of OAuth (RFC 6749 §4.1.2.1 and §5.2, RFC 7009 §2.2.1, RFC 8707 §2, RFC 6750 §3.1). */
 
 export type OAuthErrorCode =
   | 'access_denied'
@@ -9,6 +9,7 @@ export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_scope'
   | 'invalid_target'
+  | 'invalid_token'
   | 'server_error'
   | 'temporarily_unavailable'
   | 'unsupported_grant_type'

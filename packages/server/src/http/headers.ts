@@ -3,7 +3,7 @@
  * (Fetch, HTML, RFC 6797). They are written where node:http writes heads, so that no answer can be without them.
  */
 
-import { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import { Socket } from 'node:net';
 
 type Header = readonly [name: string, value: string];
@@ -26,12 +26,50 @@ const CACHING: Header = ['Cache-Control', 'no-store'];
 const STRICT_TRANSPORT: Header = ['Strict-Transport-Security', 'max-age=63072000; includeSubDomains; preload'];
 
 const line = ([name, value]: Header): string => `${name}: ${value}`;
-const text = (...headers: readonly Header[]): string => headers.map((header) => `${line(header)}\r\n`).join('');
+const text = (headers: readonly Header[]): string => headers.map((header) => `${line(header)}\r\n`).join('');
 
-const ALWAYS_TEXT = text(...ALWAYS);
-const CONTENT_POLICY_TEXT = text(CONTENT_POLICY);
-const CACHING_TEXT = text(CACHING);
-const STRICT_TRANSPORT_TEXT = text(STRICT_TRANSPORT);
+/** The headers of every answer as text, made once. */
+export interface HeadTexts {
+  readonly always: string;
+  /** Unless the answer has its own of these names. */
+  readonly contentPolicy: string;
+  readonly caching: string;
+  /** Over TLS alone. */
+  readonly strictTransport: string;
+  /** All of them, for answers whose head somebody else writes. */
+  readonly each: (secure: boolean) => readonly Header[];
+}
+
+/** Header names, each with another value or `false` for none. */
+export type HeadOverrides = Readonly<Record<string, string | false>>;
+
+/** Throws a TypeError on a name or a value that is none. `Vary: Origin` stays: without it a cache lends answers to others. */
+export function headTexts(overrides: HeadOverrides = {}): HeadTexts {
+  const wanted = new Map<string, Header | false>();
+  for (const [name, value] of Object.entries(overrides)) {
+    validateHeaderName(name);
+    if (value !== false) validateHeaderValue(name, value);
+    if (isName(name, 'vary')) throw new TypeError('The header Vary cannot be replaced; a route may add to it.');
+    wanted.set(name.toLowerCase(), value !== false && [name, value]);
+  }
+  const chosen = (headers: readonly Header[]): readonly Header[] =>
+    headers.flatMap((header) => {
+      const key = header[0].toLowerCase();
+      const other = wanted.get(key);
+      wanted.delete(key);
+      return other === false ? [] : [other ?? header];
+    });
+  const parts = [[CONTENT_POLICY], [CACHING], [STRICT_TRANSPORT], ALWAYS].map(chosen);
+  const [contentPolicy = [], caching = [], strictTransport = [], known = []] = parts;
+  const always = [...known, ...[...wanted.values()].filter((header) => header !== false)];
+  return {
+    always: text(always),
+    contentPolicy: text(contentPolicy),
+    caching: text(caching),
+    strictTransport: text(strictTransport),
+    each: (secure) => [...always, ...contentPolicy, ...caching, ...(secure ? strictTransport : [])],
+  };
+}
 
 /** The same as lines, for answers that do not come from node:http. */
 export function headerLines(secure: boolean): readonly string[] {
@@ -54,17 +92,21 @@ interface HeadWriter {
  */
 const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as HeadWriter;
 
+const USUAL = headTexts();
+
 export class GuardedResponse extends ServerResponse {
   /** The answer travels over TLS, at least from the proxy on that the client talks to. */
   secure = false;
+  heads: HeadTexts = USUAL;
   #guarded = false;
 
   _storeHeader(firstLine: string, headers: unknown): void {
     this.#guarded = true;
-    let head = firstLine + ALWAYS_TEXT;
-    if (!has(headers, CONTENT_POLICY[0])) head += CONTENT_POLICY_TEXT;
-    if (!has(headers, CACHING[0])) head += CACHING_TEXT;
-    if (this.secure) head += STRICT_TRANSPORT_TEXT;
+    const { always, caching, contentPolicy, strictTransport } = this.heads;
+    let head = firstLine + always;
+    if (!has(headers, CONTENT_POLICY[0])) head += contentPolicy;
+    if (!has(headers, CACHING[0])) head += caching;
+    if (this.secure) head += strictTransport;
     storeHeader.call(this, head, headers);
   }
 

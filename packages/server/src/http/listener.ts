@@ -4,23 +4,24 @@
  * WebSocket is no exception. It does not read bodies and knows neither MCP nor the WebSocket protocol.
  */
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { wireError, type WireError } from '@sallyport/wire';
 import type { Authenticated } from '../auth/authenticate.ts';
-import type { Arrival } from './arrival.ts';
+import type { Arrival, PublicRoute } from './arrival.ts';
 import { answerBrokenRequest, createConnectionCap, refuseConnection, refuseUpgrade } from './connections.ts';
 import type { RemoteClient } from './forwarded.ts';
-import { GuardedResponse, isEncrypted } from './headers.ts';
-import type { ListenerOptions } from './listener-options.ts';
+import { GuardedResponse, headTexts, isEncrypted } from './headers.ts';
+import type { Listener, ListenerOptions } from './listener-options.ts';
+import { OpenSockets } from './open-sockets.ts';
+import { recheckVisit } from './recheck.ts';
 import { endWith, refuse, refusePlain } from './refuse.ts';
 import { corsHeaders, preflightHeaders } from './shield.ts';
 import type { TlsFront } from './tls.ts';
 import {
   arriving,
   asksTooMuch,
-  isDisplaced,
-  isSameCaller,
   targetOf,
   unanswered,
   VisitCredentials,
@@ -28,28 +29,6 @@ import {
   type Target,
   type Visit,
 } from './visit.ts';
-
-export interface Listener {
-  /** Begins to accept. Rejects with the system's error (EADDRINUSE, EACCES …), or when what TLS needs cannot be used. */
-  listen(host: string, port: number): Promise<AddressInfo>;
-  /** Sockets that are open, without those that have not spoken HTTP yet where that is told from TLS. */
-  readonly sockets: number;
-  /** Stops accepting and resolves when the last response is done, or after `graceMs`, when the rest is cut. Idempotent. */
-  close(graceMs: number): Promise<void>;
-  /**
-   * Asks again for the credential of every request that is still being answered and of every WebSocket, and cuts those
-   * that would not be let in now, or as somebody else. Those at a place that is not there for them any more are cut the
-   * next time, if nobody has ended them. Meant to run whenever credentials or places may have changed, and every second
-   * or less, because credentials expire.
-   */
-  recheck(): void;
-  /**
-   * Loads certificates, authorities and revocation lists again, for connections to come. Those that are open stay, but
-   * where other client certificates may hold now: then the ones that showed one end, after the answer that has not begun
-   * yet. Throws, and leaves all as it was, when what is loaded cannot be used.
-   */
-  reloadTls(): void;
-}
 
 export function createListener(options: ListenerOptions): Listener {
   GuardedResponse.check();
@@ -60,8 +39,12 @@ export function createListener(options: ListenerOptions): Listener {
       return door.sockets;
     },
     close: (graceMs) => door.close(graceMs),
+    cut: () => door.cut(),
     recheck: () => door.recheck(),
     reloadTls: () => door.reloadTls(),
+    take: (request, response) => door.take(request, response),
+    takeUpgrade: (request, head) => door.takeUpgrade(request, head),
+    inject: (stream) => door.inject(stream),
   };
 }
 
@@ -71,8 +54,7 @@ class Door {
   readonly #options: ListenerOptions;
   readonly #server: Server<typeof IncomingMessage, typeof GuardedResponse>;
   readonly #sweep: NodeJS.Timeout;
-  /** All sockets, each with its last visit. */
-  readonly #sockets: Map<Socket, Visit | undefined> = new Map();
+  readonly #sockets: OpenSockets = new OpenSockets();
   /** Sockets on which nothing new is answered. */
   readonly #leaving: WeakSet<Socket> = new WeakSet();
   readonly #judgement: Judgement;
@@ -105,15 +87,12 @@ class Door {
     // (RFC 9110 §10.1.1).
     this.#server.on('checkContinue', arrive).on('checkExpectation', arrive);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerBrokenRequest(error, socket, this.#sockets.get(socket)?.response),
+      answerBrokenRequest(error, socket, this.#sockets.last(socket)?.response),
     );
     this.#server.on('upgrade', (request: IncomingMessage, _socket: unknown, head: Buffer) =>
       this.#upgrade(request, head),
     );
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.set(socket, undefined);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#server.on('connection', (socket: Socket) => this.#sockets.adopt(socket));
     this.#sweep = setInterval(options.onSweep, limits.sweepMs).unref();
   }
 
@@ -153,49 +132,33 @@ class Door {
   async #close(graceMs: number): Promise<void> {
     clearInterval(this.#sweep);
     const server = this.#server;
-    if (!server.listening) return;
+    if (!server.listening) return await this.#sockets.answered(graceMs);
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     // Sockets that become idle from now on are not waited for.
     server.keepAliveTimeout = 1;
     server.keepAliveTimeoutBuffer = 0;
     server.closeIdleConnections();
     this.#front?.close();
-    for (const [socket, visit] of this.#sockets) {
+    for (const [socket, visit] of this.#sockets.entries()) {
       // To node:http a socket that has said nothing yet is not idle.
       if (visit === undefined) socket.destroy();
       else visit.response.shouldKeepAlive = false;
     }
     // What has become a WebSocket is none of the server's connections any more.
-    const cut = setTimeout(() => {
-      for (const socket of this.#sockets.keys()) socket.destroy();
-    }, graceMs);
+    const cut = setTimeout(() => this.cut(), graceMs);
     await closed;
     clearTimeout(cut);
   }
 
-  recheck(): void {
-    for (const [socket, visit] of this.#sockets) {
-      for (let each = visit; each !== undefined; each = each.earlier) this.#recheck(socket, each);
-    }
+  cut(): void {
+    this.#sockets.cut();
   }
 
-  /** Cuts somebody who is served and would not be let in now, or as somebody else. Not being able to tell is that too. */
-  #recheck(socket: Socket, visit: Visit): void {
-    const { principal, response } = visit;
-    if (principal === undefined || response.writableEnded) return;
-    const judge = (now: Authenticated | undefined): void => {
-      visit.asking = false;
-      if (!response.writableEnded && (now === undefined || !isSameCaller(principal, now))) socket.destroy();
-    };
-    try {
-      if (isDisplaced(visit, principal, this.#options)) return void socket.destroy();
-      if (visit.asking) return;
-      const now = this.#options.authenticate(new VisitCredentials(visit, this.#judgement));
-      if (!(now instanceof Promise)) return judge(now);
-      visit.asking = true;
-      now.then(judge, () => judge(undefined));
-    } catch {
-      judge(undefined);
+  recheck(): void {
+    for (const [socket, visit] of this.#sockets.entries()) {
+      for (let each = visit; each !== undefined; each = each.earlier) {
+        recheckVisit(socket, each, this.#options, this.#judgement);
+      }
     }
   }
 
@@ -203,7 +166,7 @@ class Door {
     const front = this.#front;
     if (front === undefined) throw new Error('This listener speaks no TLS.');
     if (!front.reload()) return;
-    for (const [socket, visit] of this.#sockets) {
+    for (const [socket, visit] of this.#sockets.entries()) {
       if (front.certificateOf(socket) === undefined) continue;
       this.#leaving.add(socket);
       if (visit === undefined || visit.head !== undefined || visit.response.headersSent) socket.destroy();
@@ -211,16 +174,33 @@ class Door {
     }
   }
 
+  take(request: IncomingMessage, response: ServerResponse): void {
+    this.#sockets.adopt(request.socket, true);
+    const heads = this.#options.heads ?? headTexts();
+    for (const [name, value] of heads.each(this.#clientOf(request).secure)) response.setHeader(name, value);
+    this.#arrive(request, Object.assign(response, { secure: false, heads }) as GuardedResponse);
+  }
+
+  takeUpgrade(request: IncomingMessage, head: Buffer): void {
+    this.#sockets.adopt(request.socket, true);
+    this.#upgrade(request, head);
+  }
+
+  inject(stream: Duplex): void {
+    this.#server.emit('connection', stream);
+  }
+
   #arrive(request: IncomingMessage, response: GuardedResponse, head?: Buffer): void {
     const { socket } = request;
     // A socket over the cap has had its answer. That it ends before it is read is the system's habit, not its promise.
     if (!socket.writable) return void socket.destroy();
     if (this.#leaving.has(socket)) return;
-    const earlier = unanswered(this.#sockets.get(socket));
+    const earlier = unanswered(this.#sockets.last(socket));
     const client = this.#clientOf(request);
     response.secure = client.secure;
+    if (this.#options.heads !== undefined) response.heads = this.#options.heads;
     const visit = arriving({ request, response, client, head, earlier });
-    this.#sockets.set(socket, visit);
+    this.#sockets.arrived(socket, visit);
     if (this.#closing !== undefined) response.shouldKeepAlive = false;
     try {
       this.#route(visit);
@@ -242,7 +222,7 @@ class Door {
     const { headers, method, socket } = request;
     if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
     if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false;
-    if (this.#sockets.get(socket)?.response.writableFinished === false) return false;
+    if (this.#sockets.last(socket)?.response.writableFinished === false) return false;
     const target = targetOf(request);
     return target !== undefined && this.#options.opensWebSocket(target.path);
   }
@@ -267,7 +247,7 @@ class Door {
 
   #route(visit: Visit): void {
     const { client, request, response } = visit;
-    const { shield } = this.#options;
+    const { cors, shield } = this.#options;
     const { host, origin } = request.headers;
     const target = targetOf(request);
     if (this.#isMisled(request.socket)) return this.#sendToTls(visit, target);
@@ -280,9 +260,22 @@ class Door {
     }
     if (origin !== undefined && request.method === 'OPTIONS') {
       const requested = request.headers['access-control-request-headers'];
-      return void response.writeHead(204, preflightHeaders(origin, requested)).end();
+      return void response.writeHead(204, preflightHeaders(origin, requested, cors)).end();
     }
-    const headers = origin === undefined ? NO_HEADERS : corsHeaders(origin);
+    const headers = origin === undefined ? NO_HEADERS : corsHeaders(origin, cors);
+    this.#admit(visit, target, headers, route);
+  }
+
+  /** From here on what a page of another origin may read is known, also of a refusal. */
+  #admit(
+    visit: Visit,
+    target: Target,
+    headers: Readonly<Record<string, string>>,
+    route: PublicRoute | undefined,
+  ): void {
+    const { client, request, response } = visit;
+    const refused = this.#options.admit?.(client);
+    if (refused !== undefined) return this.#reject(visit, refused.error, { ...headers, ...refused.headers });
     if (route === undefined) return this.#serve(visit, target, headers);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     route.handle(request, response, client);

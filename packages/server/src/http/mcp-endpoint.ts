@@ -192,7 +192,9 @@ export class McpEndpoint {
     if (greeting === undefined) return refuseArrival(arrival, wireError('invalid_params', INITIALIZE_NEEDS), { id });
     const { endpoint, principal, response } = arrival;
     const { served, sessions } = this.#options;
-    const refused = served.admit?.({ principal, local: this.#caller(arrival).local(), session: undefined });
+    const { address, headers, local } = this.#caller(arrival);
+    const facts = { address, headers, local: local(), message, principal, session: undefined };
+    const refused = served.admit?.({ ...facts, transport: 'http' });
     if (refused !== undefined) return refuseArrival(arrival, refused.error, { id, headers: refused.headers });
     try {
       const description = await served.describe({ endpoint, principal }, 'session');

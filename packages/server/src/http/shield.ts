@@ -144,12 +144,21 @@ function ownNames({ host, hosts, publicUrl }: ShieldOptions): ReadonlySet<string
   return names;
 }
 
+/** What pages of other origins may see and send besides; names of headers in lower case. No credentials: no cookie counts. */
+export interface CorsOptions {
+  readonly exposedHeaders: readonly string[];
+  readonly allowedHeaders: readonly string[];
+  /** For how long a preflight is believed. */
+  readonly maxAgeMs: number;
+}
+
+const EXPOSED_HEADERS =
+  'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
+
 /** CORS headers for an origin that may call. */
-export function corsHeaders(origin: string): Record<string, string> {
-  return {
-    'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after',
-  };
+export function corsHeaders(origin: string, cors?: CorsOptions): Record<string, string> {
+  const exposed = cors === undefined ? EXPOSED_HEADERS : [EXPOSED_HEADERS, ...cors.exposedHeaders].join(', ');
+  return { 'access-control-allow-origin': origin, 'access-control-expose-headers': exposed };
 }
 
 const ALLOWED_HEADERS =
@@ -158,15 +167,23 @@ const ALLOWED_HEADERS =
 const PARAM_HEADER = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]+$/;
 
 /** The answer to a preflight of an origin that may call. `requested` is its `Access-Control-Request-Headers`. */
-export function preflightHeaders(origin: string, requested: string | undefined): Record<string, string> {
+export function preflightHeaders(
+  origin: string,
+  requested: string | undefined,
+  cors?: CorsOptions,
+): Record<string, string> {
   const names = (requested ?? '')
     .toLowerCase()
     .split(',')
     .map((name) => name.trim());
   return {
-    ...corsHeaders(origin),
+    ...corsHeaders(origin, cors),
     'access-control-allow-methods': 'GET, POST, DELETE',
-    'access-control-allow-headers': [ALLOWED_HEADERS, ...names.filter((name) => PARAM_HEADER.test(name))].join(', '),
-    'access-control-max-age': '600',
+    'access-control-allow-headers': [
+      ALLOWED_HEADERS,
+      ...(cors?.allowedHeaders ?? []),
+      ...names.filter((name) => PARAM_HEADER.test(name)),
+    ].join(', '),
+    'access-control-max-age': cors === undefined ? '600' : String(Math.floor(cors.maxAgeMs / 1000)),
   };
 }

@@ -10,7 +10,8 @@ import { preparedResult, type Answer, type Exchange, type Principal, type Served
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Place, PublicRoute } from '../http/arrival.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from '../http/listener-options.ts';
-import { createListener, type Listener } from '../http/listener.ts';
+import { createListener } from '../http/listener.ts';
+import type { Listener } from '../http/listener-options.ts';
 import { McpEndpoint, type McpEndpointOptions } from '../http/mcp-endpoint.ts';
 import { createShield } from '../http/shield.ts';
 import { createSseDoor } from '../http/sse.ts';

@@ -226,6 +226,16 @@ describe('the sandbox', () => {
     expect(found[0]?.text).toContain('strict, standard, limited');
   });
 
+  it('names the engine that is there, or why it does not answer', async () => {
+    const engine = { name: 'podman', rootless: true } as NonNullable<SandboxFacts['engine']>;
+    expect(await checkSandbox({ ...facts, engine })).toContainEqual(
+      expect.objectContaining({ check: 'programs', text: expect.stringContaining('podman (rootless)') }),
+    );
+    expect(await checkSandbox({ ...facts, engineFailure: 'docker: no daemon' })).toContainEqual(
+      expect.objectContaining({ verdict: 'ok', text: 'does not answer: docker: no daemon' }),
+    );
+  });
+
   it('says what to install for more', async () => {
     const [levels, ...rest] = await checkSandbox({ ...facts, bwrap: undefined });
     expect(levels).toMatchObject({ verdict: 'warn', text: expect.stringMatching(/^limited; /) });
@@ -325,12 +335,41 @@ describe('a server', () => {
       'if its sandbox lacks a path: sallyport allow one PATH',
     ],
     [{ error: 'fetch failed' }, 'start', 'fail', 'if its sandbox lacks a host: sallyport allow one HOST'],
+    [
+      { error: 'It said last: Error: Cannot find module' },
+      'start',
+      'fail',
+      'see that `args` name what is there; if its sandbox lacks a path: sallyport allow one PATH',
+    ],
+    [
+      { error: 'It ended with code 0.' },
+      'start',
+      'fail',
+      'see that `command` and `args` start a server that speaks MCP over its stdin and stdout',
+    ],
   ])('that answers %j is given a way out', async (trial, check, verdict, remedy) => {
     const found = await checkServer(
       visit(async () => ({ text: '', ...trial })),
       server({}),
     );
     expect(found.at(-1)).toMatchObject({ check, verdict, remedy });
+  });
+
+  it('P4-04 that was refused a host is told with the command that opens it, also when it started', async () => {
+    const blocked = ['blocked a.test:443; sallyport allow one a.test'];
+    for (const more of [{}, { error: 'It ended.' }]) {
+      const found = await checkServer(
+        visit(async () => ({ text: 'x', blocked, ...more })),
+        server({}),
+      );
+      const told = {
+        check: 'network',
+        verdict: 'warn',
+        text: 'blocked a.test:443',
+        remedy: 'sallyport allow one a.test',
+      };
+      expect(found).toContainEqual(told);
+    }
   });
 
   it('that is caged less than could be is a warning', async () => {

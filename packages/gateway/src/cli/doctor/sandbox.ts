@@ -8,7 +8,7 @@ const LEVELS: readonly SandboxLevel[] = ['strict', 'standard', 'limited'];
 
 export async function checkSandbox(facts?: SandboxFacts): Promise<readonly Finding[]> {
   const host = await import('@sallyport/host/sandbox');
-  const known = facts ?? (await host.createDetect()());
+  const known = facts ?? (await host.createDetect()({ engine: true }));
   const survey = await host.surveyPaths(ANYTHING);
   const missing = LEVELS.map((level) => host.planSandbox({ ...ANYTHING, level }, known, survey).missing);
   const had = LEVELS.filter((_level, index) => missing[index]?.length === 0);
@@ -31,14 +31,20 @@ function eachOnce(layers: readonly MissingLayer[]): readonly MissingLayer[] {
   return [...new Map(layers.map((layer) => [layer.why, layer])).values()];
 }
 
-function tools({ bwrap, bwrapFailure, container, pasta, setpriv }: SandboxFacts): readonly Finding[] {
+function tools(facts: SandboxFacts): readonly Finding[] {
+  const { bwrap, bwrapFailure, container, engine, engineFailure, pasta, seatbelt, setpriv, srt } = facts;
   const found = [
     ...(bwrap === undefined || bwrapFailure !== undefined ? [] : [`bubblewrap ${bwrap.version.join('.')}`]),
     ...(pasta === undefined ? [] : ['pasta']),
     ...(setpriv === undefined ? [] : ['setpriv']),
+    ...(seatbelt === undefined ? [] : ['Seatbelt']),
+    ...(srt === undefined ? [] : ['sandbox-runtime']),
+    ...(engine === undefined ? [] : [`${engine.name}${engine.rootless ? ' (rootless)' : ''}`]),
     ...(container === undefined ? [] : [`inside a container (${container})`]),
   ];
-  return found.length === 0 ? [] : [ok('programs', found.join(', '))];
+  // That an engine does not run is a fault only where one is wanted.
+  const silent = engineFailure === undefined ? [] : [ok('container engine', `does not answer: ${engineFailure}`)];
+  return [...(found.length === 0 ? [] : [ok('programs', found.join(', '))]), ...silent];
 }
 
 function limits({ cgroup, platform, prlimit }: SandboxFacts): readonly Finding[] {

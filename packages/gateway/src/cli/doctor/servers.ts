@@ -1,7 +1,7 @@
 /** One server: what would be started or reached, and what happens when it is. */
 import { childEnvironment, isRiskyVariable, packageRun, resolveCommand } from '@sallyport/host';
 import { unpinnedText } from '../../config/children.ts';
-import type { ServerConfig, StdioTarget } from '../../config/types-server.ts';
+import type { RemoteTarget, ServerConfig, StdioTarget } from '../../config/types-server.ts';
 import { checkRemote } from './remote.ts';
 import { fail, ok, warn, type Finding } from './report.ts';
 import { messageOf } from './state.ts';
@@ -18,7 +18,11 @@ export async function checkServer(visit: ServerVisit, server: ServerConfig): Pro
   if (!server.enabled) return [ok('state', 'disabled')];
   const { target } = server;
   const before =
-    target.kind === 'stdio' ? await childFindings(visit, target) : await remoteFindings(visit, target.url, server);
+    target.kind === 'stdio'
+      ? await childFindings(visit, target)
+      : target.kind === 'openapi'
+        ? [ok('document', `${target.source ?? target.document} ${target.hash.slice(0, 12)}`)]
+        : await remoteFindings(visit, target);
   const left = server.unresolved.map((path) =>
     warn('variables', `${path} still holds a variable that is not set`, 'set it, or write ${NAME:-default}'),
   );
@@ -65,25 +69,28 @@ function environment({ context }: ServerVisit, { env }: StdioTarget): Finding {
     : warn('environment', `${text}. ${risky.join(', ')} can make it run other code than its command`);
 }
 
-async function remoteFindings(
-  { context }: ServerVisit,
-  url: string,
-  { target }: ServerConfig,
-): Promise<readonly Finding[]> {
-  if (target.kind === 'stdio') return [];
-  const proxy = new URL(url).protocol.endsWith('s:') ? ['HTTPS_PROXY', 'https_proxy'] : ['HTTP_PROXY', 'http_proxy'];
+async function remoteFindings({ context }: ServerVisit, target: RemoteTarget): Promise<readonly Finding[]> {
+  const proxy = new URL(target.url).protocol.endsWith('s:')
+    ? ['HTTPS_PROXY', 'https_proxy']
+    : ['HTTP_PROXY', 'http_proxy'];
   const isProxied = proxy.some((name) => (context.env[name] ?? '') !== '');
   return await checkRemote(target, { isProxied, nowMs: context.now });
 }
 
 async function tried({ attempt }: ServerVisit, server: ServerConfig): Promise<readonly Finding[]> {
   if (attempt === undefined) return [warn('start', 'not tried: the configuration is not trusted', 'sallyport trust')];
-  const { error, needsLogin, pinned, sandbox, text } = await attempt(server.name);
-  const caged = sandbox === undefined ? [] : cage(sandbox);
+  const { blocked = [], error, needsLogin, pinned, sandbox, text } = await attempt(server.name);
+  const caged = [...(sandbox === undefined ? [] : cage(sandbox)), ...blocked.map(refusedHost)];
   const stay = pinned === undefined ? [] : [ok('installed', `to stay with this version, write ${pinned}`)];
   if (needsLogin) return [warn('login', 'it wants somebody to log in', `sallyport login ${server.name}`)];
   if (error !== undefined) return [...caged, fail('start', error, remedyFor(server, error))];
   return [...caged, ...stay, ok('start', text)];
+}
+
+/** `blocked HOST:PORT; WHAT TO DO`. */
+function refusedHost(note: string): Finding {
+  const [what = note, remedy] = note.split('; ', 2);
+  return warn('network', what, remedy);
 }
 
 function cage({ gaps, level, summary }: NonNullable<Trial['sandbox']>): readonly Finding[] {
@@ -92,14 +99,18 @@ function cage({ gaps, level, summary }: NonNullable<Trial['sandbox']>): readonly
 }
 
 /** What often helps, by what was said. */
-function remedyFor({ name, target }: ServerConfig, error: string): string | undefined {
+function remedyFor({ name, target }: ServerConfig, error: string): string {
   if (/could not be installed/.test(error)) return 'correct its name and version in `args`, or look at the network';
+  if (target.kind === 'openapi') return `look at ${target.document} and at \`openapi\` of the server`;
   if (target.kind !== 'stdio') return `look at ${target.url}, and whether this machine may reach it`;
   if (/EACCES|EROFS|ENOENT|permission denied|read-only file system/i.test(error)) {
     return `if its sandbox lacks a path: sallyport allow ${name} PATH`;
   }
+  if (/Cannot find module|ERR_MODULE_NOT_FOUND|ModuleNotFoundError|can't open file/.test(error)) {
+    return `see that \`args\` name what is there; if its sandbox lacks a path: sallyport allow ${name} PATH`;
+  }
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|fetch failed|getaddrinfo/i.test(error)) {
     return `if its sandbox lacks a host: sallyport allow ${name} HOST`;
   }
-  return undefined;
+  return 'see that `command` and `args` start a server that speaks MCP over its stdin and stdout';
 }

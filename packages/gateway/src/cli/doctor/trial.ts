@@ -10,6 +10,7 @@ import { createGateway, type Gateway } from '../../gateway.ts';
 import { principalInstance } from '../../isolation/index.ts';
 import { LOCAL } from '../../local.ts';
 import type { ServerStatus } from '../../status.ts';
+import { createRedactor, type Redactor } from '../../telemetry/redact.ts';
 import type { CliContext } from '../context.ts';
 import { count } from '../text.ts';
 import { messageOf } from './state.ts';
@@ -21,6 +22,8 @@ export interface Trial {
   readonly error?: string;
   readonly needsLogin?: boolean;
   readonly sandbox?: NonNullable<ServerStatus['sandbox']>;
+  /** Hosts that it asked for and may not reach, with what opens them. */
+  readonly blocked?: readonly string[];
   /** Of a package that moves: what to write to stay with the version that was installed. */
   readonly pinned?: string;
 }
@@ -47,8 +50,11 @@ export async function openTrials({ context, loaded, servers }: TrialOptions): Pr
       .filter(({ name }) => servers.includes(name))
       .map((server) => ({ ...server, start: 'lazy' as const })),
   };
+  // What a server said before it ended may hold what it was given.
+  const redactor = createRedactor();
   const gateway = await createGateway({
     config,
+    redactor,
     env: context.env,
     stateDirectory: await context.files.stateDirectory(),
     version: context.version,
@@ -57,7 +63,7 @@ export async function openTrials({ context, loaded, servers }: TrialOptions): Pr
   });
   const takeBack = killAllOnExit([gateway]);
   return {
-    attempt: (server) => attempt(gateway, server),
+    attempt: (server) => attempt(gateway, server, redactor),
     async close() {
       await gateway.close();
       takeBack();
@@ -65,16 +71,16 @@ export async function openTrials({ context, loaded, servers }: TrialOptions): Pr
   };
 }
 
-async function attempt({ rooms }: Gateway, name: string): Promise<Trial> {
+async function attempt({ rooms }: Gateway, name: string, redactor: Redactor): Promise<Trial> {
   const { upstreams } = rooms;
   const began = performance.now();
   const instance = upstreams.personal(name)
     ? principalInstance({ key: principalKey(LOCAL), principal: LOCAL })
     : undefined;
-  const known = (): Pick<Trial, 'pinned' | 'sandbox'> => {
+  const known = (): Pick<Trial, 'blocked' | 'pinned' | 'sandbox'> => {
     const sandbox = rooms.sandbox(name);
     const pinned = rooms.program(name).package?.pinned;
-    return { ...(sandbox && { sandbox }), ...(pinned !== undefined && { pinned }) };
+    return { ...(sandbox && { sandbox }), ...(pinned !== undefined && { pinned }), blocked: rooms.blocked(name) };
   };
   try {
     const leg = await upstreams.leg(name, 'stateless', instance);
@@ -83,7 +89,7 @@ async function attempt({ rooms }: Gateway, name: string): Promise<Trial> {
     return { text: `${text} in ${seconds} s (${leg.era}, ${leg.revision})`, ...known() };
   } catch (error) {
     const needsLogin = error instanceof UpstreamError && error.reason === 'unauthorized';
-    return { text: '', error: messageOf(error), ...(needsLogin && { needsLogin }), ...known() };
+    return { text: '', error: redactor.text(messageOf(error)), ...(needsLogin && { needsLogin }), ...known() };
   }
 }
 

@@ -1,4 +1,4 @@
-/** Answers of the MCP registry (`GET /v0/servers?search=`), in the form that its API documents (schema of servers 2025-12-11). */
+/** Answers of the MCP registry (`GET /v0.1/servers?search=`), in the form that its API documents (schema of servers 2025-12-11). */
 
 const official = (isLatest: boolean, status = 'active'): object => ({
   'io.modelcontextprotocol.registry/official': { status, isLatest, publishedAt: '2026-01-01T00:00:00Z' },

@@ -24,14 +24,17 @@ class LookedThrough implements AnswerRest {
   readonly #rest: AnswerRest;
   readonly #held: number;
   readonly #look: Look;
-  #tail: Buffer;
+  /** They wait, as they came: to copy a large body costs more than to look at it. */
+  readonly #waiting: Buffer[];
+  #waitingBytes: number;
   #isOver = false;
 
   constructor(rest: AnswerRest, tail: Buffer, held: number, look: Look) {
     this.#rest = rest;
-    this.#tail = tail;
     this.#held = held;
     this.#look = look;
+    this.#waiting = [tail];
+    this.#waitingBytes = tail.length;
     this.bytes = rest.bytes + tail.length;
   }
 
@@ -40,7 +43,7 @@ class LookedThrough implements AnswerRest {
       write: (chunk) => this.#write(chunk, sink),
       end: () => {
         if (this.#isOver) return;
-        if (this.#tail.length > 0) sink.write(this.#tail);
+        for (const bytes of this.#waiting) if (bytes.length > 0) sink.write(bytes);
         sink.end();
       },
       fail: (error) => {
@@ -60,16 +63,44 @@ class LookedThrough implements AnswerRest {
 
   #write(chunk: Buffer, sink: AnswerSink): boolean {
     if (this.#isOver) return true;
-    const bytes = Buffer.concat([this.#tail, chunk]);
     try {
-      this.#look(bytes, this.#tail.length);
+      this.#lookAcross(chunk);
     } catch (error) {
       this.cancel();
       sink.fail(error as Error);
       return true;
     }
-    const cut = Math.max(0, bytes.length - this.#held);
-    this.#tail = bytes.subarray(cut);
-    return cut === 0 || sink.write(bytes.subarray(0, cut));
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    let wantsMore = true;
+    while (this.#waitingBytes - (this.#waiting[0] as Buffer).length >= this.#held) {
+      const bytes = this.#waiting.shift() as Buffer;
+      this.#waitingBytes -= bytes.length;
+      if (bytes.length > 0) wantsMore = sink.write(bytes);
+    }
+    return wantsMore;
   }
+
+  /** What begins in the bytes that wait and ends in these, and then these. */
+  #lookAcross(chunk: Buffer): void {
+    const before = lastBytes(this.#waiting, this.#held);
+    const begin = chunk.subarray(0, this.#held);
+    this.#look(Buffer.concat([...before, begin]), bytesIn(before));
+    if (begin.length < chunk.length) this.#look(chunk, begin.length);
+  }
+}
+
+function lastBytes(parts: readonly Buffer[], count: number): Buffer[] {
+  const last: Buffer[] = [];
+  let missing = count;
+  for (let at = parts.length - 1; at >= 0 && missing > 0; at--) {
+    const part = (parts[at] as Buffer).subarray(-missing);
+    last.unshift(part);
+    missing -= part.length;
+  }
+  return last;
+}
+
+function bytesIn(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
 }

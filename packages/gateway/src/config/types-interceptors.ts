@@ -1,0 +1,44 @@
+/** Interceptors of the configuration, as types.ts describes its values. */
+
+import type { SandboxConfig } from './types-server.ts';
+
+export type InterceptorPhase = 'before-call' | 'after-call' | 'list';
+
+/** Is posted to. */
+export type HookTarget = {
+  readonly kind: 'http';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Signs what is sent. */
+  readonly secret?: string;
+};
+
+/** A child process that is asked by lines of JSON. */
+export type InterceptorProgram = {
+  readonly kind: 'child';
+  /** A bare name is looked up on PATH; anything with a separator is absolute here. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly sandbox: SandboxConfig;
+};
+
+/** Somebody who is asked about calls of tools, or lists of them. */
+export type InterceptorConfig = {
+  /** Unique. */
+  readonly name: string;
+  readonly target: HookTarget | InterceptorProgram;
+  readonly phases: readonly InterceptorPhase[];
+  /** Globs over names of servers; absent: all. */
+  readonly servers?: readonly string[];
+  /** Globs over canonical ids; absent: all. */
+  readonly tools?: readonly string[];
+  /** For an answer. */
+  readonly timeoutMs: number;
+  /** What happens without an answer: nothing passes, or everything. */
+  readonly onError: 'closed' | 'open';
+  /** Of arguments, a result or a list that it is shown, and of its answer. */
+  readonly maxBytes: number;
+};

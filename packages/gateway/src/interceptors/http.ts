@@ -1,0 +1,54 @@
+/** An interceptor that is posted to: one request for each question, JSON out and in, redirected nowhere. */
+
+import type { Hook, HookPlace } from './types.ts';
+
+export interface HttpHookOptions {
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** Aborts after so many milliseconds; `AbortSignal.timeout`. */
+  readonly timeout: (ms: number) => AbortSignal;
+  /** Headers that sign a body. */
+  readonly sign: (body: string, secret: string) => Readonly<Record<string, string>>;
+  /** Of an answer. */
+  readonly maxBytes: number;
+}
+
+export function createHttpHook({ headers, secret, url }: HookPlace, options: HttpHookOptions): Hook {
+  const { fetch, maxBytes, sign, timeout } = options;
+  return {
+    ask: async (body, timeoutMs) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          'content-type': 'application/json',
+          accept: 'application/json',
+          ...(secret !== undefined && sign(body, secret)),
+        },
+        body,
+        redirect: 'error',
+        signal: timeout(timeoutMs),
+      });
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        throw new Error(`it answered ${response.status}`);
+      }
+      return await readText(response, maxBytes);
+    },
+    warm: () => undefined,
+    renew: () => undefined,
+    close: () => Promise.resolve(),
+    destroy: () => undefined,
+  };
+}
+
+async function readText({ body }: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop early cancels the rest.
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`it answered with more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,41 @@
+/**
+ * Standard output while MCP is spoken on it: what anybody else writes there, `console.log` and its like, goes to standard
+ * error, with one warning, and the stream stays what it must be. It does not catch what writes to the descriptor itself.
+ */
+
+import { Writable } from 'node:stream';
+
+export type Output = Pick<NodeJS.WriteStream, 'write' | 'on' | 'off'>;
+
+export interface GuardedOutput {
+  /** The one way to the real output. */
+  readonly stream: Writable;
+  /** Gives standard output back. Idempotent. */
+  readonly release: () => void;
+}
+
+/** `warn` is called once, when somebody writes to `output` for the first time. */
+export function guardOutput(output: Output, other: Pick<NodeJS.WriteStream, 'write'>, warn: () => void): GuardedOutput {
+  const written = output.write;
+  const write = written.bind(output) as (chunk: Buffer, done: (error?: Error | null) => void) => boolean;
+  let warned = false;
+  const diverted = (...given: unknown[]): boolean => {
+    if (!warned) {
+      warned = true;
+      warn();
+    }
+    return (other.write as (...all: unknown[]) => boolean)(...given);
+  };
+  output.write = diverted;
+  const stream = new Writable({ write: (chunk: Buffer, _encoding, done) => void write(chunk, done) });
+  const broken = (): void => void stream.destroy();
+  output.on('error', broken).on('close', broken);
+  return {
+    stream,
+    release: () => {
+      if (output.write !== diverted) return;
+      output.write = written;
+      output.off('error', broken).off('close', broken);
+    },
+  };
+}
