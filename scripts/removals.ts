@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
+import { AROUND } from './removals/around.ts';
 import { CONTENT } from './removals/content.ts';
 import { LISTENER } from './removals/listener.ts';
 import { LOGINS } from './removals/logins.ts';
@@ -43,6 +44,7 @@ export const REMOVALS: readonly Removal[] = [
   ...LOGINS,
   ...CONTENT,
   ...SERVING,
+  ...AROUND,
 ];
 
 /** Runs vitest on files of tests in a copy. */

@@ -13,8 +13,8 @@ import { openSession, stateless, textOf, type Message, type RawClient } from './
 
 const ERAS = ['session', 'stateless'] as const;
 const KEYS = { ann: 'ann-client-key-of-a-test-0123456789', bob: 'bob-client-key-of-a-test-0123456789' };
-const TOKEN = 'machine-token-Wq47-of-a-test';
-const API_KEY = 'api-key-Hn52-of-a-test-0815';
+const TOKEN = 'machine-Wq47-a-test';
+const API_KEY = 'api-key-Hn52-a-test';
 const BASIC = Buffer.from('orders:short').toString('base64');
 
 const scheme = (security: string, more: object = {}): object => ({

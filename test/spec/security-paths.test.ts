@@ -7,7 +7,7 @@ import { run, start } from '../support/process.ts';
 import { VALID } from './inputs.ts';
 import { type Caller, type Fields, makeSite, overStdio, sample, type Site, type Told } from './support.ts';
 
-const SECRET = 'outside-canary-Jt5Kd9Xp3';
+const SECRET = 'outside-canary-Jt5K';
 
 /** Every file below a folder with its text. */
 async function snapshot(folder: string): Promise<Record<string, string>> {

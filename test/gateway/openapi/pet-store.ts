@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { createInbox, type Inbox } from '../../support/inbox.ts';
 
-export const PET_TOKEN = 'pet-token-Zq81-of-a-test-4711';
+export const PET_TOKEN = 'pet-token-Zq81-test';
 export const EXPORT_KEY = 'export-key-Kx93-of-a-test-0815';
 export const CLIENT = { id: 'orders-client', secret: 'orders-secret-Vb27-of-a-test' };
 
