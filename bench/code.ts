@@ -5,23 +5,11 @@
  */
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { answers, Fleet, freePort } from './processes.ts';
+import { withCatalogGateway, type Catalog } from './catalog-gateway.ts';
 import { quantile } from './statistics.ts';
 import { GATEWAY } from './systems.ts';
-
-interface Catalog {
-  readonly servers: readonly {
-    readonly server: string;
-    readonly description?: string;
-    readonly tools: readonly object[];
-  }[];
-}
 
 const RUNS = 40;
 /** A model thinks between two programs. */
@@ -40,66 +28,6 @@ const ROWS = JSON.stringify(
 const PROGRAM = `
 const all = await Promise.all([1, 2, 3].map(() => tools.s0.rows()));
 return all.flat().filter(({ state }) => state === 'open').map(({ id, name }) => ({ id, name }));`;
-
-/** Answers every call with rows; lists the tools of one server at each path. */
-async function serve(catalog: Catalog): Promise<Server> {
-  const http = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      const { id, method } = JSON.parse(body || '{}') as { id?: number; method?: string };
-      const own = catalog.servers[Number((request.url ?? '').slice(1))];
-      if (request.method !== 'POST' || id === undefined || own === undefined) {
-        response.writeHead(202).end();
-        return;
-      }
-      const capabilities = { tools: {} };
-      const results: Readonly<Record<string, object>> = {
-        initialize: { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: own.server, version: '1' } },
-        'tools/list': { tools: own.tools },
-        'tools/call': { content: [{ type: 'text', text: ROWS }] },
-      };
-      const result = results[method ?? ''];
-      const said = result === undefined ? { error: { code: -32601, message: 'Method not found' } } : { result };
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ jsonrpc: '2.0', id, ...said }));
-    });
-  });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  return http;
-}
-
-/** `s0`, `s1` … where programs are measured; as they are called where tokens are. */
-async function withGateway<T>(
-  catalog: Catalog,
-  names: readonly string[],
-  use: (url: string, file: string, env: Readonly<Record<string, string>>) => Promise<T>,
-): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
-  const upstream = await serve(catalog);
-  const fleet = new Fleet();
-  try {
-    const [port, { port: from }] = [await freePort(), upstream.address() as AddressInfo];
-    const servers = catalog.servers.map(({ description = '' }, at) => {
-      return [names[at], { url: `http://127.0.0.1:${from}/${at}`, type: 'http', description }] as const;
-    });
-    const mcpServers = Object.fromEntries(servers);
-    const config = { mcpServers, listen: { port }, auth: { mode: 'none' }, store: 'memory', discovery: 'code' };
-    const file = join(folder, 'sallyport.json');
-    await writeFile(file, JSON.stringify(config), { mode: 0o600 });
-    const log = join(folder, 'log');
-    const command = [process.execPath, GATEWAY, 'serve', '--config', file];
-    const env = { SALLYPORT_HOME: join(folder, 'state') };
-    const started = fleet.launch({ command, env, cwd: folder, log });
-    await answers(`http://127.0.0.1:${port}/healthz`, started, log);
-    return await use(`http://127.0.0.1:${port}/mcp`, file, env);
-  } finally {
-    await fleet.close();
-    upstream.closeAllConnections();
-    upstream.close();
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 interface Answered {
   readonly isError?: boolean;
@@ -157,7 +85,15 @@ async function measurePrograms(url: string): Promise<void> {
 }
 
 const [catalogPath] = process.argv.slice(2);
-await withGateway({ servers: [{ server: 's0', tools: [TOOL] }] }, ['s0'], measurePrograms);
+await withCatalogGateway(
+  {
+    catalog: { servers: [{ server: 's0', tools: [TOOL] }] },
+    names: ['s0'],
+    discovery: 'code',
+    called: { content: [{ type: 'text', text: ROWS }] },
+  },
+  ({ url }) => measurePrograms(url),
+);
 if (catalogPath !== undefined) {
   const catalog = JSON.parse(await readFile(catalogPath, 'utf8')) as Catalog;
   const names = catalog.servers.map(
@@ -167,7 +103,7 @@ if (catalogPath !== undefined) {
         .replace(/^-/, '')
         .slice(0, 26)}-${at}`,
   );
-  await withGateway(catalog, names, async (url, file, env) => {
+  await withCatalogGateway({ catalog, names, discovery: 'code' }, async ({ env, file, url }) => {
     // It waits for the servers.
     await ask(url, 'tools/call', { name: 'find_tools', arguments: { query: 'anything' } });
     const command = [GATEWAY, 'context', '--json', '--config', file];

@@ -6,23 +6,11 @@
  * told, and then those of held-out.txt too, which chose nothing. Small sets: the interval (Wilson, 95 %) is printed with each number.
  */
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { answers, Fleet, freePort } from './processes.ts';
+import { withCatalogGateway, type Catalog } from './catalog-gateway.ts';
 import { quantile } from './statistics.ts';
-import { GATEWAY } from './systems.ts';
-
-interface Catalog {
-  readonly servers: readonly {
-    readonly server: string;
-    readonly description?: string;
-    readonly tools: readonly { readonly name: string }[];
-  }[];
-}
 
 interface Step {
   readonly step: string;
@@ -58,77 +46,12 @@ async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
 
-/** All servers of the catalogue, at one path each. */
-async function serve({ servers }: Catalog): Promise<Server> {
-  const bySlug = new Map(servers.map((each, at) => [`/${at}`, each]));
-  const http = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      const { id, method } = JSON.parse(body || '{}') as { id?: number; method?: string };
-      const own = bySlug.get(request.url ?? '');
-      if (request.method !== 'POST' || id === undefined || own === undefined) {
-        response.writeHead(202).end();
-        return;
-      }
-      const results: Readonly<Record<string, object>> = {
-        initialize: {
-          protocolVersion: '2025-11-25',
-          capabilities: { tools: {} },
-          serverInfo: { name: own.server, version: '1' },
-        },
-        'tools/list': { tools: own.tools },
-      };
-      const result = results[method ?? ''];
-      const said = result === undefined ? { error: { code: -32601, message: 'Method not found' } } : { result };
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ jsonrpc: '2.0', id, ...said }));
-    });
-  });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  return http;
-}
-
 /** A name that a configuration may have. */
 function serverName(name: string, at: number): string {
   return `${name
     .replaceAll(/[^A-Za-z0-9-]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')
     .slice(0, 26)}-${at}`;
-}
-
-async function withGateway<T>(catalog: Catalog, use: (url: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
-  const upstream = await serve(catalog);
-  const fleet = new Fleet();
-  try {
-    const [port, { port: from }] = [await freePort(), upstream.address() as AddressInfo];
-    const servers = catalog.servers.map(({ description = '', server }, at) => {
-      return [serverName(server, at), { url: `http://127.0.0.1:${from}/${at}`, type: 'http', description }] as const;
-    });
-    const config = {
-      mcpServers: Object.fromEntries(servers),
-      listen: { port },
-      auth: { mode: 'none' },
-      store: 'memory',
-      discovery: 'search',
-    };
-    const file = join(folder, 'sallyport.json');
-    await writeFile(file, JSON.stringify(config), { mode: 0o600 });
-    const started = fleet.launch({
-      command: [process.execPath, GATEWAY, 'serve', '--config', file],
-      env: { SALLYPORT_HOME: join(folder, 'state') },
-      cwd: folder,
-      log: join(folder, 'log'),
-    });
-    await answers(`http://127.0.0.1:${port}/healthz`, started, join(folder, 'log'));
-    return await use(`http://127.0.0.1:${port}/mcp`);
-  } finally {
-    await fleet.close();
-    upstream.closeAllConnections();
-    upstream.close();
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 function finder(url: string): (query: string, limit: number) => Promise<Found> {
@@ -223,7 +146,8 @@ if (catalogPath === undefined) {
   process.exitCode = 2;
 } else {
   const catalog = await readJson<Catalog>(catalogPath);
-  await withGateway(catalog, async (url) => {
+  const names = catalog.servers.map(({ server }, at) => serverName(server, at));
+  await withCatalogGateway({ catalog, names, discovery: 'search' }, async ({ url }) => {
     const find = finder(url);
     // The first one waits for the servers and for the index.
     await find('anything', 1);

@@ -42,6 +42,7 @@ const gatewaySource = 'packages/gateway/src/';
 
 /** Files of the gateway that a room may import. */
 const roomsMayImport = [
+  'bounded-text.ts',
   'call.ts',
   'canonical-id.ts',
   'errors.ts',

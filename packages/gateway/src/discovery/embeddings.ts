@@ -4,6 +4,7 @@
  */
 
 import { isObject } from '@sallyport/wire';
+import { boundedText } from '../bounded-text.ts';
 import type { EmbeddingsSetting } from '../meta.ts';
 
 /** Small numbers that stand in the proportions of the original. */
@@ -43,24 +44,12 @@ export function createEmbed({ fetch }: EmbedOptions): Embed {
       await response.body?.cancel();
       throw new Error(`it answered ${response.status}`);
     }
-    const vectors = vectorsIn(JSON.parse(await readText(response, texts.length * MAX_BYTES_PER_TEXT)));
+    const vectors = vectorsIn(JSON.parse(await boundedText(response, texts.length * MAX_BYTES_PER_TEXT)));
     if (vectors?.length !== texts.length) throw new Error('it did not answer with a vector for each text');
     const sizes = new Set(vectors.map(({ values }) => values.length));
     if (sizes.size > 1) throw new Error('it answered with vectors of different lengths');
     return vectors;
   };
-}
-
-async function readText({ body }: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  // Leaving the loop early cancels the rest.
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`it answered with more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** `{data: [{index, embedding}]}` of OpenAI, `{embeddings}` of Ollama; undefined where it is neither. */

@@ -5,6 +5,7 @@
  */
 
 import { isObject, type JsonObject } from '@sallyport/wire';
+import { boundedText } from '../bounded-text.ts';
 import type { Call } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { ExternalGuardSettings, ExternalPlace, Finding } from './finding.ts';
@@ -104,19 +105,7 @@ async function ask(
     await response.body?.cancel();
     throw new Error(`it answered ${response.status}`);
   }
-  return verdictOf(JSON.parse(await readText(response, maxBytes + MAX_FRAME_BYTES)));
-}
-
-async function readText({ body }: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  // Leaving the loop early cancels the rest.
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`it answered with more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  return verdictOf(JSON.parse(await boundedText(response, maxBytes + MAX_FRAME_BYTES)));
 }
 
 function verdictOf(answer: unknown): Verdict {

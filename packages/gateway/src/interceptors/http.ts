@@ -1,5 +1,6 @@
 /** An interceptor that is posted to: one request for each question, JSON out and in, redirected nowhere. */
 
+import { boundedText } from '../bounded-text.ts';
 import type { Hook, HookPlace } from './types.ts';
 
 export interface HttpHookOptions {
@@ -32,23 +33,11 @@ export function createHttpHook({ headers, secret, url }: HookPlace, options: Htt
         await response.body?.cancel();
         throw new Error(`it answered ${response.status}`);
       }
-      return await readText(response, maxBytes);
+      return await boundedText(response, maxBytes);
     },
     warm: () => undefined,
     renew: () => undefined,
     close: () => Promise.resolve(),
     destroy: () => undefined,
   };
-}
-
-async function readText({ body }: Response, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  // Leaving the loop early cancels the rest.
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`it answered with more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

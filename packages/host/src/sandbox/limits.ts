@@ -71,18 +71,21 @@ export function planLimits(
 }
 
 function unlimited(spec: SandboxSpec): readonly MissingLayer[] {
-  const written = [
+  return writtenLimits(spec).map((layer) => ({
+    layer,
+    why: `A server without a sandbox has no limit of ${layer}.`,
+    remedy: 'Write the level "limited", or leave this limit out.',
+  }));
+}
+
+/** The limits that are asked for. */
+export function writtenLimits(spec: SandboxSpec): readonly ('memory' | 'cpu' | 'processes')[] {
+  const limits = [
     ['memory', spec.memoryBytes],
     ['cpu', spec.cpuPercent],
     ['processes', spec.processes],
   ] as const;
-  return written
-    .filter(([, value]) => value !== undefined)
-    .map(([layer]) => ({
-      layer,
-      why: `A server without a sandbox has no limit of ${layer}.`,
-      remedy: 'Write the level "limited", or leave this limit out.',
-    }));
+  return limits.filter(([, value]) => value !== undefined).map(([layer]) => layer);
 }
 
 function meansFor(limit: Limit, facts: SandboxFacts, level: SandboxLevel, user: SandboxUser): Means | undefined {

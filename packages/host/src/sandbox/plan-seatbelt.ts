@@ -5,7 +5,7 @@
 import { cageNotes, keptHome } from './home.ts';
 import { isInside } from './inside.ts';
 import { isOnline, isProxied, userOf } from './level.ts';
-import { DEFAULT_PROCESSES, OPEN_FILES } from './limits.ts';
+import { DEFAULT_PROCESSES, OPEN_FILES, writtenLimits } from './limits.ts';
 import { envArgs, isLoader, type Loader } from './loader.ts';
 import { boundPaths, guardsOf } from './mounts.ts';
 import { proxyEnvironment } from './relay.ts';
@@ -188,18 +188,11 @@ function missingNetwork(level: SandboxLevel, spec: SandboxSpec, driver: Machine[
 
 /** setrlimit(2) of macOS bounds no memory, and counts the processes of a user, all of them. */
 function missingLimits(spec: SandboxSpec): readonly MissingLayer[] {
-  const written = [
-    ['memory', spec.memoryBytes],
-    ['cpu', spec.cpuPercent],
-    ['processes', spec.processes],
-  ] as const;
-  return written
-    .filter(([, value]) => value !== undefined)
-    .map(([layer]) => ({
-      layer,
-      why: `macOS cannot limit the ${layer} of a server.`,
-      remedy: 'Leave this limit out.',
-    }));
+  return writtenLimits(spec).map((layer) => ({
+    layer,
+    why: `macOS cannot limit the ${layer} of a server.`,
+    remedy: 'Leave this limit out.',
+  }));
 }
 
 function gapsOf(level: SandboxLevel, spec: SandboxSpec, driver: Machine['driver']): readonly string[] {
