@@ -4,7 +4,6 @@
  */
 import { posix } from 'node:path';
 import { isBuiltin } from 'node:module';
-import { composers } from './composers.ts';
 import type { ModuleImport, SourceModule } from './source.ts';
 import type { Package } from './workspace.ts';
 
@@ -54,6 +53,22 @@ const roomsMayImport = [
   'round.ts',
   'tool-cost.ts',
 ];
+
+/** Files at the top of the gateway, beside the command line and the folder `wiring`, that import rooms. */
+const composers = [
+  'gateway.ts',
+  'index.ts',
+  'modules.ts',
+  'pipeline.ts',
+  'provision.ts',
+  'rooms.ts',
+  'served.ts',
+  'servers.ts',
+  'steps.ts',
+];
+
+/** Folders of the gateway that are no rooms: they put rooms together. */
+const aboveRooms: ReadonlySet<string | undefined> = new Set(['cli', 'wiring']);
 
 const configFiles = /(^|\/)(vitest|vite)\.config\.ts$/;
 
@@ -148,10 +163,10 @@ function wireIsPure(house: House): Violation[] {
   });
 }
 
-/** The room a file of the gateway is in; undefined for files at the top and for the command line. */
+/** The room a file of the gateway is in; undefined for what is above rooms. */
 function roomOf(path: string): string | undefined {
   const [room, ...rest] = path.slice(gatewaySource.length).split('/');
-  return rest.length === 0 || room === 'cli' ? undefined : room;
+  return rest.length === 0 || aboveRooms.has(room) ? undefined : room;
 }
 
 function rooms(house: House): Violation[] {
@@ -166,13 +181,13 @@ function rooms(house: House): Violation[] {
         : `room ${from} must not import room ${to}: take what it needs as a function, wired in modules.ts`;
     }
     if (to === undefined || mayCompose(module.path)) return undefined;
-    return `only ${composers.join(', ')} and the command line import rooms`;
+    return `only ${composers.join(', ')}, wiring and the command line import rooms`;
   });
 }
 
 function mayCompose(path: string): boolean {
   const file = path.slice(gatewaySource.length);
-  return composers.includes(file) || /^cli(\.ts|\/)/.test(file) || isTest(path);
+  return composers.includes(file) || /^(cli(\.ts|\/)|wiring\/)/.test(file) || isTest(path);
 }
 
 /** Cycles over all imports, type-only ones included, within and across packages. */

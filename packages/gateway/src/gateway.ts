@@ -5,34 +5,34 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { principalKey, type StdioDoor } from '@sallyport/server';
-import { adminEvent, callerRecords, reloadEvent } from './audit-events.ts';
+import { adminEvent, callerRecords, reloadEvent } from './wiring/audit-events.ts';
 import { createRecent, type Recent } from './admin/index.ts';
-import { openAdministration, type Administration } from './admin-open.ts';
+import { openAdministration, type Administration } from './wiring/admin-open.ts';
 import { describeLimits } from './admission/index.ts';
 import type { Config } from './config/index.ts';
 import { Reloader, type ConfigStatus, type ReloadRequest, type ReloadResult } from './config/reload.ts';
 import type { Watch } from './config/watch.ts';
 import type { StateWatch } from './credentials/index.ts';
-import { Doors, within } from './doors.ts';
-import { checkEgress } from './egress-settings.ts';
-import { LOCAL } from './local.ts';
-import { watchLockdown } from './lockdown.ts';
-import { addMetricSources } from './metric-sources.ts';
-import { pinsSetup } from './pins-state.ts';
-import { createPeople } from './privacy-state.ts';
+import { Doors, within } from './wiring/doors.ts';
+import { checkEgress } from './wiring/egress-settings.ts';
+import { LOCAL } from './wiring/local.ts';
+import { watchLockdown } from './wiring/lockdown.ts';
+import { addMetricSources } from './wiring/metric-sources.ts';
+import { pinsSetup } from './wiring/pins-state.ts';
+import { createPeople } from './wiring/privacy-state.ts';
 import type { Rooms } from './rooms.ts';
-import type { GatewayOptions } from './gateway-options.ts';
-import { learnSecrets } from './own-secrets.ts';
+import type { GatewayOptions } from './wiring/gateway-options.ts';
+import { learnSecrets } from './wiring/own-secrets.ts';
 import { preparePolicy, provision, type Parts } from './provision.ts';
 import { addProcessSource, type ProcessSource } from './telemetry/process-source.ts';
-import { withOwnServer } from './saved-tools.ts';
+import { withOwnServer } from './wiring/saved-tools.ts';
 import { enabledServers } from './servers.ts';
 import type { RecordLevel } from './telemetry/index.ts';
 import { createRedactor, type Redactor } from './telemetry/redact.ts';
-import { publicRoutes } from './public-routes.ts';
-import { watchCertificates, watchStateOf } from './watches.ts';
+import { publicRoutes } from './wiring/public-routes.ts';
+import { watchCertificates, watchStateOf } from './wiring/watches.ts';
 
-export type { GatewayOptions } from './gateway-options.ts';
+export type { GatewayOptions } from './wiring/gateway-options.ts';
 
 /** The gateway as a process. */
 export interface SystemStatus {

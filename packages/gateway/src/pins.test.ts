@@ -9,7 +9,7 @@ import { createResolve } from './catalog/resolve.ts';
 import { approve } from './pins/approving.ts';
 import { NO_LOCK } from './pins/lock.ts';
 import { PinsRoom, type PinNews, type PinsMode, type PinStore } from './pins/index.ts';
-import { pinStore } from './pins-state.ts';
+import { pinStore } from './wiring/pins-state.ts';
 import { createMemoryStore } from './store/memory.ts';
 
 const tool = (name: string, more: JsonObject = {}): JsonObject => ({ name, inputSchema: { type: 'object' }, ...more });

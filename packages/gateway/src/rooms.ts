@@ -15,7 +15,7 @@ import type { ProgramStatus } from './installs/index.ts';
 import type { OpenBrowser } from './logins/browser.ts';
 import type { LoginActs } from './logins/acts.ts';
 import type { Logins } from './logins/index.ts';
-import type { OutboundFetch } from './outbound.ts';
+import type { OutboundFetch } from './wiring/outbound.ts';
 import type { PinsRoom } from './pins/index.ts';
 import type { Explain, ExplainOptions, Policy } from './policy/index.ts';
 import type { SandboxRoom, SandboxStatus } from './sandbox/index.ts';

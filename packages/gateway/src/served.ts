@@ -2,13 +2,13 @@
 
 import type { Served, Session, Visitor } from '@sallyport/server';
 import type { Admission } from './admission/index.ts';
-import { sessionEvent } from './audit-events.ts';
+import { sessionEvent } from './wiring/audit-events.ts';
 import type { Audience } from './call.ts';
 import type { CatalogRoom, CatalogView } from './catalog/index.ts';
 import { sessionKey } from './isolation/index.ts';
 import type { Projects } from './isolation/project.ts';
 import type { Announcements } from './logins/announcements.ts';
-import { createNotices } from './notices.ts';
+import { createNotices } from './wiring/notices.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Policy } from './policy/index.ts';
 import type { RoomOptions } from './rooms.ts';

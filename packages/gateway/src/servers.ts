@@ -8,8 +8,8 @@ import { present } from './config/schema-parts.ts';
 import type { ExchangeConfig, OAuthConfig } from './config/types-oauth.ts';
 import type { OidcConfig } from './config/types-auth.ts';
 import type { ExchangePlace, LoginServer } from './logins/index.ts';
-import { ownCatalogServer } from './saved-tools.ts';
-import { upstreamTls } from './tls-files.ts';
+import { ownCatalogServer } from './wiring/saved-tools.ts';
+import { upstreamTls } from './wiring/tls-files.ts';
 import type { UpstreamServer } from './upstream/index.ts';
 
 /** Those that are used, in configuration order. */

@@ -20,7 +20,7 @@ import { Refused } from './errors.ts';
 import type { Interceptors } from './interceptors/index.ts';
 import { createIsolate, principalInstance } from './isolation/index.ts';
 import { Projects } from './isolation/project.ts';
-import { isLocalUser } from './local.ts';
+import { isLocalUser } from './wiring/local.ts';
 import type { Announcements } from './logins/announcements.ts';
 import { linkPayload } from './logins/link.ts';
 import { createListLoginStep } from './logins/list-step.ts';

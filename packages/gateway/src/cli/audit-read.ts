@@ -1,11 +1,11 @@
 /** The records of this state's audit trail, for the verbs that show them: in the order of their time, over all chains. */
 import { join } from 'node:path';
-import { auditFolder, auditKeys } from '../audit-trail.ts';
+import { auditFolder, auditKeys } from '../wiring/audit-trail.ts';
 import { listChains } from '../audit/folder.ts';
 import type { Period, Trail } from '../audit/in-order.ts';
 import { parseMoment } from '../config/scalars.ts';
 import { openMasterKey } from '../credentials/index.ts';
-import { identityStorage } from '../privacy-state.ts';
+import { identityStorage } from '../wiring/privacy-state.ts';
 import {
   keptIdentities,
   nameOf,

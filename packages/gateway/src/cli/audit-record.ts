@@ -3,15 +3,15 @@
  * not done.
  */
 import type { KeyObject } from 'node:crypto';
-import { adminEvent } from '../audit-events.ts';
-import { openAuditTrail } from '../audit-trail.ts';
+import { adminEvent } from '../wiring/audit-events.ts';
+import { openAuditTrail } from '../wiring/audit-trail.ts';
 import { defaultAudit } from '../config/schema-audit.ts';
 import { defaultPrivacy } from '../config/schema-privacy.ts';
 import type { Config } from '../config/types.ts';
-import { throughProxy } from '../egress-settings.ts';
-import { LOCAL } from '../local.ts';
-import { createOutbound } from '../outbound.ts';
-import { createPeople, openPeople } from '../privacy-state.ts';
+import { throughProxy } from '../wiring/egress-settings.ts';
+import { LOCAL } from '../wiring/local.ts';
+import { createOutbound } from '../wiring/outbound.ts';
+import { createPeople, openPeople } from '../wiring/privacy-state.ts';
 import type { Store } from '../store/index.ts';
 import { createRedactor } from '../telemetry/redact.ts';
 import type { CliContext } from './context.ts';

@@ -8,7 +8,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { auditFolder, auditKeys } from '../audit-trail.ts';
+import { auditFolder, auditKeys } from '../wiring/audit-trail.ts';
 import { headPath, isAbsent, listChains, lockPath, segmentPath, tornPath, type ChainFiles } from '../audit/folder.ts';
 import { verifyTrail, type Verified } from '../audit/verify.ts';
 import { deriveKey } from '../credentials/index.ts';

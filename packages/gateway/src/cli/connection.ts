@@ -10,11 +10,11 @@ import {
   type JsonRpcErrorObject,
   type JsonValue,
 } from '@sallyport/wire';
-import { STATUS_PATH, TOOLS_PATH } from '../admin-endpoints.ts';
+import { STATUS_PATH, TOOLS_PATH } from '../wiring/admin-endpoints.ts';
 import type { Config } from '../config/index.ts';
 import { didYouMean } from '../config/problems.ts';
 import { openLocalKey } from '../credentials/index.ts';
-import type { GatewayStatus, ToolReport } from '../status.ts';
+import type { GatewayStatus, ToolReport } from '../wiring/status.ts';
 import { createRedactor } from '../telemetry/redact.ts';
 import { createLog, type LogLevel } from '../telemetry/index.ts';
 import { loadToRun } from './configuration.ts';

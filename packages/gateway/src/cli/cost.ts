@@ -8,7 +8,7 @@ import { allRecords } from '../audit/in-order.ts';
 import { RUN_CODE } from '../code/index.ts';
 import { ownDefinitions } from '../discovery/index.ts';
 import type { DiscoveryMode, SeenServer } from '../meta.ts';
-import type { GatewayStatus, ToolRecord } from '../status.ts';
+import type { GatewayStatus, ToolRecord } from '../wiring/status.ts';
 import { openTrail } from './audit-read.ts';
 import { withGateway, type Reached } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';

@@ -7,7 +7,7 @@ import { chmodSync, copyFileSync, fstatSync, ftruncateSync, renameSync, statSync
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { configurationId } from '../daemon.ts';
+import { configurationId } from '../wiring/daemon.ts';
 
 export const LOG_MAX_BYTES: number = 10 * 1024 * 1024;
 

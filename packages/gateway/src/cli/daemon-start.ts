@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { acquireLock, ensurePrivateDirectory, tightenOrRefuse } from '@sallyport/host';
 import type { DetailedConfig } from '../config/load.ts';
-import { daemonsDirectory, removeDaemon, thisProcess, type DaemonRecord } from '../daemon.ts';
+import { daemonsDirectory, removeDaemon, thisProcess, type DaemonRecord } from '../wiring/daemon.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { lastLines, logPaths } from './daemon-log.ts';
 import { CliError, exitCodes, type ExitCode } from './exit.ts';

@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '@sallyport/wire';
 import type { Command } from 'commander';
-import { EXPLAIN_PATH } from '../admin-endpoints.ts';
+import { EXPLAIN_PATH } from '../wiring/admin-endpoints.ts';
 import type { AskedKind, ExplainAnswer, ExplainRequest } from '../policy/index.ts';
 import { unknownName } from './call.ts';
 import { withGateway, type Reached } from './connection.ts';

@@ -2,7 +2,7 @@
  * The end of `init`: every server is asked once what it offers, so that the first list of a client is whole, and one tool is
  * called, so that the way is known to work. The tool is one that says it only reads and that needs no arguments.
  */
-import type { ServerStatus, ToolRecord } from '../status.ts';
+import type { ServerStatus, ToolRecord } from '../wiring/status.ts';
 import type { Reached } from './connection.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { invoke } from './invoke.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkDraft, draftOf } from '../config/check-text.ts';
-import type { ToolRecord } from '../status.ts';
+import type { ToolRecord } from '../wiring/status.ts';
 import type { Reached } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { prove } from './init-warm.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ToolRecord } from '../status.ts';
+import type { ToolRecord } from '../wiring/status.ts';
 import { instructionsText, skillText } from './instructions.ts';
 import { serverStatus } from './testing/fakes.ts';
 

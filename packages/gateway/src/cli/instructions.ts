@@ -5,7 +5,7 @@
  */
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
-import type { ServerStatus, ToolRecord } from '../status.ts';
+import type { ServerStatus, ToolRecord } from '../wiring/status.ts';
 import { withGateway } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import { createAddress } from '../address.ts';
-import { LOCAL, LOCAL_ISSUER } from '../local.ts';
+import { createAddress } from '../wiring/address.ts';
+import { LOCAL, LOCAL_ISSUER } from '../wiring/local.ts';
 import { recordsOf } from '../store/records.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';

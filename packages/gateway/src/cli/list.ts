@@ -1,6 +1,6 @@
 /** `sallyport list [--detail]`: the servers of the gateway and how they are. */
 import type { Command } from 'commander';
-import type { GatewayStatus, ServerStatus } from '../status.ts';
+import type { GatewayStatus, ServerStatus } from '../wiring/status.ts';
 import { withGateway, type Reached } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import { note, printResult } from './output.ts';

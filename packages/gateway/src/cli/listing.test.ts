@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GatewayStatus, ServerStatus, ToolRecord } from '../status.ts';
+import type { GatewayStatus, ServerStatus, ToolRecord } from '../wiring/status.ts';
 import { listText, readStatus, type ListLayout } from './list.ts';
 import { cells } from './text.ts';
 import { toolsText } from './tools.ts';

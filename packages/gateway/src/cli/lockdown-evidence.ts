@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { auditFolder } from '../audit-trail.ts';
+import { auditFolder } from '../wiring/audit-trail.ts';
 import { fileHash } from './backup-state.ts';
 
 /** A file of the evidence: text, or so much of the end of a file. */

@@ -2,13 +2,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
-import { auditFolder } from '../audit-trail.ts';
+import { auditFolder } from '../wiring/audit-trail.ts';
 import { listChains, lockPath } from '../audit/folder.ts';
 import { acquireLock, LockTimeoutError } from '@sallyport/host';
 import type { Config } from '../config/types.ts';
 import { deriveKey, sealing } from '../credentials/index.ts';
-import type { DaemonRecord } from '../daemon.ts';
-import { removeDaemon, thisProcess } from '../daemon.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
+import { removeDaemon, thisProcess } from '../wiring/daemon.ts';
 import { revokeLogins, type RevokedGrant } from '../logins/revocation.ts';
 import { loginServers } from '../servers.ts';
 import type { Store } from '../store/index.ts';

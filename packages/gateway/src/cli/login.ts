@@ -4,7 +4,7 @@
  * on a port of loopback that the browser comes back to. No token passes through here.
  */
 import type { Command } from 'commander';
-import { LOGIN_PATH } from '../admin-endpoints.ts';
+import { LOGIN_PATH } from '../wiring/admin-endpoints.ts';
 import type { LoginAnswer } from '../logins/acts.ts';
 import { withGateway, type Reached } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';

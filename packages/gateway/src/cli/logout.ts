@@ -1,6 +1,6 @@
 /** `sallyport logout SERVER`: the token for a server is revoked and removed: this machine's user's, or the gateway's where it serves all. */
 import type { Command } from 'commander';
-import { LOGOUT_PATH } from '../admin-endpoints.ts';
+import { LOGOUT_PATH } from '../wiring/admin-endpoints.ts';
 import type { LogoutAnswer } from '../logins/acts.ts';
 import { withGateway } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';

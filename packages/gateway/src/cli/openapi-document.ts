@@ -8,7 +8,7 @@ import type { DetailedConfig } from '../config/load.ts';
 import { isDocumentUrl } from '../config/servers.ts';
 import type { Problem } from '../config/types.ts';
 import { readDocument, targetProblems, type ApiDocument, type Scheme, type Survey } from '../openapi/index.ts';
-import { createOutbound } from '../outbound.ts';
+import { createOutbound } from '../wiring/outbound.ts';
 import { note } from './output.ts';
 import type { CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';

@@ -1,6 +1,6 @@
 /** What a gateway tells and does for its own user: requests with the local key to one that has proven whose it is. */
 import { openLocalKey } from '../credentials/index.ts';
-import type { DaemonRecord } from '../daemon.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
 import type { CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { requestJson, type JsonReply } from './request-json.ts';

@@ -1,5 +1,5 @@
 /** Whom a verb is about, as a person types it. It looks nobody up. */
-import { LOCAL, LOCAL_ISSUER } from '../local.ts';
+import { LOCAL, LOCAL_ISSUER } from '../wiring/local.ts';
 import { PSEUDONYM, readName, type Named } from '../privacy/index.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { oneLine } from './text.ts';

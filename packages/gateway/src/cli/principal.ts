@@ -4,7 +4,7 @@
  * within a second.
  */
 import type { Command } from 'commander';
-import { listDisabled, setDisabled } from '../disabled.ts';
+import { listDisabled, setDisabled } from '../wiring/disabled.ts';
 import type { Named } from '../privacy/index.ts';
 import { recordsOf } from '../store/records.ts';
 import { globalsOf, type CliContext } from './context.ts';

@@ -5,7 +5,7 @@
 import { createGuardedFetch } from '@sallyport/client/egress';
 import { isObject } from '@sallyport/wire';
 import type { Config } from '../config/types.ts';
-import { throughProxy } from '../egress-settings.ts';
+import { throughProxy } from '../wiring/egress-settings.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { configuredOrDefault } from './key-store.ts';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../cli.ts';
 import type { ReloadResult } from '../config/reload.ts';
 import { deriveKey, openLocalKey, openMasterKey } from '../credentials/index.ts';
-import { announceDaemon, answerChallenge, thisProcess } from '../daemon.ts';
+import { announceDaemon, answerChallenge, thisProcess } from '../wiring/daemon.ts';
 import type { CliSystem } from './context.ts';
 import { realSystem } from './system.ts';
 

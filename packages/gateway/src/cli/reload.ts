@@ -1,6 +1,6 @@
 /** `sallyport reload`: the running gateway reads its configuration again. What it opens or breaks is not taken over. */
 import type { Command } from 'commander';
-import { RELOAD_PATH } from '../admin-endpoints.ts';
+import { RELOAD_PATH } from '../wiring/admin-endpoints.ts';
 import type { ReloadResult } from '../config/reload.ts';
 import { formatProblem } from '../config/problems.ts';
 import { globalsOf, type CliContext } from './context.ts';

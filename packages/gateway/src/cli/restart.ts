@@ -1,6 +1,6 @@
 /** `sallyport restart`: ends the gateway in the background and starts it again with the same words. */
 import type { Command } from 'commander';
-import type { DaemonRecord } from '../daemon.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
 import { loadToLook, loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { planOf, startDaemon, stopDaemon, type Plan } from './daemon-start.ts';

@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import { acquireLock, ensurePrivateDirectory, LockTimeoutError } from '@sallyport/host';
 import type { Command } from 'commander';
-import { auditFolder, auditKeys } from '../audit-trail.ts';
+import { auditFolder, auditKeys } from '../wiring/audit-trail.ts';
 import { listChains, lockPath } from '../audit/folder.ts';
 import { verifyTrail } from '../audit/verify.ts';
 import { openMasterKey } from '../credentials/index.ts';

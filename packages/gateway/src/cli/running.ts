@@ -16,7 +16,7 @@ import {
   removeDaemon,
   thisProcess,
   type DaemonRecord,
-} from '../daemon.ts';
+} from '../wiring/daemon.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { note } from './output.ts';

@@ -53,7 +53,7 @@ interface Change {
 /** First of all: it refuses while a gateway runs, which would write on with the key before. */
 async function rekeyAudit(directory: string, { next, old }: Change): Promise<number> {
   const [{ auditFolder, auditKeys }, { rekeyTrail }] = await Promise.all([
-    import('../audit-trail.ts'),
+    import('../wiring/audit-trail.ts'),
     import('../audit/rekey.ts'),
   ]);
   return await rekeyTrail(auditFolder(directory), { old: auditKeys(old), next: auditKeys(next) });
@@ -66,7 +66,7 @@ async function rekeyState({ files, now }: CliContext, directory: string, { next,
   const [{ openSqliteStore }, { rekeyPeople }, { rekeyLogins }, { deriveKey, sealing }, { recordsOf }] =
     await Promise.all([
       import('../store/sqlite.ts'),
-      import('../privacy-state.ts'),
+      import('../wiring/privacy-state.ts'),
       import('../logins/rekey.ts'),
       import('../credentials/index.ts'),
       import('../store/records.ts'),

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { openListener } from '../config/check-across.ts';
 import type { Config } from '../config/index.ts';
-import { announceDaemon, thisProcess } from '../daemon.ts';
+import { announceDaemon, thisProcess } from '../wiring/daemon.ts';
 import type { Log } from '../telemetry/index.ts';
 import { boundedLog, logBehind, LOG_MAX_BYTES, logPaths } from './daemon-log.ts';
 import { CliError, exitCodes } from './exit.ts';

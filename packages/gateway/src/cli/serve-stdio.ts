@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { openLocalKey } from '../credentials/index.ts';
-import type { DaemonRecord } from '../daemon.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
 import type { Gateway } from '../gateway.ts';
 import { JoinError, openProcessLink, openRelay, openSocketLink, type Relay } from '../join/index.ts';
 import type { Log } from '../telemetry/index.ts';

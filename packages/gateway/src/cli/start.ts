@@ -1,6 +1,6 @@
 /** `sallyport start`: the gateway in the background, now and, if wanted, whenever the user logs in. */
 import type { Command } from 'commander';
-import type { DaemonRecord } from '../daemon.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
 import { installAtLogin, startBySystem } from './at-login.ts';
 import { loadToRun } from './configuration.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';

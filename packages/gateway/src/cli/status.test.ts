@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ServerStatus } from '../status.ts';
+import type { ServerStatus } from '../wiring/status.ts';
 import { statusText, type StatusFacts, type SystemReport } from './status.ts';
 import { agoText } from './text.ts';
 import { serverStatus } from './testing/fakes.ts';

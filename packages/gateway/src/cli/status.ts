@@ -1,9 +1,9 @@
 /** `sallyport status`: whether the gateway runs, on what, and how it is. It starts nothing. */
 import type { Command } from 'commander';
-import { SYSTEM_PATH } from '../admin-endpoints.ts';
+import { SYSTEM_PATH } from '../wiring/admin-endpoints.ts';
 import type { SystemStatus } from '../gateway.ts';
-import type { DaemonRecord } from '../daemon.ts';
-import type { GatewayStatus, ServerStatus } from '../status.ts';
+import type { DaemonRecord } from '../wiring/daemon.ts';
+import type { GatewayStatus, ServerStatus } from '../wiring/status.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { listText } from './list.ts';

@@ -1,6 +1,6 @@
 /** `sallyport tools [QUERY]`: the tools that clients see, with what their definitions cost in a model's context. */
 import type { Command } from 'commander';
-import type { ToolRecord, ToolReport } from '../status.ts';
+import type { ToolRecord, ToolReport } from '../wiring/status.ts';
 import { withGateway, type Reached } from './connection.ts';
 import { globalsOf, type CliContext } from './context.ts';
 import type { Layout } from './list.ts';

@@ -1,7 +1,7 @@
 /** Sends an alert to each place that the configuration names, to try whether it arrives. Asked for by `doctor --alerts`. */
-import { sendTestAlert } from '../../alerts-state.ts';
-import { throughProxy } from '../../egress-settings.ts';
-import { createOutbound } from '../../outbound.ts';
+import { sendTestAlert } from '../../wiring/alerts-state.ts';
+import { throughProxy } from '../../wiring/egress-settings.ts';
+import { createOutbound } from '../../wiring/outbound.ts';
 import { fail, ok, warn, type Finding } from './report.ts';
 import { messageOf } from './state.ts';
 import type { Configured } from './visit.ts';

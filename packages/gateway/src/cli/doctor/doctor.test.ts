@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxFacts } from '@sallyport/host/sandbox';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { announceDaemon, readDaemons, thisProcess } from '../../daemon.ts';
+import { announceDaemon, readDaemons, thisProcess } from '../../wiring/daemon.ts';
 import type { ServerConfig } from '../../config/types-server.ts';
 import type { CliContext } from '../context.ts';
 import { cells } from '../text.ts';

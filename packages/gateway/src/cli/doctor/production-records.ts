@@ -1,6 +1,6 @@
 /** What is left of what happened: the audit trail and whether it is whole, who is told, backups, and room on the disk. */
 import { statfs } from 'node:fs/promises';
-import { auditFolder, auditKeys } from '../../audit-trail.ts';
+import { auditFolder, auditKeys } from '../../wiring/audit-trail.ts';
 import { listChains } from '../../audit/folder.ts';
 import { recordsOf } from '../../audit/read.ts';
 import { verifyTrail } from '../../audit/verify.ts';

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { auditFolder, auditKeys } from '../../audit-trail.ts';
+import { auditFolder, auditKeys } from '../../wiring/audit-trail.ts';
 import { openAudit } from '../../audit/index.ts';
 import { OPEN_PEOPLE } from '../../audit/testing/trails.ts';
 import { checkConfig } from '../../config/check.ts';

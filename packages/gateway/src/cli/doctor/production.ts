@@ -3,10 +3,10 @@
  * machine, asks a gateway that runs how its servers are caged, starts nothing and changes nothing.
  */
 import { join } from 'node:path';
-import { STATUS_PATH } from '../../admin-endpoints.ts';
+import { STATUS_PATH } from '../../wiring/admin-endpoints.ts';
 import { openLocalKey, openMasterKey } from '../../credentials/index.ts';
-import { openKeys } from '../../callers.ts';
-import type { GatewayStatus } from '../../status.ts';
+import { openKeys } from '../../wiring/callers.ts';
+import type { GatewayStatus } from '../../wiring/status.ts';
 import { openSqliteStore } from '../../store/sqlite.ts';
 import { askOwn } from '../own-endpoint.ts';
 import { findRunningOf } from '../running.ts';

@@ -1,7 +1,7 @@
 /** The state: who may see it, what a gateway that was killed left in it, and whether its key and secrets open. */
 import { join } from 'node:path';
 import { openMasterKey } from '../../credentials/index.ts';
-import { readDaemons, removeDaemon, thisProcess } from '../../daemon.ts';
+import { readDaemons, removeDaemon, thisProcess } from '../../wiring/daemon.ts';
 import type { SecretBackend } from '../../secrets/index.ts';
 import { openSecrets } from '../secret-store.ts';
 import { count, shellWord } from '../text.ts';

@@ -1,6 +1,6 @@
 /** What tests of the command line are given of the world where they do not look: nothing happens there. */
 
-import type { ServerStatus } from '../../status.ts';
+import type { ServerStatus } from '../../wiring/status.ts';
 import type { CliContext } from '../context.ts';
 
 export const NO_PROCESSES: CliContext['processes'] = {

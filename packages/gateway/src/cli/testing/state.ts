@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { openMasterKey } from '../../credentials/index.ts';
-import { privateStore } from '../../privacy-state.ts';
+import { privateStore } from '../../wiring/privacy-state.ts';
 import type { Store } from '../../store/index.ts';
 import { openSqliteStore } from '../../store/sqlite.ts';
 
