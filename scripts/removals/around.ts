@@ -63,6 +63,6 @@ export const AROUND: readonly Removal[] = [
     file: gateway('code/saved.ts'),
     find: 'const others = seen.filter(({ server }) => server !== target.server);',
     replace: 'const others = seen.filter(({ server }) => server !== null);',
-    tests: gateway('saved-tools.test.ts'),
+    tests: gateway('wiring/saved-tools.test.ts'),
   },
 ];

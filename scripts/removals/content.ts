@@ -136,7 +136,7 @@ const proof: readonly Removal[] = [
   },
   {
     protection: 'nothing starts in a state that was locked down',
-    file: gateway('lockdown.ts'),
+    file: gateway('wiring/lockdown.ts'),
     find: 'if (!(await isLockedDown(stateDirectory))) return;',
     replace: "if (stateDirectory !== '') return;",
     tests: 'test/lockdown.test.ts',

@@ -88,7 +88,7 @@ export const WHO: readonly Removal[] = [
   },
   {
     protection: 'the local key is good on this machine alone, where keys are no mode',
-    file: gateway('identity.ts'),
+    file: gateway('wiring/identity.ts'),
     find: 'const found = isHere(credentials) ? (prove(credentials) as Proved) : undefined;',
     replace: 'const found = prove(credentials) as Proved;',
     tests: 'test/security/local.test.ts',
