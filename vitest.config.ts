@@ -25,8 +25,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/**/*.test.ts', repositoryChecks],
-          // Says that a test hangs, never that a machine is busy.
+          // They say that a test hangs, never that a machine is busy.
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

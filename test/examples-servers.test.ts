@@ -35,6 +35,13 @@ async function serving(name: string, env: Record<string, string> = {}): Promise<
 const textOf = async (client: Client, tool: string, args = {}): Promise<string | undefined> =>
   (await client.callTool(tool, args)).content[0]?.text;
 
+/** Whatever the page is made of is there. */
+async function expectParts(url: string, page: string, count: number): Promise<void> {
+  const parts = [...page.matchAll(/ (?:href|src)="([^"]+)"/g)].map(([, path = '']) => path);
+  expect(parts).toHaveLength(count);
+  for (const path of parts) expect([path, (await fetch(new URL(path, url))).status]).toEqual([path, 200]);
+}
+
 describe('hello', () => {
   it('greets, and ends when it is asked to', async () => {
     await using server = await serving('hello');
@@ -165,6 +172,7 @@ describe('notes', () => {
     const text = await page.text();
     expect(text).toContain('&lt;b&gt;Milk&lt;/b&gt;');
     expect(text).not.toContain('A secret');
+    await expectParts(page.url, text, 2);
     expect(page.headers.get('content-security-policy')).toContain('default-src');
     const foreign = await fetch(new URL('/', again.url), { headers: { origin: 'https://evil.example' } });
     expect(foreign.status).toBe(403);
@@ -187,7 +195,7 @@ describe('kanban', () => {
     };
 
     const page = await fetch(new URL('/', url));
-    expect(await page.text()).toContain('/board.js');
+    await expectParts(page.url, await page.text(), 3);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
     const events = await fetch(new URL('/events', url));
     const stream = events.body!.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,8 +1,10 @@
 /** Who writes a server: a new project that works as it is, `dev` beside an editor, `validate` before it is given away. */
-import { existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer, serve } from '@sallyport/server';
+import { apiKey } from '@sallyport/server/auth';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryHome, type TemporaryHome } from './support/home.ts';
 import { run, start, type Finished } from './support/process.ts';
 
@@ -38,6 +40,11 @@ describe('sallyport new server', () => {
     ]);
     expect(made[0]?.stdout).toContain('sallyport dev src/main.ts');
     expect(made[1]?.stdout).toContain('sallyport dev src/main.js');
+  });
+
+  it('writes files as other programs do, so that a server in a cage may read them', () => {
+    const modes = ['src', 'src/main.ts'].map((path) => statSync(join(project, path)).mode & 0o777);
+    expect(modes).toEqual([0o777 & ~process.umask(), 0o666 & ~process.umask()]);
   });
 
   it('writes a project whose types and tests are right', async () => {
@@ -100,6 +107,22 @@ await serve(server, { stdio: true });
     expect(outcome.stdout).toMatch(/^1 error, 2 warnings$/m);
   });
 
+  it('reaches a server that wants a credential, and says how to give it one', async () => {
+    const key = 'a-key-of-ann-which-is-long-enough-for-anybody';
+    const server = createServer({ name: 'guarded', version: '1', instructions: 'Nothing.' });
+    server.addTool({ name: 'look', description: 'Looks.', annotations: { readOnlyHint: true } }, () => 'x');
+    const auth = apiKey({ keys: [{ name: 'ann', key, roles: [] }] });
+    const serving = await serve(server, { http: true, auth, log: () => undefined });
+    onTestFinished(() => serving.close());
+    const words = [bin, 'validate', '--server', String(serving.url)];
+    const env = { ...home.env, ANN: key };
+    const refused = await run(process.execPath, words, { env, cwd: home.path, timeoutMs: TIMEOUT_MS });
+    expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining('Give one: --header') as string });
+    const header = ['--header', 'Authorization: Bearer ${ANN}'];
+    const reached = await run(process.execPath, [...words, ...header], { env, cwd: home.path, timeoutMs: TIMEOUT_MS });
+    expect(reached).toMatchObject({ code: 0, stdout: expect.stringMatching(/^guarded 1, /) as string });
+  });
+
   it('says what it is to check', async () => {
     expect(await sallyport('validate', '--server')).toMatchObject({ code: 2, stdout: '' });
     expect(await sallyport('validate', '--server', 'nowhere.ts')).toMatchObject({ code: 2, stdout: '' });
@@ -140,6 +163,24 @@ describe('sallyport dev', () => {
     await dev.untilLine(/^Written: b\.$/);
     expect(await dev.exit).toEqual({ code: 0, signal: null });
     expect(dev.stdout()).toContain('  text (string, required): The note\n');
+  });
+
+  it('speaks to a server that serves HTTP where it says that it does', async () => {
+    const file = join(home.path, 'plain-notes/src/server.js');
+    const text = readFileSync(file, 'utf8');
+    const words = [bin, 'dev', '--http', 'plain-notes/src/main.js', '--', '--http', '0'];
+    await using dev = start(process.execPath, words, { env: home.env, cwd: home.path });
+    await dev.untilLine(/^up: plain-notes 0\.1\.0 \(2026-07-28\), 2 tools/);
+    dev.write('call write_note name=a text=Milk\n');
+    await dev.untilLine(/^→ tools\/call write_note #\d+ {2}\d+ B$/);
+    await dev.untilLine(/^← tools\/call write_note #\d+ ok {2}\d+ ms {2}\d+ B$/);
+    await dev.untilLine(/^Noted a\.$/);
+    writeFileSync(join(home.path, 'saved'), text.replace('`Noted ${name}.`', '`Written: ${name}.`'));
+    renameSync(join(home.path, 'saved'), file);
+    await dev.untilLine(/^restarted: plain-notes/);
+    dev.write('call write_note name=b text=Bread\nquit\n');
+    await dev.untilLine(/^Written: b\.$/);
+    expect(await dev.exit).toEqual({ code: 0, signal: null });
   });
 
   it('refuses what Node does not run', async () => {

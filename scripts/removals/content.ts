@@ -32,7 +32,7 @@ const content: readonly Removal[] = [
   },
   {
     protection: 'OUT-11 references that lead on without an end end the check',
-    file: server('schema/run.ts'),
+    file: wire('schema/run.ts'),
     find: "if (++this.#references > MAX_REFERENCES) throw new TooCostly('References of the schema lead on without an end.');",
     replace: '',
     tests: server('schema/compile.test.ts'),

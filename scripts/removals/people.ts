@@ -79,4 +79,32 @@ export const PEOPLE: readonly Removal[] = [
     replace: '  throw new MisuseError(what, found.grant);',
     tests: server('authorization-server/grants.test.ts'),
   },
+  {
+    protection: 'P1-05 a refreshed token has the roles of today',
+    file: server('authorization-server/redeem.ts'),
+    find: '    principal: current,\n',
+    replace: '',
+    tests: server('authorization-server/grants.test.ts'),
+  },
+  {
+    protection: 'P1-05 who is nobody any more gets no token',
+    file: server('authorization-server/redeem.ts'),
+    find: 'if (principal !== undefined) return principal;',
+    replace: 'return principal ?? found.grant.principal;',
+    tests: server('authorization-server/grants.test.ts'),
+  },
+  {
+    protection: 'P1-05 a sign-in alone is believed for a while',
+    file: server('authorization-server/redeem.ts'),
+    find: 'return renewal === undefined ? Math.min(endsMs, signedInMs + signInMs) : endsMs;',
+    replace: 'return renewal === undefined ? Math.max(endsMs, signedInMs + signInMs) : endsMs;',
+    tests: server('authorization-server/grants.test.ts'),
+  },
+  {
+    protection: 'P1-05 a refreshed sign-in is of the same person',
+    file: server('browser/provider.ts'),
+    find: "if (principal.subject !== subject) throw new ProviderError('refused', 'it speaks of somebody else now');",
+    replace: '',
+    tests: server('browser/provider.test.ts'),
+  },
 ];

@@ -19,8 +19,8 @@ export const WHO: readonly Removal[] = [
   {
     protection: 'P3-09 what an unknown key costs in bcrypt is bounded by address',
     file: server('auth/configured-keys.ts'),
-    find: 'if (refused.has(id) || failures.waitMs(address) > 0) return undefined;',
-    replace: 'if (refused.has(id)) return undefined;',
+    find: '...(isSlowed && { places: SLOWED_PLACES })',
+    replace: '',
     tests: server('auth/configured-keys.test.ts'),
   },
   {

@@ -198,6 +198,8 @@ describe('over stdio', () => {
       server.addTool({ name: 'shout', description: 'Prints.', inputSchema: { type: 'object' } }, () => {
         console.log('not a message'); console.info('nor this'); console.dir({ nor: 'this' });
         process.stdout.write('{"jsonrpc":"2.0","id":1,"result":"forged"}\\n');
+        process.stdout.cork();
+        process.stdout.end('the last word');
         return 'shouted';
       });
       await serve(server, { stdio: true });
@@ -221,7 +223,7 @@ describe('over stdio', () => {
     expect(await ended).toBe(0);
     expect(texts.out.trimEnd().split('\n')).toHaveLength(1);
     expect(JSON.parse(texts.out)).toMatchObject({ id: 7, result: { content: [{ text: 'shouted' }] } });
-    for (const each of ['not a message', 'nor this', "nor: 'this'", 'forged', 'ready'])
+    for (const each of ['not a message', 'nor this', "nor: 'this'", 'forged', 'the last word', 'ready'])
       expect(texts.error).toContain(each);
     expect(texts.error.match(/on which MCP is spoken/g)).toHaveLength(1);
   });

@@ -101,6 +101,16 @@ function roundOf({ result, error }: Message): Round {
 }
 
 describe('on the wire', () => {
+  it('a parked call on a shared child does not keep others of its client from being asked', async () => {
+    const { url } = at.gateways.get('stdio') as Started;
+    const client = stateless(url, CAPABILITIES);
+    const call = { name: 'test_elicitation', arguments: { message: 'who?' } };
+    const first = roundOf(await client.call('tools/call', call));
+    const second = roundOf(await client.call('tools/call', call));
+    for (const { more } of [second, first])
+      expect((await client.call('tools/call', { ...call, ...more })).result).toMatchObject({ resultType: 'complete' });
+  });
+
   it('a question is a result, its answer comes by a new request, and the server sees one call', async () => {
     await using both = await pair();
     const first = await both.client.call('tools/call', ASK);

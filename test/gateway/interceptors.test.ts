@@ -28,6 +28,7 @@ type Json = Record<string, unknown>;
 const maskerExample = async (): Promise<{
   readonly masked: (text: string) => string;
   readonly answerTo: (question: Json) => Json;
+  readonly safeAnswerTo: (question: Json) => Json;
 }> => await import(pathToFileURL(join(EXAMPLES, 'pii-masker/masker.mjs')).href);
 const hookExample = async (): Promise<{
   readonly createHook: (options: { secret: string; tickets: string }) => Server;
@@ -41,12 +42,33 @@ const TOOLS = [
   tool('secret'),
   tool('number'),
 ];
+/** An argument of it travels as a header too. */
+const MIRRORED = tool('mirrored', {
+  inputSchema: { type: 'object', properties: { to: { type: 'string', 'x-mcp-header': 'To' } } },
+});
+
+/** What is answered by method; the digits of the bytes would be a card's. */
+const READ: Readonly<Record<string, Json>> = {
+  'prompts/get': { messages: [{ role: 'user', content: { type: 'text', text: 'Write to ann@example.com' } }] },
+  'resources/read': {
+    contents: [
+      { uri: 'file:///notes', text: 'ann@example.com' },
+      { uri: 'file:///photo', blob: '4111111111111111' },
+    ],
+  },
+};
+
+const isRead = (method: string | undefined): method is string => method !== undefined && Object.hasOwn(READ, method);
+const isAnswered = (method: string | undefined, name: string): boolean =>
+  (method === 'tools/call' || method === 'tasks/result') && ['person', 'drop', 'secret', 'mirrored'].includes(name);
 
 /** Answers `person` with what nobody should read, and `drop` and `secret` with what they were sent. */
 const upstream = (era: 'session' | 'stateless'): Promise<RawHttp> =>
   serveRaw({
     era,
-    tools: TOOLS,
+    tools: era === 'stateless' ? [...TOOLS, MIRRORED] : TOOLS,
+    prompts: [{ name: 'letter' }],
+    resources: [{ uri: `file:///${era}`, name: 'notes' }],
     capabilities: { tasks: { requests: { tools: { call: {} } } } },
     before: ({ id, method, params }, wire) => {
       const name = method === 'tasks/result' ? 'person' : String(params?.['name']);
@@ -56,8 +78,12 @@ const upstream = (era: 'session' | 'stateless'): Promise<RawHttp> =>
         wire.send(JSON.stringify({ jsonrpc: '2.0', id, result: { task } }));
         return true;
       }
-      if ((method !== 'tools/call' && method !== 'tasks/result') || !['person', 'drop', 'secret'].includes(name))
-        return false;
+      if (isRead(method)) {
+        const kind = era === 'stateless' ? { resultType: 'complete', ttlMs: 0, cacheScope: 'private' } : {};
+        wire.send(JSON.stringify({ jsonrpc: '2.0', id, result: { ...kind, ...READ[method] } }));
+        return true;
+      }
+      if (!isAnswered(method, name)) return false;
       const said =
         name === 'person'
           ? 'ann@example.com pays with 4111 1111 1111 1111, order 4111111111111112'
@@ -185,6 +211,20 @@ describe.each(CLIENTS)('a client of the %s era', (era) => {
     expect(result?.['resultType']).toBe(era === 'stateless' ? 'complete' : undefined);
   });
 
+  it.each([
+    ['old', 'session'],
+    ['fresh', 'stateless'],
+  ])('reads no personal data in prompts and resources of %s', async (server, uri) => {
+    const client = clients[era] as RawClient;
+    const { result: prompt } = await client.call('prompts/get', { name: `${server}__letter` });
+    expect(prompt?.['messages']).toEqual([{ role: 'user', content: { type: 'text', text: 'Write to [e-mail]' } }]);
+    const { result: read } = await client.call('resources/read', { uri: `file:///${uri}` });
+    expect(read?.['contents']).toEqual([
+      { uri: 'file:///notes', text: '[e-mail]' },
+      { uri: 'file:///photo', blob: '4111111111111111' },
+    ]);
+  });
+
   it.each(['old', 'fresh', 'io'])('sends no personal data to %s', async (server) => {
     const { result } = await call(era, `${server}__raw`, { to: 'ann@example.com', n: [1, '+49 30 1234567'] });
     const { params } = JSON.parse(textOf({ result } as Message)) as { params: { arguments: Json } };
@@ -259,6 +299,18 @@ describe('the result of a task', () => {
     const read = await client.call('tasks/result', { taskId: task.taskId });
     expect(textOf(read)).toContain('[e-mail] pays with [card]');
     expect(JSON.stringify(read)).not.toContain(TASK);
+  });
+});
+
+describe('an argument that travels as a header', () => {
+  it('is held against what the client sent, and sent on as what it has become', async () => {
+    const calling = (header: string): Promise<Message> => {
+      const params = { name: 'fresh__mirrored', arguments: { to: 'ann@example.com' } };
+      return (clients.stateless as RawClient).call('tools/call', params, { headers: { 'mcp-param-to': header } });
+    };
+    expect(JSON.parse(textOf(await calling('ann@example.com')))).toMatchObject({ arguments: { to: '[e-mail]' } });
+    expect(servers.fresh.posts.at(-1)?.headers).toMatchObject({ 'mcp-param-to': '[e-mail]' });
+    expect((await calling('[e-mail]')).error?.code).toBe(-32020);
   });
 });
 
@@ -367,11 +419,24 @@ describe('the masker', () => {
     expect((await maskerExample()).masked(before)).toBe(after);
   });
 
+  it.each([{ content: [null] }, { content: 7 }, { contents: [null] }, { messages: [{}] }])(
+    'refuses what it cannot look through, and lives on: %j',
+    async (result) => {
+      const { safeAnswerTo } = await maskerExample();
+      expect(safeAnswerTo({ phase: 'after-call', result })).toMatchObject({ action: 'deny' });
+    },
+  );
+
   it('leaves bytes and what has nothing in it', async () => {
     const { answerTo } = await maskerExample();
     const blob = { type: 'resource', resource: { uri: 'file:///a', blob: '4111111111111111' } };
     const result = { isError: false, content: [PICTURE, blob], structuredContent: { n: 1, list: [null, true] } };
     expect(answerTo({ phase: 'after-call', result })).toEqual({ action: 'pass' });
+    expect(answerTo({ phase: 'after-call', result: { structuredContent: { to: 'a@b.example' } } })).toEqual({
+      action: 'replace',
+      result: { content: [], structuredContent: { to: '[e-mail]' } },
+    });
+    expect(answerTo({ phase: 'before-call' })).toEqual({ action: 'pass' });
     expect(answerTo({ phase: 'before-call', arguments: { card: 4111111111111111, 'a@b.example': [] } })).toEqual({
       action: 'replace',
       arguments: { card: '[card]', '[e-mail]': [] },

@@ -53,8 +53,20 @@ async function sallyport(...words: string[]): Promise<Finished> {
   return await run(process.execPath, [bin, ...words], { env: environment(), cwd: home.path, timeoutMs: TIMEOUT_MS });
 }
 
-const configuration = (servers: object): string =>
-  JSON.stringify({ mcpServers: servers, auth: { mode: 'none' }, store: 'memory', discovery: 'full' });
+const has = (hint: string): string => `has(annotations.${hint}) && annotations.${hint}`;
+/** By what methods mean, whoever calls. The machine is busy while tests run. */
+const RULED = {
+  limits: { listDeadline: '30s' },
+  policy: {
+    rules: [
+      { effect: 'deny', servers: ['inside'], when: has('destructiveHint'), reason: 'Nothing is destroyed.' },
+      { effect: 'ask', servers: ['inside'], when: `!(${has('readOnlyHint')})` },
+      { effect: 'allow', servers: ['*'] },
+    ],
+  },
+};
+const configuration = (servers: object, more: object = {}): string =>
+  JSON.stringify({ mcpServers: servers, auth: { mode: 'none' }, store: 'memory', discovery: 'full', ...more });
 
 beforeAll(async () => {
   store = await petStore();
@@ -77,20 +89,25 @@ beforeAll(async () => {
   const outside = { document: './issues.json', operations: { allow: ['GET *'] } };
   await writeFile(
     config,
-    configuration({
-      pets: { openapi, timeout: { call: '20s' } },
-      bare: { openapi: { ...openapi, auth: {}, operations: { allow: ['getPet'] } } },
-      issues: { openapi: { ...outside, server: `${store.origin}/api` } },
-      // No address of the operator: that of the document is outside.
-      inside: { openapi: './inside.json' },
-    }),
+    configuration(
+      {
+        pets: { openapi, timeout: { call: '20s' } },
+        bare: { openapi: { ...openapi, auth: {}, operations: { allow: ['getPet'] } } },
+        issues: { openapi: { ...outside, server: `${store.origin}/api` } },
+        // No address of the operator: that of the document is outside.
+        inside: { openapi: { document: './inside.json', operations: { allow: ['*'] } } },
+      },
+      RULED,
+    ),
     { mode: 0o600 },
   );
   const inside = {
     openapi: '3.0.0',
     info: {},
     servers: [{ url: store.url }],
-    paths: { '/pets': { get: { operationId: 'list', responses: { 200: { description: 'x' } } } } },
+    paths: {
+      '/pets': { get: { operationId: 'list' }, post: { operationId: 'make' }, delete: { operationId: 'destroy' } },
+    },
   };
   await writeFile(join(home.path, 'inside.json'), JSON.stringify(inside), { mode: 0o600 });
   gateway = start(process.execPath, [bin, 'serve', config, '--port', '0'], { env: environment(), cwd: home.path });
@@ -231,6 +248,14 @@ describe('credentials', () => {
     const said = [shown.stdout, shown.stderr, listed.stdout, gateway.stdout(), gateway.stderr()].join('\n');
     expect(said).toContain('pets');
     for (const secret of [PET_TOKEN, EXPORT_KEY, CLIENT.secret]) expect(said).not.toContain(secret);
+  });
+});
+
+describe('the policy', () => {
+  it('knows what reads and what destroys by the methods of a document', async () => {
+    await expect(call('inside__list')).rejects.toThrow('is not available');
+    await expect(call('inside__destroy')).rejects.toThrow('Nothing is destroyed.');
+    await expect(call('inside__make')).rejects.toThrow('A person must approve this call');
   });
 });
 

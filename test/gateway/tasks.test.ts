@@ -203,4 +203,55 @@ describe('the tasks extension of 2026-07-28', () => {
       expect(server.server.of(method).at(-1)?.params?.['taskId']).toBe('t-1');
     }
   });
+
+  it('tells whoever listens to a task what it would be answered then, and nobody who may not ask', async () => {
+    const extension = { 'io.modelcontextprotocol/tasks': {} };
+    await using server = await serveRaw({
+      era: 'stateless',
+      capabilities: { extensions: extension },
+      before: ({ id, method, params }, wire) => {
+        const results: Record<string, object> = {
+          'tools/call': { resultType: 'task', taskId: 't-1', status: 'working' },
+          'tasks/get': {
+            resultType: 'complete',
+            taskId: params?.['taskId'],
+            status: 'completed',
+            result: { content: [{ type: 'text', text: 'done' }] },
+          },
+        };
+        const result = results[method ?? ''];
+        if (result !== undefined) wire.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        return result !== undefined;
+      },
+    });
+    await using started = await startGateway({ mcpServers: { up: { url: server.url } } });
+    const client = stateless(started.url, { extensions: extension });
+    const { result } = await client.call('tools/call', { name: 'up__raw', arguments: {} });
+    const taskId = String(result?.['taskId']);
+    const listening = await client.start('subscriptions/listen', { notifications: { taskIds: [taskId, 'unknown'] } });
+    const isOf =
+      (method: string) =>
+      ({ message }: Arrived): boolean =>
+        message.method === method;
+    const heard = await listening.messages.until(isOf('notifications/subscriptions/acknowledged'), 'the answer');
+    expect(heard.message.params?.['notifications']).toEqual({ taskIds: [taskId] });
+    const asked = (): Record<string, unknown> | undefined => server.server.of('subscriptions/listen').at(-1)?.params;
+    await expect.poll(asked).toMatchObject({
+      notifications: { taskIds: ['t-1'] },
+      _meta: { 'io.modelcontextprotocol/clientCapabilities': { extensions: extension } },
+    });
+    const news = { status: 'completed', result: { content: [{ type: 'text', text: 'not this' }] } };
+    for (const id of ['somebody else’s', 't-1'])
+      server.server.broadcast('notifications/tasks', { taskId: id, ...news });
+    const { message } = await listening.messages.until(isOf('notifications/tasks'), 'news of the task');
+    expect(message.params).toMatchObject({ taskId, status: 'completed', result: { content: [{ text: 'done' }] } });
+    expect(message.params).toHaveProperty(['_meta', 'io.modelcontextprotocol/subscriptionId']);
+    expect(message.params).not.toHaveProperty('resultType');
+    const undeclared = stateless(started.url);
+    expect(await undeclared.call('subscriptions/listen', { notifications: { taskIds: [taskId] } })).toMatchObject({
+      error: { code: -32021, data: { requiredCapabilities: { extensions: extension } } },
+    });
+    listening.abort();
+    await expect.poll(() => asked()?.['notifications']).not.toHaveProperty('taskIds');
+  });
 });

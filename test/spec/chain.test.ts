@@ -1,6 +1,6 @@
 /**
  * The whole way of a small web service, from constitution to convergence, by a script without a model through official clients:
- * SDK v1 on stdio in the session era and SDK v2 over HTTP in the stateless one. Every artifact is read back and checked.
+ * both lines of the SDK, both transports, both eras. Every artifact is read back and checked.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CONSTITUTION, DATA_MODEL, PLAN, RESEARCH, SPEC, TASKS } from '../../packages/spec/src/testing/sample.ts';
 import { openSdk1, openSdk2, type Handlers } from '../support/clients.ts';
-import { type Caller, type Fields, KEY, makeSite, overHttp, overStdio, serveHttp, type Site } from './support.ts';
+import { type Caller, type Fields, KEY, makeSite, over, overHttp, serveHttp, type Site } from './support.ts';
 
 const FEATURE = 'specs/001-note-keeping';
 const QUICKSTART = '# Quickstart: Note keeping\n\n1. Start the service.\n2. Store a note.\n3. Read it back.\n';
@@ -152,18 +152,25 @@ const ENDED = {
 };
 
 describe('the chain from constitution to converge', () => {
-  it('by SDK v1 on stdio', async () => {
-    await using site = await makeSite();
-    await using caller = await overStdio(site);
-    expect(await walk(caller, site)).toMatchObject(ENDED);
-  }, 60_000);
+  const ways = [
+    { sdk: 1, era: 'session' },
+    { sdk: 2, era: 'session' },
+    { sdk: 2, era: 'stateless' },
+  ] as const;
 
-  it('by SDK v2 over HTTP, without a session', async () => {
+  it.each(ways)('by SDK v$sdk on stdio, era $era', async (way) => {
+    await using site = await makeSite();
+    await using caller = await over(site.program(), way);
+    expect(await walk(caller, site)).toMatchObject(ENDED);
+  });
+
+  it.each(ways)('by SDK v$sdk over HTTP, era $era', async (way) => {
     await using site = await makeSite();
     await using served = await serveHttp(site, { API_KEY: KEY, RATE_LIMIT_MAX: '10000' });
-    await using caller = await overHttp(served.url, KEY);
+    await using caller = await over(served.url, { ...way, key: KEY });
     expect(await walk(caller, site)).toMatchObject(ENDED);
-  }, 60_000);
+    expect(await served.running.stop()).toEqual({ code: 0, signal: null });
+  });
 
   it.each(['session', 'stateless'] as const)('asks by elicitation in the %s era', async (era) => {
     await using site = await makeSite();

@@ -1,48 +1,12 @@
 /** The HTTP face of `sallyport spec`. What is the framework's own is tested there in full; here it is shown to be switched on. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/process.ts';
+import { ask, INITIALIZE, type Reply } from './ask.ts';
 import { VALID } from './inputs.ts';
 import { KEY, makeSite, overHttp, sample, serveHttp, type Served, type Site } from './support.ts';
-
-interface Reply {
-  readonly status: number;
-  readonly headers: NodeJS.Dict<string | string[]>;
-  readonly text: string;
-}
-
-interface Ask {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: Record<string, string | string[]>;
-  readonly body?: string | Buffer;
-}
-
-const INITIALIZE = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'initialize',
-  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 't', version: '1' } },
-});
-
-function ask(
-  base: string,
-  { method = 'POST', path = '/mcp', headers = {}, body = method === 'POST' ? INITIALIZE : '' }: Ask = {},
-): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const all = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers };
-    const asking = httpRequest(new URL(path, base), { method, headers: all }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-    });
-    asking.on('error', reject);
-    asking.end(body);
-  });
-}
 
 const BEARER = { authorization: `Bearer ${KEY}` };
 
@@ -186,6 +150,11 @@ describe('over HTTP', () => {
         execFileSync('sh', ['-c', 'rm plan.md && mkfifo plan.md'], {
           cwd: join(spoilt.folder, 'specs/001-note-keeping'),
         }),
+      // Root reads and writes them all the same.
+      'texts that may not be read': async () => {
+        for (const name of ['data-model.md', 'research.md'])
+          await chmod(join(spoilt.folder, 'specs/001-note-keeping', name), 0o000);
+      },
       'bytes in place of tasks.md': async () =>
         writeFile(join(spoilt.folder, 'specs/001-note-keeping/tasks.md'), Buffer.from([0xff, 0xfe, 0])),
       'a damaged setup': async () => spoilt.write('.specify/init-options.json', '{'),
@@ -197,6 +166,10 @@ describe('over HTTP', () => {
         execFileSync('sh', ['-c', 'rm -r checklists; touch checklists'], {
           cwd: join(spoilt.folder, 'specs/001-note-keeping'),
         }),
+      'folders that may not be written': async () => {
+        for (const name of ['specs/001-note-keeping', '.specify/.sallyport', '.specify'])
+          await chmod(join(spoilt.folder, name), 0o555);
+      },
     };
     for (const [what, spoil] of Object.entries(wrong)) {
       await spoil();
@@ -204,11 +177,13 @@ describe('over HTTP', () => {
         if (/^(?:quality_|prereqs_|git_|metrics_)/.test(name)) continue;
         const { text, value } = await caller.tell(name, args);
         const said = `${text}${name === 'workflow_status' ? '' : JSON.stringify(value)}`;
-        expect(said, `${what}: ${name}`).not.toMatch(/\bE[A-Z]{4,}\b: |\n\s+at |node:|\/proc\/|sqlite/i);
+        expect(said, `${what}: ${name}`).not.toMatch(/\bE[A-Z]{4,}\b: |\n\s+at |node:|\/proc\/|sqlite_/i);
         // Where the workspace is, workflow_status may say: whoever may call knows what he works in.
         expect(name === 'workflow_status' ? '' : said, `${what}: ${name}`).not.toContain(spoilt.base);
       }
     }
+    for (const name of ['.specify', '.specify/.sallyport', 'specs/001-note-keeping'])
+      await chmod(join(spoilt.folder, name), 0o755);
     // What is wrong with one feature does not hide the project.
     expect((await caller.tell('workflow_status')).refused).toBe(false);
   }, 120_000);
@@ -267,7 +242,8 @@ describe('over HTTP', () => {
       outside: base64({ workspacePath: site.outside }),
       above: base64({ workspacePath: '..' }),
       type: base64({ workspacePath: 1 }),
-      large: base64({ workspacePath: 'x'.repeat(6000) }),
+      // Nothing is wrong with it but its size.
+      large: encodeURIComponent(Buffer.from(`{}${' '.repeat(6000)}`).toString('base64')),
       twice: `${base64({})}&config=${base64({ workspacePath: 'inner' })}`,
       base: '%00%ff',
     })) {

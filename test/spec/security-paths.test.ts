@@ -55,6 +55,7 @@ describe('P3-06 paths', () => {
     '/etc',
     join(site.outside, 'spec.md'),
     join(site.outside, 'x.json'),
+    join(site.base, 'project-evil'),
     join(site.base, 'project-evil/spec.md'),
     '../outside/spec.md',
     '../project-evil/spec.md',

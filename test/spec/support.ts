@@ -114,18 +114,26 @@ function callerOf(client: Client, dispose: () => PromiseLike<void>): Caller {
   };
 }
 
-/** A process of its own on stdio, and SDK v1 on it. */
-export async function overStdio(site: Site, env?: Record<string, string>): Promise<Caller> {
-  const opened = await openSdk1(site.program(env));
+export interface Way {
+  readonly sdk: 1 | 2;
+  readonly era: 'session' | 'stateless';
+  readonly key?: string;
+}
+
+/** An official client on a URL, or on a program of its own. */
+export async function over(target: string | Program, { sdk, era, key }: Way): Promise<Caller> {
+  const options = key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } };
+  const opened = sdk === 1 ? await openSdk1(target, options) : await openSdk2(target, { era, ...options });
   return callerOf(opened.client, () => opened[Symbol.asyncDispose]());
 }
 
+/** A process of its own on stdio, and SDK v1 on it. */
+export const overStdio = async (site: Site, env?: Record<string, string>): Promise<Caller> =>
+  over(site.program(env), { sdk: 1, era: 'session' });
+
 /** SDK v2 in the stateless era over HTTP. */
-export async function overHttp(url: string, key?: string): Promise<Caller> {
-  const headers = key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } };
-  const opened = await openSdk2(url, { era: 'stateless', ...headers });
-  return callerOf(opened.client, () => opened[Symbol.asyncDispose]());
-}
+export const overHttp = async (url: string, key?: string): Promise<Caller> =>
+  over(url, { sdk: 2, era: 'stateless', ...(key === undefined ? {} : { key }) });
 
 export interface Served extends AsyncDisposable {
   readonly url: string;

@@ -89,15 +89,45 @@ function maskedBlock(block) {
   return { ...maskedValue(rest), resource: { ...maskedValue(about), blob } };
 }
 
+/** What was read stays where it is, and bytes stay. */
+function maskedContents({ blob, uri, ...rest }) {
+  return { uri, ...maskedValue(rest), ...(blob !== undefined && { blob }) };
+}
+
+/** Of a tool (`content`), a prompt (`messages`) or a resource (`contents`). */
+function maskedResult({ content, contents, messages, ...rest }) {
+  return {
+    ...maskedValue(rest),
+    ...(content && { content: content.map(maskedBlock) }),
+    ...(contents && { contents: contents.map(maskedContents) }),
+    ...(messages && {
+      messages: messages.map(({ content: block, ...about }) => ({
+        ...maskedValue(about),
+        content: maskedBlock(block),
+      })),
+    }),
+  };
+}
+
 /** What becomes of a question. */
-export function answerTo({ arguments: args, phase, result }) {
-  const before = phase === 'before-call' ? { arguments: args } : { result };
-  const { content, ...rest } = result ?? {};
-  const after =
-    phase === 'before-call'
-      ? { arguments: maskedValue(args) }
-      : { result: { ...maskedValue(rest), content: (content ?? []).map(maskedBlock) } };
-  return isSame(before, after) ? { action: 'pass' } : { action: 'replace', ...after };
+export function answerTo({ arguments: args = {}, phase, result }) {
+  if (phase === 'before-call') {
+    const after = maskedValue(args);
+    return isSame(args, after) ? { action: 'pass' } : { action: 'replace', arguments: after };
+  }
+  const after = maskedResult(result);
+  if (isSame(result, after)) return { action: 'pass' };
+  const hasContent = after.contents !== undefined || after.messages !== undefined;
+  return { action: 'replace', result: hasContent ? after : { content: [], ...after } };
+}
+
+/** What a server says need not have the form that it should have: its call is refused, and nobody else's. */
+export function safeAnswerTo(question) {
+  try {
+    return answerTo(question);
+  } catch {
+    return { action: 'deny', message: 'What was answered has no form that could be looked through.' };
+  }
 }
 
 /** The members of a result stand in another order. */
@@ -116,6 +146,6 @@ function isSame(before, after) {
 if (realpathSync(process.argv[1] ?? '') === import.meta.filename) {
   for await (const line of createInterface({ input: process.stdin })) {
     const { id, ...question } = JSON.parse(line);
-    process.stdout.write(`${JSON.stringify({ id, ...answerTo(question) })}\n`);
+    process.stdout.write(`${JSON.stringify({ id, ...safeAnswerTo(question) })}\n`);
   }
 }

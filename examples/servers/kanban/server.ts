@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { createServer, serve, ToolError, type Route } from '@sallyport/server';
 import { BoardError, Boards } from './board.ts';
-import { PAGE, SCRIPT, STYLE } from './page.ts';
+import { ICON, PAGE, SCRIPT, STYLE } from './page.ts';
 import { addTools } from './tools.ts';
 
 const MAX_PAGES = 32;
@@ -76,6 +76,7 @@ const serving = await serve(server, {
     asset('/', 'text/html', PAGE),
     asset('/board.js', 'text/javascript', SCRIPT),
     asset('/board.css', 'text/css', STYLE),
+    asset('/icon.svg', 'image/svg+xml', ICON),
     {
       path: '/events',
       auth: 'required',

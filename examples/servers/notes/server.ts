@@ -1,9 +1,9 @@
 /** Notes in SQLite: each principal has their own. Over HTTP, with a small page to read them. */
 import { DatabaseSync } from 'node:sqlite';
-import { createServer, principalKey, serve, ToolError, type Principal } from '@sallyport/server';
+import { createServer, principalKey, serve, ToolError, type Principal, type Route } from '@sallyport/server';
 import { apiKey, none } from '@sallyport/server/auth';
 import * as z from 'zod';
-import { page, type Note } from './page.ts';
+import { ICON, page, STYLE, type Note } from './page.ts';
 
 const db = new DatabaseSync(process.env['NOTES_DB'] ?? 'notes.db');
 db.exec(`create table if not exists notes (
@@ -93,12 +93,22 @@ server.addResourceTemplate(
   (variables, { principal }) => one(principal, Number(variables['id'])).text,
 );
 
+const asset = (path: string, type: string, text: string): Route => ({
+  path,
+  auth: 'required',
+  handle: (_request, response) => {
+    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(text);
+  },
+});
+
 const key = process.env['NOTES_KEY'];
 const serving = await serve(server, {
   http: { port: Number(process.env['PORT'] ?? 3000) },
   // With a key there is one more person; whoever sits at this machine is known anyway.
   auth: key === undefined ? none() : [apiKey({ keys: [{ name: 'ann', key, roles: [] }] }), none()],
   routes: [
+    asset('/notes.css', 'text/css', STYLE),
+    asset('/icon.svg', 'image/svg+xml', ICON),
     {
       path: '/',
       auth: 'required',

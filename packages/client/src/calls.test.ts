@@ -3,15 +3,16 @@ import { Calls, type Call } from './calls.ts';
 import { UpstreamError, type Cause } from './leg.ts';
 import { callOf } from './testing/calls.ts';
 
-const causeOf = (owner?: string): Cause => ({
+const causeOf = (owner?: string, isAway = () => false): Cause => ({
   ...(owner !== undefined && { owner: () => owner }),
+  isAway,
   notify: () => undefined,
   ask: () => Promise.resolve({ result: {} }),
 });
 
 function setUp(): {
   calls: Calls;
-  open: (owner?: string) => Call;
+  open: (owner?: string, isAway?: () => boolean) => Call;
   giveUp: (call: Call) => void;
   pass: (ms: number) => void;
 } {
@@ -19,7 +20,7 @@ function setUp(): {
   const calls = new Calls({ now: () => nowMs, setTimer: () => () => undefined, onTimeout: () => undefined });
   return {
     calls,
-    open: (owner) => calls.open(callOf({ cause: causeOf(owner) }), false),
+    open: (owner, isAway) => calls.open(callOf({ cause: causeOf(owner, isAway) }), false),
     giveUp: (call) => {
       call.answer.catch(() => undefined);
       calls.abandon(call, new UpstreamError('cancelled', 'given up'));
@@ -77,5 +78,34 @@ describe('the only cause', () => {
     const call = open('b');
     expect(calls.settle(given.id, { kind: 'error', error: { code: 1, message: 'late' } })).toBe(false);
     expect(calls.onlyCause()).toBe(call);
+  });
+
+  it('is the one whose client is there, where all others are of the same owner, and never with a stranger among them', () => {
+    const { calls, open } = setUp();
+    const away = new Set<string>();
+    const first = open('a', () => away.has('first'));
+    const second = open('a', () => away.has('second'));
+    expect(calls.onlyCause()).toBeUndefined();
+    away.add('first');
+    expect(calls.onlyCause()).toBe(second);
+    // Nobody is there.
+    away.add('second');
+    expect(calls.onlyCause()).toBeUndefined();
+    away.delete('second');
+    const stranger = open('b', () => true);
+    expect(calls.onlyCause()).toBeUndefined();
+    calls.settle(stranger.id, { kind: 'error', error: { code: 1, message: 'x' } });
+    expect(calls.onlyCause()).toBe(second);
+    // Alone it is meant, wherever its client is.
+    away.add('second');
+    calls.settle(first.id, { kind: 'error', error: { code: 1, message: 'x' } });
+    expect(calls.onlyCause()).toBe(second);
+  });
+
+  it('is nobody where calls of no owner are among those that are under way', () => {
+    const { calls, open } = setUp();
+    open(undefined, () => true);
+    open(undefined);
+    expect(calls.onlyCause()).toBeUndefined();
   });
 });

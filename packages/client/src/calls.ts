@@ -134,11 +134,22 @@ export class Calls {
     };
   }
 
-  /** The call that must have caused what the server says now: the only one that the server can be at work on. */
+  /**
+   * The call that must have caused what the server says now: the only one that the server can be at work on. Or the only one whose
+   * client is there to be asked, where all others are of the same owner: whichever of them it was, the same one is asked.
+   */
   onlyCause(): (Call & { readonly cause: Cause }) | undefined {
-    if (this.#inFlight !== 1) return undefined;
-    const call = this.#open.values().find(hasCause);
+    const call = this.#inFlight === 1 ? this.#open.values().find(hasCause) : this.#onlyPresent();
     return call === undefined || this.#hasAbandonedOfOthers(call.cause.owner?.()) ? undefined : call;
+  }
+
+  #onlyPresent(): (Call & { readonly cause: Cause }) | undefined {
+    const calls = this.#open.values().filter(hasCause);
+    const present = calls.filter(({ cause }) => cause.isAway?.() !== true);
+    const [call] = present;
+    const owner = call?.cause.owner?.();
+    if (present.length !== 1 || owner === undefined) return undefined;
+    return calls.every(({ cause }) => cause.owner?.() === owner) ? call : undefined;
   }
 
   /** Whoever gave a call up may be asked what it wanted; a stranger may not. */
@@ -164,7 +175,7 @@ export class Calls {
   #timeOut(call: Call, timeoutMs: number): void {
     const error = new UpstreamError(
       'timeout',
-      `No answer to ${call.method} and no progress for ${timeoutMs} ms, or none in the longest time allowed.`,
+      `No answer to ${call.method} and no progress for ${Math.round(timeoutMs)} ms, or none in the longest time allowed.`,
     );
     if (this.abandon(call, error)) this.#options.onTimeout(call);
   }

@@ -30,6 +30,8 @@ export interface Cause {
    * client. Absent: nobody, as long as such a request may still run.
    */
   owner?(): string;
+  /** Nobody is there to be asked for now, though the request is under way. Absent: somebody always is. */
+  isAway?(): boolean;
   /** Progress and log messages of this request. `params` is the notification's, with the upstream's token in it. */
   notify(message: JsonRpcNotification): void;
   /** A request of the server (sampling, elicitation, roots), session era only. Rejects never: an error is an answer. */
@@ -119,7 +121,9 @@ export interface Leg {
    * difference; stateless era: the one `subscriptions/listen` is renewed. What the server refuses is logged.
    */
   setSubscriptions(uris: readonly string[]): void;
-  /** How many resources are in that set. */
+  /** Replaces the set of tasks whose news are wanted (2026-07-28, tasks extension). Absent: this leg has none of these. */
+  setTasks?(taskIds: readonly string[]): void;
+  /** How many resources and tasks are in these sets. */
   readonly subscriptions: number;
   /** Ends the leg in order: the session is deleted, the child is given its time. Idempotent. */
   close(): Promise<void>;

@@ -10,6 +10,8 @@ import { UpstreamError, type Leg, type LegEvents } from './leg.ts';
 /** Whoever keeps the server informed of which updates are wanted. */
 export interface Wanted {
   set(uris: readonly string[]): void;
+  /** The same for tasks; absent where there is no such thing. */
+  setTasks?(taskIds: readonly string[]): void;
 }
 
 export interface SubscriptionsOptions {

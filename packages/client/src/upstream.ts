@@ -101,7 +101,7 @@ export interface UpstreamOptions {
   readonly reaper?: Reaper;
   /** What is started instead of a child's own command; absent: that command. */
   readonly launch?: Launch;
-  /** Hears every message of a child, as it goes over the pipes. */
+  /** Hears every message of a child, as it goes over the pipes, or of a server over Streamable HTTP. */
   readonly onWire?: OnWire;
 }
 

@@ -67,6 +67,8 @@ export interface ArgumentRules {
 
 /** A server's news of a task (2025-11-25, tasks). */
 export const TASK_STATUS = 'notifications/tasks/status';
+/** The same of the tasks extension (2026-07-28). */
+export const TASK_NEWS = 'notifications/tasks';
 
 /**
  * What some principals may see, all of them the same: decided by the policy, before anything that a request says. Where a server
@@ -163,6 +165,8 @@ export interface Instance {
 export interface Call {
   /** What was asked. A step that takes out what was meant for the gateway puts the rest here. */
   exchange: Exchange;
+  /** Set where its arguments are others than its client sent: that is what its headers speak of. */
+  stated?: Exchange;
   /** Set by `resolve`. */
   target?: Target;
   /** Set by `authorize`: the decision, and the version of the policy that gave it. */
@@ -196,6 +200,12 @@ export interface Via {
   readonly server?: string;
   /** What the client reads of the outcome; absent: what it would read of the direct call. */
   readonly told?: (answer: Answer, call: Call) => Answer;
+}
+
+/** From here on the call has other arguments than its client sent. */
+export function restate(call: Call, exchange: Exchange): void {
+  call.stated ??= call.exchange;
+  call.exchange = exchange;
 }
 
 /** The id of a call in the log, in its error and in what is logged on its behalf. Made when it is first asked for. */

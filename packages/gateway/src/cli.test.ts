@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { run, splitVerb } from './cli.ts';
-import type { CliSystem } from './cli/context.ts';
 import { verbs } from './cli/verbs.ts';
-import { NO_PROCESSES } from './cli/testing/fakes.ts';
+import { memorySystem } from './cli/testing/memory-system.ts';
 
 type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string; readonly asked: number };
 type Setting = {
@@ -13,55 +12,12 @@ type Setting = {
 
 /** Runs one command line in a world of its own; `files` is changed by what the verb writes. */
 async function sallyport(argv: readonly string[], { files = {}, env = {}, answer }: Setting = {}): Promise<Outcome> {
-  const out: string[] = [];
-  const err: string[] = [];
   let asked = 0;
-  const read = (path: string): Uint8Array => {
-    const text = files[path];
-    if (text === undefined) throw new Error(`ENOENT: ${path}`);
-    return new TextEncoder().encode(text);
+  const confirm = async (): Promise<boolean> => {
+    asked += 1;
+    return answer ?? false;
   };
-  const system: CliSystem = {
-    stdout: { write: (text) => out.push(text) },
-    stderr: { write: (text) => err.push(text) },
-    stdin: (async function* () {})(),
-    env,
-    cwd: '/work',
-    home: '/home/me',
-    version: '1.2.3',
-    nodeVersion: '24.0.0',
-    isTerminal: answer !== undefined,
-    columns: () => undefined,
-    errorColumns: () => undefined,
-    now: () => 0,
-    prompts: {
-      text: async () => undefined,
-      hidden: async () => undefined,
-      choose: async () => undefined,
-      chooseMany: async () => undefined,
-    },
-    onInterrupt: () => () => undefined,
-    confirm: async () => {
-      asked += 1;
-      return answer ?? false;
-    },
-    files: {
-      exists: async (path) => files[path] !== undefined,
-      read: async (path) => read(path),
-      readSecret: async (path) => read(path),
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      linked: async () => undefined,
-      replace: async (path, data) => void (files[path] = String(data)),
-      create: async (path, text) => {
-        if (files[path] !== undefined) throw new Error(`EEXIST: ${path}`);
-        files[path] = text;
-      },
-      readState: async (path) => files[path],
-      writeState: async (path, text) => void (files[path] = text),
-      stateDirectory: async () => '/state',
-    },
-    processes: NO_PROCESSES,
-  };
+  const { system, out, err } = memorySystem(files, { env, isTerminal: answer !== undefined, confirm });
   const code = await run(argv, system);
   return { code, stdout: out.join(''), stderr: err.join(''), asked };
 }

@@ -120,7 +120,7 @@ class RunningGateway implements Gateway {
     const { metrics, rooms } = parts;
     const { served } = rooms;
     this.#processSource = addProcessSource(metrics, version);
-    this.#callers = callerRecords(parts.audit.record, now);
+    this.#callers = callerRecords(parts.audit, now);
     this.#startedMs = now();
     const authenticate = this.#callers.watch(parts.identity.authenticate);
     const onRefused: Administered['onRefused'] = (reason, address) => {

@@ -5,7 +5,14 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Leg } from '@sallyport/client';
-import { principalKey, type Principal, type Served, type Session, type Visitor } from '@sallyport/server';
+import {
+  principalKey,
+  type Exchange,
+  type Principal,
+  type Served,
+  type Session,
+  type Visitor,
+} from '@sallyport/server';
 import { Drain, type Admission } from './admission/index.ts';
 import { createBridge, type Bridge } from './bridge/index.ts';
 import { bridgeOptions } from './wiring/bridge-options.ts';
@@ -97,7 +104,9 @@ class Assembly implements Rooms {
     );
     this.#announcements = createAnnouncements({ randomId, now: options.now });
     const rooms = {
-      ...live,
+      ...later,
+      handle: (exchange: Exchange) => pipeline.handle(exchange),
+      inner: (outer: Call, exchange: Exchange) => pipeline.inner(outer, exchange),
       options,
       upstreams,
       limits: () => this.#config.limits,
@@ -114,11 +123,7 @@ class Assembly implements Rooms {
     this.#tasks = new TaskRoom(taskOptions(rooms));
     this.#projects = createProjects(options);
     this.#bridge = createBridge(bridgeOptions({ ...rooms, randomId }));
-    this.#own = openOwnTools({
-      ...rooms,
-      bridge: this.#bridge,
-      inner: (outer, exchange) => pipeline.inner(outer, exchange),
-    });
+    this.#own = openOwnTools({ ...rooms, bridge: this.#bridge });
     this.#usePersonal = followLogins({ ...rooms, servers: this.#names });
     const steps = createSteps(this.#stepParts());
     const pipeline = createPipeline(steps, this.#logFailure, this.#measure, options.audit, createYoungHeap());
@@ -226,15 +231,13 @@ class Assembly implements Rooms {
   }
 
   forget(owner: string): void {
+    const told = (what: string) => (error: unknown) =>
+      this.#options.log('warn', `${what} could not be dropped`, { error: String(error) });
     for (const { name: server } of this.#servers) {
       this.upstreams.end(server, owner);
-      this.catalog.forget(server, owner).catch((error: unknown) => {
-        this.#options.log('warn', 'a catalogue could not be dropped', { server, error: String(error) });
-      });
+      this.catalog.forget(server, owner).catch(told(`a catalogue of ${server}`));
     }
-    this.#own.results.forget(owner).catch((error: unknown) => {
-      this.#options.log('warn', 'results could not be dropped', { error: String(error) });
-    });
+    this.#own.results.forget(owner).catch(told('results'));
   }
 
   dropResults(isOut: (owner: string) => Promise<boolean>): Promise<void> {
@@ -306,11 +309,8 @@ class Assembly implements Rooms {
 
   /** Those that lists are asked of for somebody. */
   readonly #legsFor = (server: string, { principal }: Pick<Visitor, 'principal'>): readonly Leg[] => {
-    const isOwn = this.upstreams.personal(server);
-    return this.upstreams.legs(
-      server,
-      isOwn ? principalInstance({ key: principalKey(principal), principal }) : undefined,
-    );
+    const own = principalInstance({ key: principalKey(principal), principal });
+    return this.upstreams.legs(server, this.upstreams.personal(server) ? own : undefined);
   };
 
   /** What the policy says. */

@@ -27,7 +27,7 @@ import { guardOf, learnSecrets } from './wiring/own-secrets.ts';
 import type { PinsRoom } from './pins/index.ts';
 import { openPins } from './wiring/pins-state.ts';
 import { createPolicy, type Policy } from './policy/index.ts';
-import { openPeople, privateStore } from './wiring/privacy-state.ts';
+import { openPeople, openPrivateStore } from './wiring/privacy-state.ts';
 import { removeLeft, shelfFolder } from './results/index.ts';
 import type { RoomOptions, Rooms } from './rooms.ts';
 import { createSandboxRoom, type SandboxRoom } from './sandbox/index.ts';
@@ -211,7 +211,7 @@ async function resultsFolder(stateDirectory: string | undefined): Promise<string
 async function openStore({ config, stateDirectory, now }: GatewayOptions, master: KeyObject): Promise<Store> {
   if (config.store === 'memory') return createMemoryStore({ now });
   const { openSqliteStore } = await import('./store/sqlite.ts');
-  return privateStore(await openSqliteStore({ path: join(need(stateDirectory), 'state.db'), now }), master);
+  return await openPrivateStore(await openSqliteStore({ path: join(need(stateDirectory), 'state.db'), now }), master);
 }
 
 /** Rejects with a `PolicyError` that says all that is wrong. */

@@ -110,6 +110,17 @@ function grandchildPid(line: string): number {
   return pid;
 }
 
+it('tells of what a child prints that is no message, where somebody wants to hear it', async () => {
+  const noise: string[] = [];
+  const printed = ['hello', '{"id":1}', '', 'a\u001b[31mred', '[2]', 'the end, without a newline'];
+  const { exit, lines } = await run(`process.stdout.write(${JSON.stringify(printed.join('\n'))});`, {
+    onNoise: (text) => noise.push(text),
+  });
+  await exit;
+  expect(lines).toEqual(['{"id":1}', '[2]']);
+  expect(noise).toEqual(['hello', 'ared', 'the end, without a newline']);
+});
+
 describe('messages', () => {
   it('come back byte for byte: 10,000 of mixed sizes, strings and Buffers', { timeout: 30_000 }, async () => {
     const sizes = [0, 1, 50, 100, 1000, 8191, 8192, 65_535, 65_536, 200_000];

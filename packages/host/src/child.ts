@@ -32,6 +32,8 @@ export interface ChildOptions extends LaunchOptions {
   readonly onOversize: (edges: OversizeLine) => void;
   /** One line of stderr without control characters, cut to 4 KiB; what is over the ration is dropped and its bytes are told. */
   readonly onStderr: (text: string) => void;
+  /** One line of stdout that is no message, as `onStderr` has them. Not rationed. */
+  readonly onNoise?: (text: string) => void;
   /** 64 KiB when left out. */
   readonly stderrBytesPerMinute?: number;
   /** Once, after the last `onLine`. */
@@ -85,6 +87,7 @@ class RunningChild implements Child {
   readonly #group: ProcessGroup;
   readonly #lines: LineSplitter;
   readonly #log: StderrLog;
+  readonly #noiseLog: StderrLog | undefined;
   readonly #input: ChildInput;
   readonly #exited: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #reported: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -104,6 +107,7 @@ class RunningChild implements Child {
       bytesPerMinute: options.stderrBytesPerMinute ?? STDERR_BYTES_PER_MINUTE,
       now: options.now ?? (() => performance.now()),
     });
+    this.#noiseLog = options.onNoise && noiseLog(options.onNoise);
     this.#input = childInput(child.stdin);
     this.#listen();
   }
@@ -132,6 +136,7 @@ class RunningChild implements Child {
     const end = (): void => void this.#end();
     stdout.on('data', (chunk: Buffer) => this.#lines.push(chunk));
     stderr.on('data', (chunk: Buffer) => this.#log.push(chunk));
+    if (this.#noiseLog !== undefined) stdout.on('data', (chunk: Buffer) => this.#noiseLog?.push(chunk));
     for (const stream of [stdin, stdout, stderr]) stream.on('error', end);
     stdout.once('close', end);
     this.#child.once('exit', (code, signal) => {
@@ -145,6 +150,7 @@ class RunningChild implements Child {
   #report(code: number | null, signal: NodeJS.Signals | null): void {
     this.#lines.end();
     this.#log.end();
+    this.#noiseLog?.end();
     this.#reported.resolve();
     this.#options.onExit({ code, signal, stderrTail: this.#log.tail(), requested: this.#requested });
   }
@@ -165,6 +171,14 @@ class RunningChild implements Child {
     this.#group.release();
     await within(KILL_WAIT_MS, this.#reported.promise);
   }
+}
+
+/** Reads stdout beside who reads its messages. */
+function noiseLog(onNoise: (text: string) => void): StderrLog {
+  const onStderr = (text: string): void => {
+    if (!/^\s*[{[]/.test(text)) onNoise(text);
+  };
+  return new StderrLog({ onStderr, bytesPerMinute: Infinity, now: () => 0 });
 }
 
 /** Calls back once when the dead child's output was read, though a process it left behind may hold the pipes open. */

@@ -17,5 +17,5 @@ export {
   type JwtSettings,
   type OidcSettings,
 } from './serving/auth/tokens.ts';
-export { createMemoryRecords } from './serving/memory-records.ts';
+export { createMemoryRecords } from './memory-records.ts';
 export { createRecordKeys } from './serving/record-keys.ts';

@@ -81,11 +81,12 @@ export { openStdioDoor, type StdioDoor, type StdioDoorOptions } from './stdio/do
 export { SERVE_ERRORS, ServeError, type ServeErrorCode } from './serving/errors.ts';
 export { createLog, redact, redactText, type Log, type LogOptions } from './serving/log.ts';
 export type { FetchClient } from './serving/fetch-bridge.ts';
-export { mount, type FastifyLike, type HonoContext, type Mounted, type MountOptions } from './serving/mount.ts';
+export { mount, type FastifyLike, type HonoContext, type Mounted } from './serving/mount.ts';
 export type {
   HttpOptions,
   HttpsOptions,
   LimitOptions,
+  MountOptions,
   PlaceOptions,
   Servable,
   ServeOptions,
@@ -93,11 +94,12 @@ export type {
   StdioOptions,
 } from './serving/options.ts';
 export type { LimitReached, RateCaller, RateLimitName, RateOptions, RateText } from './serving/rates.ts';
-export type { Route, RouteVisit } from './serving/routes.ts';
-export { serve, type ConnectionInfo, type Serving, type ServingStats } from './serving/serve.ts';
+export type { Route, RouteVisit } from './serving/route.ts';
+export type { ConnectionInfo, ServingStats } from './serving/facts.ts';
+export { serve, type Serving } from './serving/serve.ts';
 export type { SessionStore, StoredEvent, StoredSession } from './session-store.ts';
 export { createServer, type Clock, type McpServer, type ServerOptions } from './framework/server.ts';
-export { MissingCapabilityError, NotAnsweredError, ToolError } from './framework/errors.ts';
+export { MissingCapabilityError, NotAnsweredError, ResourceNotFoundError, ToolError } from './framework/errors.ts';
 export type {
   Context,
   Elicit,

@@ -3,8 +3,14 @@
  * serves tools needs none of it by name.
  */
 
-export { compileSchema, type SchemaCheck } from './schema/compile.ts';
-export type { CompilePattern, Pattern } from './schema/making.ts';
-export type { Schema } from './schema/names.ts';
+export {
+  compileSchema,
+  SchemaError,
+  TooCostly,
+  type CompilePattern,
+  type Pattern,
+  type Problem,
+  type Schema,
+  type SchemaCheck,
+} from '@sallyport/wire';
 export { linearPattern } from './schema/patterns.ts';
-export { SchemaError, TooCostly, type Problem } from './schema/run.ts';

@@ -13,5 +13,5 @@ export {
   type RequestOptions,
 } from './kit/client.ts';
 export { fakeClock, type FakeClock } from './kit/clock.ts';
-export { fakeIssuer, type FakeIssuer, type TokenFacts } from './kit/issuer.ts';
+export { fakeIssuer, type FakeIssuer, type FakeIssuerOptions, type TokenFacts } from './kit/issuer.ts';
 export { fakePrincipal } from './kit/principal.ts';

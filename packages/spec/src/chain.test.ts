@@ -4,14 +4,22 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { testProject, type TestProject, writeSample } from './testing/project.ts';
 import { CONSTITUTION, PLAN, SPEC, TASKS } from './testing/sample.ts';
 
+interface Revised {
+  readonly path: string;
+  readonly revision: string;
+}
+
 const open: TestProject[] = [];
 
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
 
-async function project(options?: Parameters<typeof testProject>[0]): Promise<TestProject> {
-  const made = await testProject(options);
+async function project(
+  options?: Parameters<typeof testProject>[0],
+  env?: Readonly<Record<string, string>>,
+): Promise<TestProject> {
+  const made = await testProject(options, { env });
   open.push(made);
   return made;
 }
@@ -115,6 +123,61 @@ describe('the whole chain through a client', () => {
           .replace('1.0.0', '1.1.0'),
       }),
     ).toContain('[constitution.version-bump]');
+  });
+
+  it('replaces no text that somebody changed since it was read', async () => {
+    const made = await project();
+    const { call, refused, read } = made;
+    await writeSample(made);
+    const { files } = await call('artifacts_read', { artifactType: 'all' });
+    const begun = await call('step_begin', { step: 'constitution' });
+    const revision = new Map(
+      [...(files as Revised[]), ...(begun['context'] as Revised[])].map((one) => [
+        one.path.split('/').at(-1),
+        one.revision,
+      ]),
+    );
+    const basedOn = (name: string): string => revision.get(name) ?? '';
+    // Somebody else works in between.
+    await call('tasks_tick_range', { taskIds: 'T001', status: 'in_progress' });
+    await call('clarify_answer', {
+      question: 'How long?',
+      answer: 'A year',
+      add: { section: 'assumptions', text: 'Kept {answer}.' },
+    });
+    for (const [tool, args, name] of [
+      ['tasks_write', { content: `${TASKS}\n- more\n` }, 'tasks.md'],
+      ['spec_write', { content: SPEC }, 'spec.md'],
+    ] as const) {
+      const path = `specs/001-note-keeping/${name}`;
+      const before = await read(path);
+      expect(await refused(tool, { ...args, basedOn: basedOn(name) })).toContain(`${path} was changed since revision`);
+      expect(await read(path)).toBe(before);
+      const [now] = (await call('artifacts_read', { artifactType: name.replace('.md', '') }))['files'] as Revised[];
+      await call(tool, { ...args, basedOn: now?.revision });
+      expect(await read(path)).toBe(args.content);
+    }
+    // What nobody touched is replaced.
+    await call('plan_write', { plan: `${PLAN}\nMore.\n`, basedOn: basedOn('plan.md') });
+    await call('constitution_write', { content: CONSTITUTION, basedOn: basedOn('constitution.md') });
+    expect(await refused('plan_write', { plan: PLAN, basedOn: basedOn('plan.md') })).toContain('(conflict)');
+    expect(await refused('constitution_write', { content: CONSTITUTION, basedOn: basedOn('plan.md') })).toContain(
+      '(conflict)',
+    );
+  });
+
+  it('makes the feature where the environment says', async () => {
+    const made = await project({}, { SPECIFY_FEATURE_DIRECTORY: 'specs/own-place' });
+    const created = await made.call('feature_create', { description: 'Keep short notes', content: SPEC });
+    expect(created).toMatchObject({ directory: 'specs/own-place', checklist: { before: 0, checked: 6 } });
+    expect(await made.read('specs/own-place/spec.md')).toBe(SPEC);
+    expect(await made.call('spec_write', { content: SPEC })).toMatchObject({ checklist: { before: 6, checked: 6 } });
+    expect(await made.call('workflow_status')).toMatchObject({ current: 'own-place' });
+    expect(await made.refused('feature_create', { description: 'Another', content: SPEC })).toContain(
+      'specs/own-place/spec.md exists already',
+    );
+    const outside = await project({}, { SPECIFY_FEATURE_DIRECTORY: '../outside' });
+    expect(await outside.refused('feature_create', { description: 'x', content: SPEC })).toContain('outside_workspace');
   });
 
   it('asks by elicitation where the client can, and hands the question over where it cannot', async () => {

@@ -46,6 +46,10 @@ export {
 } from './errors.ts';
 export { isObject, mergeObjects, type JsonObject, type JsonValue } from './json.ts';
 export { canonicalId } from './naming.ts';
+export { compileSchema, type SchemaCheck } from './schema/compile.ts';
+export type { CompilePattern, Pattern } from './schema/making.ts';
+export type { Schema } from './schema/names.ts';
+export { canonicalJson, SchemaError, TooCostly, type Problem } from './schema/run.ts';
 export {
   classify,
   failure,

@@ -362,6 +362,24 @@ describe('a request that is refused until a page was seen', () => {
   });
 });
 
+it('checks structured results of tools that were listed, until the list is another', async () => {
+  const tool = {
+    name: 'count',
+    inputSchema: {},
+    outputSchema: { type: 'object', properties: { n: { type: 'number' } } },
+  };
+  const { client } = await overSocket('session', ({ id, method }, socket) => {
+    if (method === 'tools/list') say(socket, { id, result: { tools: [tool] } });
+    else say(socket, { id, result: { ...text('many'), structuredContent: { n: 'many' } } });
+  });
+  expect(await client.callTool('count')).toMatchObject({ structuredContent: { n: 'many' } });
+  await client.listTools();
+  const refused = await failure(client.callTool('count'));
+  expect(refused).toMatchObject({ code: 'protocol', message: expect.stringMatching(/"count".*: n: /) as string });
+  client.onNotification({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+  expect(await client.callTool('count')).toMatchObject({ structuredContent: { n: 'many' } });
+});
+
 it('counts what it does', async () => {
   const { client } = await overSocket(
     'session',
@@ -400,6 +418,28 @@ describe('a list', () => {
     );
     expect(await failure(client.listTools())).toMatchObject({ code: 'protocol' });
   });
+});
+
+it('tells of every message over HTTP, as a body and as an event, when a wire log wants it', async () => {
+  const log: string[] = [];
+  const { client } = await overHttp(
+    {
+      call: (request, response) => {
+        const { id } = request.message as { readonly id: number };
+        sse(response, { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'x' } });
+        sse(response, ok(id, text('done'))).end();
+      },
+    },
+    {
+      onWire: (direction, bytes) => {
+        const { id, method } = JSON.parse(bytes.toString()) as { readonly id?: number; readonly method?: string };
+        log.push(`${direction} ${method ?? `answer ${id}`}`);
+      },
+    },
+  );
+  expect(await client.callTool('any')).toMatchObject(text('done'));
+  expect(log.slice(0, 2)).toEqual(['out server/discover', 'in answer 1']);
+  expect(log.slice(-3)).toEqual(['out tools/call', 'in notifications/message', 'in answer 2']);
 });
 
 describe('arguments in headers', () => {

@@ -23,6 +23,7 @@ import { ClientError } from './error.ts';
 import type { Inputs } from './inputs.ts';
 import type { Link } from './link.ts';
 import type { Diagnostic } from './options.ts';
+import { createOutputs, type Outputs } from './outputs.ts';
 import { tell } from './telling.ts';
 import type {
   CallToolResult,
@@ -74,6 +75,7 @@ export class LinkedClient implements Client {
   readonly #subscribed = new Set<string>();
   /** By tools: the arguments that go into headers too. */
   readonly #mirrored = new Map<string, readonly ParamHeader[]>();
+  readonly #outputs: Outputs = createOutputs((text) => this.#warn(text));
   readonly #counts = { reached: 0, requests: 0, underWay: 0, failed: 0, notifications: 0 };
   #logLevel: LogLevel | undefined;
   #server: ServerDescription | undefined;
@@ -130,7 +132,9 @@ export class LinkedClient implements Client {
         return this.#callTool(leg, name, args, options);
       }
     }, options.signal);
-    return checkArray(result, 'tools/call', 'content') as unknown as CallToolResult;
+    checkArray(result, 'tools/call', 'content');
+    this.#outputs.check(name, result);
+    return result as unknown as CallToolResult;
   }
 
   async readResource(uri: string, options?: RequestOptions): Promise<ReadResourceResult> {
@@ -238,6 +242,7 @@ export class LinkedClient implements Client {
   }
 
   #tell(message: JsonRpcNotification): void {
+    if (message.method === 'notifications/tools/list_changed') this.#outputs.forget();
     if (message.method === 'notifications/cancelled') this.#settings.inputs.takeBack(message.params?.['requestId']);
     else tell(this.#emitter, message);
   }
@@ -246,6 +251,7 @@ export class LinkedClient implements Client {
     this.#counts.reached++;
     this.#server = describe(leg);
     this.#mirrored.clear();
+    this.#outputs.forget();
     if (this.#subscribed.size > 0) leg.setSubscriptions([...this.#subscribed]);
     const level = this.#logLevel;
     if (level !== undefined && leg.era === 'session') {
@@ -281,6 +287,7 @@ export class LinkedClient implements Client {
 
   async #listTools(leg: Leg, options: RequestOptions): Promise<readonly Tool[]> {
     const tools = await this.#listOn<Tool>(leg, TOOLS, options);
+    this.#outputs.learn(tools);
     if (!this.#mirrors(leg)) return tools;
     this.#mirrored.clear();
     return tools.filter(({ name, inputSchema }) => {

@@ -39,24 +39,26 @@ export async function connect(target: ConnectTarget, options: ConnectOptions = {
   }
 }
 
-/** The same without reaching for the server. Rejects with a TypeError alone. */
+/** The same without reaching for the server. `name`: of it, for messages and handlers. Rejects with a TypeError alone. */
 export async function openClient(
   given: ConnectTarget,
   options: ConnectOptions,
   parts: ClientParts = systemParts(),
+  name?: string,
 ): Promise<LinkedClient> {
   const target = targetOf(given, process.cwd());
+  const server = name ?? nameOf(target);
   const onDiagnostic = safely(options.onDiagnostic);
   const logins = await loginsFor(target, { ...options, onDiagnostic }, parts);
   const { timeoutMs = TIMEOUT_MS, maxMs = MAX_MS, roots } = options;
-  const inputs = inputsFor({ ...options, onDiagnostic }, parts);
+  const inputs = inputsFor(server, { ...options, onDiagnostic }, parts);
   return new LinkedClient(
     { inputs, hasRoots: roots !== undefined, timeoutMs, maxMs, monotonic: parts.monotonic, onDiagnostic },
     (client) =>
       createLink(
         {
           ...linkSettings(options),
-          name: nameOf(target),
+          name: server,
           target,
           logins,
           capabilities: inputs.capabilities,
@@ -87,7 +89,7 @@ function systemParts(): ClientParts {
   return { setTimer: unrefTimer, monotonic: () => performance.now(), random: Math.random, env: process.env };
 }
 
-function inputsFor(options: ConnectOptions, { setTimer }: ClientParts): Inputs {
+function inputsFor(server: string, options: ConnectOptions, { setTimer }: ClientParts): Inputs {
   const { capabilities = {}, inputMs = INPUT_MS, elicitation, sampling, roots, onDiagnostic } = options;
   const handlers = {
     ...(elicitation !== undefined && { elicitation }),
@@ -95,7 +97,7 @@ function inputsFor(options: ConnectOptions, { setTimer }: ClientParts): Inputs {
     ...(roots !== undefined && { roots }),
   };
   const onFailure = (text: string): void => onDiagnostic?.({ level: 'warn', text, detail: undefined });
-  return createInputs({ handlers, capabilities, inputMs, setTimer, onFailure });
+  return createInputs({ server, handlers, capabilities, inputMs, setTimer, onFailure });
 }
 
 function linkSettings({

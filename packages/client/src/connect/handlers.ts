@@ -6,6 +6,8 @@ import type { ContentBlock } from './types.ts';
 
 /** A server asks for a form to be filled in. Its texts are a stranger's: say which server asks. */
 export interface FormRequest {
+  /** Who asks: the name under which it was added to a `MultiClient`, else its command, or its URL without a query. */
+  readonly server: string;
   readonly message: string;
   /** The form, in the order of the fields. */
   readonly fields: readonly FormField[];
@@ -25,6 +27,8 @@ export type FormAnswer = { readonly action: 'accept'; readonly content: FormCont
 
 /** A server asks for a page to be opened, in a browser of the person's own. What is entered there does not come this way. */
 export interface UrlRequest {
+  /** As in {@link FormRequest}. */
+  readonly server: string;
   readonly message: string;
   /** `https:` or `http:`. Show it, and open it only when the person agrees. */
   readonly url: string;
@@ -68,7 +72,7 @@ export interface SamplingResult {
 
 export type SamplingHandler = (
   request: SamplingRequest,
-  options: { readonly signal: AbortSignal },
+  options: { readonly server: string; readonly signal: AbortSignal },
 ) => SamplingResult | Promise<SamplingResult>;
 
 /** A folder that servers may take for the work at hand. */

@@ -14,7 +14,14 @@ function bench(handlers: Handlers, capabilities: JsonObject = {}): Bench {
   const failures: string[] = [];
   const timers = manualTimers();
   const onFailure = (text: string): void => void failures.push(text);
-  const inputs = createInputs({ handlers, capabilities, inputMs: 1000, setTimer: timers.setTimer, onFailure });
+  const inputs = createInputs({
+    server: 'one',
+    handlers,
+    capabilities,
+    inputMs: 1000,
+    setTimer: timers.setTimer,
+    onFailure,
+  });
   return { inputs, failures, timers };
 }
 

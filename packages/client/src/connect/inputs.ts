@@ -38,6 +38,8 @@ export class NoInput extends Error {
 }
 
 export interface InputsOptions {
+  /** For the handlers: who asks. */
+  readonly server: string;
   readonly handlers: Handlers;
   /** Further capabilities of the client. */
   readonly capabilities: JsonObject;
@@ -62,7 +64,7 @@ export interface Inputs {
 }
 
 export function createInputs(options: InputsOptions): Inputs {
-  const { handlers, inputMs, setTimer, onFailure } = options;
+  const { inputMs, setTimer, onFailure } = options;
   const open = new Map<RequestId, AbortController>();
   const ended = new AbortController();
   const answer = async (method: string, params: JsonValue | undefined, signal?: AbortSignal): Promise<JsonObject> => {
@@ -70,7 +72,7 @@ export function createInputs(options: InputsOptions): Inputs {
     const takeBack = setTimer(() => time.abort(new NoInput('internal', 'Nobody answered in time.')), inputMs);
     const any = AbortSignal.any([time.signal, ended.signal, ...(signal === undefined ? [] : [signal])]);
     try {
-      return await unlessAborted(any, () => answerOf(handlers, method, isObject(params) ? params : {}, any));
+      return await unlessAborted(any, () => answerOf(options, method, isObject(params) ? params : {}, any));
     } catch (error) {
       // Who does not answer a form has said nothing.
       if (time.signal.aborted && method === 'elicitation/create') return { action: 'cancel' };
@@ -81,7 +83,7 @@ export function createInputs(options: InputsOptions): Inputs {
     }
   };
   return {
-    capabilities: mergeObjects(capabilitiesOf(handlers), options.capabilities),
+    capabilities: mergeObjects(capabilitiesOf(options.handlers), options.capabilities),
     answer,
     ask: async ({ id, method, params }, signal) => {
       const asked = new AbortController();
@@ -113,7 +115,7 @@ function capabilitiesOf({ elicitation, sampling, roots }: Handlers): JsonObject 
 }
 
 async function answerOf(
-  { elicitation = {}, sampling, roots }: Handlers,
+  { handlers: { elicitation = {}, sampling, roots }, server }: InputsOptions,
   method: string,
   params: JsonObject,
   signal: AbortSignal,
@@ -122,9 +124,9 @@ async function answerOf(
     return asJson({ roots: typeof roots === 'function' ? await roots() : roots });
   }
   if (method === 'sampling/createMessage' && sampling !== undefined) {
-    return asJson(await sampling(params as unknown as SamplingRequest, { signal }));
+    return asJson(await sampling(params as unknown as SamplingRequest, { server, signal }));
   }
-  if (method === 'elicitation/create') return asJson(await elicit(elicitation, params, signal));
+  if (method === 'elicitation/create') return asJson(await elicit(elicitation, params, { server, signal }));
   throw new NoInput('method_not_found', `The client does not answer ${method.slice(0, 100)}.`);
 }
 
@@ -135,15 +137,18 @@ function asJson(value: object): JsonObject {
   throw new NoInput('internal', 'The handler gave no object.');
 }
 
-async function elicit({ form, url }: ElicitationHandlers, params: JsonObject, signal: AbortSignal): Promise<object> {
+/** Who asks, and until when. */
+type Asking = Pick<FormRequest, 'server' | 'signal'>;
+
+async function elicit({ form, url }: ElicitationHandlers, params: JsonObject, asking: Asking): Promise<object> {
   const { mode = 'form', message, elicitationId } = params;
   if (typeof message !== 'string') throw new NoInput('invalid_params', 'The message of the elicitation is no text.');
   if (mode === 'url' && url !== undefined) {
     const id = typeof elicitationId === 'string' ? elicitationId : undefined;
-    const { action } = await url({ message, url: pageOf(params['url']), elicitationId: id, signal });
+    const { action } = await url({ message, url: pageOf(params['url']), elicitationId: id, ...asking });
     return { action: checkedAction(action) };
   }
-  if (mode === 'form' && form !== undefined) return await fillIn(form, message, params['requestedSchema'], signal);
+  if (mode === 'form' && form !== undefined) return await fillIn(form, message, params['requestedSchema'], asking);
   throw new NoInput('invalid_params', 'The client has no such elicitation.');
 }
 
@@ -164,12 +169,12 @@ async function fillIn(
   form: NonNullable<ElicitationHandlers['form']>,
   message: string,
   schema: JsonValue | undefined,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<object> {
   const fields = fieldsOf(schema);
   let problems: readonly FormProblem[] = [];
   for (let filling = 0; filling < MAX_FILLINGS; filling++) {
-    const request: FormRequest = { message, fields, requestedSchema: schema as JsonObject, problems, signal };
+    const request: FormRequest = { message, fields, requestedSchema: schema as JsonObject, problems, ...asking };
     const answer = await form(request);
     if (answer.action !== 'accept') return { action: checkedAction(answer.action) };
     const checked = checkForm(fields, answer.content);

@@ -110,6 +110,34 @@ describe('several servers', () => {
     await expect(client.callTool('one__echo')).rejects.toMatchObject({ code: 'unavailable' });
   });
 
+  it('ask one handler, which is told who asks; one of them may have its own', async () => {
+    const params = { message: 'Which?', requestedSchema: { type: 'object', properties: {} } };
+    const which = { resultType: 'input_required', inputRequests: { which: { method: 'elicitation/create', params } } };
+    const asking = async (): Promise<string> => {
+      const onMessage = greeter('stateless', ({ id, method, params: given }, socket) => {
+        const { inputResponses } = given as {
+          readonly inputResponses?: { readonly which: { readonly action: string } };
+        };
+        const tools = [{ name: 'ask', inputSchema: {} }];
+        if (method === 'tools/list') say(socket, { id, result: { resultType: 'complete', tools } });
+        else if (inputResponses === undefined) say(socket, { id, result: which });
+        else say(socket, { id, result: { content: [{ type: 'text', text: inputResponses.which.action }] } });
+      });
+      return urlOf(await sockets.serve({ onMessage }));
+    };
+    const told: string[] = [];
+    const form = ({ server: who }: { readonly server: string }): { readonly action: 'decline' } => {
+      told.push(who);
+      return { action: 'decline' };
+    };
+    const client = multi({ elicitation: { form } });
+    await client.addServer('one', await asking());
+    await client.addServer('two', await asking(), { elicitation: { form: () => ({ action: 'cancel' }) } });
+    expect(await textOf(client.callTool('one__ask'))).toBe('decline');
+    expect(await textOf(client.callTool('two__ask'))).toBe('cancel');
+    expect(told).toEqual(['one']);
+  });
+
   it('tell whose list has changed', async () => {
     const client = multi();
     const one = await server('one', ['echo']);

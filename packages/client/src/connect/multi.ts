@@ -149,7 +149,7 @@ class MergingClient implements MultiClient {
 
   async addServer(name: string, target: ConnectTarget, options: ConnectOptions = {}): Promise<MultiServer> {
     this.#checkName(name);
-    const client = await openClient(target, { ...this.#options, ...options });
+    const client = await openClient(target, { ...this.#options, ...options }, undefined, name);
     // Another may have come while its libraries were loaded.
     try {
       this.#checkName(name);

@@ -39,7 +39,10 @@ export interface ConnectOptions extends Handlers {
   readonly oauth?: OAuthOptions;
   /** What happens beside the answers, such as what a child writes to stderr. Default: nothing is written. */
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void;
-  /** Hears every message as it goes over the pipes of a program, for a wire log. Not for servers on the network. */
+  /**
+   * Hears every message as it goes over the pipes of a program or over Streamable HTTP, for a wire log; not over WebSocket and
+   * HTTP+SSE. Of a program `onDiagnostic` tells then, too, what it prints on standard output besides.
+   */
   readonly onWire?: OnWire;
 }
 

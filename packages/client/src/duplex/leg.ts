@@ -30,6 +30,7 @@ export class DuplexLeg implements Leg {
   readonly #connection: Connection;
   readonly #wanted: Wanted;
   #subscriptions = 0;
+  #tasks = 0;
 
   constructor(connection: Connection, greeting: Greeting, options: DuplexLegOptions) {
     this.#connection = connection;
@@ -65,12 +66,18 @@ export class DuplexLeg implements Leg {
   }
 
   get subscriptions(): number {
-    return this.#subscriptions;
+    return this.#subscriptions + this.#tasks;
   }
 
   setSubscriptions(uris: readonly string[]): void {
     this.#subscriptions = new Set(uris).size;
     this.#wanted.set(uris);
+  }
+
+  setTasks(taskIds: readonly string[]): void {
+    if (this.#wanted.setTasks === undefined) return;
+    this.#tasks = new Set(taskIds).size;
+    this.#wanted.setTasks(taskIds);
   }
 
   close(): Promise<void> {

@@ -8,6 +8,7 @@
 import { isObject, META_SUBSCRIPTION_ID, type JsonObject, type JsonRpcNotification } from '@sallyport/wire';
 import { unrefTimer, type SetTimer } from '../clock.ts';
 import type { LegEvents, Pending, ServerFacts, UpstreamAnswer } from '../leg.ts';
+import { tasksAsked } from '../changes.ts';
 import type { Connection } from './connection.ts';
 import type { Wanted } from '../subscribe.ts';
 
@@ -34,6 +35,7 @@ class Listening implements Wanted {
   readonly #options: ListeningOptions;
   readonly #setTimer: SetTimer;
   #uris: readonly string[] = [];
+  #taskIds: readonly string[] = [];
   /** The one whose notifications are relied on. */
   #current: Pending | undefined;
   /** Asked for, and not acknowledged yet. */
@@ -53,25 +55,31 @@ class Listening implements Wanted {
     this.#renew();
   }
 
+  setTasks(taskIds: readonly string[]): void {
+    this.#taskIds = [...new Set(taskIds)];
+    this.#renew();
+  }
+
   #renew(): void {
     if (this.#next !== undefined) {
       this.#isStale = true;
       return;
     }
     this.#isStale = false;
-    const notifications = filterOf(this.#options.server.capabilities, this.#uris);
-    if (Object.keys(notifications).length > 0) this.#listen(notifications);
+    const { ownMeta, server } = this.#options;
+    const tasks = tasksAsked(server.capabilities, this.#taskIds, ownMeta);
+    const notifications = { ...filterOf(server.capabilities, this.#uris), ...tasks.filter };
+    if (Object.keys(notifications).length > 0) this.#listen({ _meta: tasks.meta, notifications });
     else this.#replace(undefined);
   }
 
-  #listen(notifications: JsonObject): void {
-    const { connection, ownMeta, connectTimeoutMs } = this.#options;
+  #listen(params: { readonly _meta: JsonObject | undefined; readonly notifications: JsonObject }): void {
+    const { connection, connectTimeoutMs } = this.#options;
     let id = 0;
     const pending = connection.request({
       method: 'subscriptions/listen',
       text: (given) => {
         id = given;
-        const params = { _meta: ownMeta, notifications };
         return JSON.stringify({ jsonrpc: '2.0', id, method: 'subscriptions/listen', params });
       },
       timeoutMs: Infinity,

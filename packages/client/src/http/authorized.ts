@@ -13,13 +13,15 @@ import { tlsRules } from '../tls.ts';
 import type { Authorization, HttpTarget, UpstreamOptions } from '../upstream.ts';
 import { createDispatcher, type HttpDispatcher, type HttpRequest } from './dispatcher.ts';
 import type { Exchange, RefusalReader } from './exchange.ts';
+import { createOverheard } from './overheard.ts';
 
 /** What reaches one configured server, as it is to be verified and with the tokens that it wants. */
 export function dispatcherOf(
-  { authorization, connectTimeoutMs, env }: UpstreamOptions,
+  { authorization, connectTimeoutMs, env, onWire }: UpstreamOptions,
   { tls, url }: Pick<HttpTarget, 'tls' | 'url'>,
 ): HttpDispatcher {
-  const dispatcher = createDispatcher(url, env, { connectTimeoutMs, ...(tls && { tls: tlsRules(tls) }) });
+  const plain = createDispatcher(url, env, { connectTimeoutMs, ...(tls && { tls: tlsRules(tls) }) });
+  const dispatcher = onWire === undefined ? plain : createOverheard(plain, onWire);
   return authorization === undefined ? dispatcher : createAuthorized({ dispatcher, authorization, url });
 }
 

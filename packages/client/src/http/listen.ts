@@ -1,13 +1,13 @@
 /**
  * The subscription of the stateless era over HTTP (2026-07-28, subscriptions): one `subscriptions/listen` stream in the
- * background for list changes, as far as capabilities announce them, and for the resources that are wanted. Nobody waits
+ * background for list changes, as far as capabilities announce them, and for resources and tasks that are wanted. Nobody waits
  * for it. When the wanted set changes, the next stream is acknowledged before the last one is closed.
  */
 
 import { isObject, META_SUBSCRIPTION_ID, type JsonObject, type JsonRpcNotification } from '@sallyport/wire';
 import type { SetTimer } from '../clock.ts';
 import { decodeLine, type Decoded } from '../decode.ts';
-import { announces, CHANGE_KINDS, CHANGES, changesOf } from '../changes.ts';
+import { announces, CHANGE_KINDS, CHANGES, changesOf, tasksAsked } from '../changes.ts';
 import type { ResponseHeaders } from '../http-status.ts';
 import { DISCARD, Exchange, isEventStream, type BodyReader } from './exchange.ts';
 import { isUnauthorized } from '../leg.ts';
@@ -21,6 +21,8 @@ const RETRY_MS = 1000;
 
 export interface ListenOptions {
   readonly capabilities: JsonObject;
+  /** `_meta` of its requests. */
+  readonly ownMeta: JsonObject;
   /** Milliseconds for the acknowledgement. */
   readonly ackTimeoutMs: number;
   readonly maxEventBytes: number;
@@ -44,6 +46,7 @@ interface Stream {
 export class Listen {
   readonly #options: ListenOptions;
   #uris: readonly string[] = [];
+  #taskIds: readonly string[] = [];
   /** Acknowledged. */
   #current: Stream | undefined;
   /** Asked for, and not acknowledged yet. */
@@ -60,8 +63,14 @@ export class Listen {
   }
 
   set(uris: readonly string[]): void {
-    if (uris.length === this.#uris.length && uris.every((uri, index) => uri === this.#uris[index])) return;
+    if (isSame(uris, this.#uris)) return;
     this.#uris = [...uris];
+    this.open();
+  }
+
+  setTasks(taskIds: readonly string[]): void {
+    if (isSame(taskIds, this.#taskIds)) return;
+    this.#taskIds = [...taskIds];
     this.open();
   }
 
@@ -76,10 +85,11 @@ export class Listen {
   /** Asks for what is wanted now, in place of what was asked for before. */
   open(): void {
     if (this.#stopped) return;
-    const { reopening, post, setTimer, ackTimeoutMs } = this.#options;
+    const { ackTimeoutMs, capabilities, ownMeta, post, reopening, setTimer } = this.#options;
     reopening.stop();
     this.#drop(this.#next);
-    const notifications = this.#filter();
+    const tasks = tasksAsked(capabilities, this.#taskIds, ownMeta);
+    const notifications = { ...this.#filter(), ...tasks.filter };
     if (Object.keys(notifications).length === 0) {
       this.#drop(this.#current);
       return;
@@ -91,7 +101,7 @@ export class Listen {
     const takeBack = setTimer(() => this.#again(stream, 'the acknowledgement did not come'), ackTimeoutMs);
     const stream: Stream = { id: `listen-${++this.#opened}`, exchange, takeBack };
     this.#next = stream;
-    post(exchange, METHOD, stream.id, { notifications });
+    post(exchange, METHOD, stream.id, { notifications, _meta: tasks.meta ?? ownMeta });
   }
 
   #filter(): JsonObject {
@@ -173,6 +183,10 @@ export class Listen {
     stream.exchange.abort();
     return true;
   }
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((one, index) => one === others[index]);
 }
 
 /** The id means something between the server and this leg alone. */

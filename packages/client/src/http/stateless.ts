@@ -55,6 +55,7 @@ export class StatelessLeg implements Leg {
   readonly #connection: HttpConnection;
   readonly #listen: Listen;
   #subscriptions = 0;
+  #tasks = 0;
   #closing: Promise<void> | undefined;
 
   constructor(connection: HttpConnection, options: HttpOptions, revision: StatelessRevision, server: ServerFacts) {
@@ -65,13 +66,14 @@ export class StatelessLeg implements Leg {
     this.#connection = connection;
     this.#listen = new Listen({
       capabilities: server.capabilities,
+      ownMeta: this.ownMeta,
       ackTimeoutMs: options.connectTimeoutMs,
       maxEventBytes: options.maxMessageBytes,
       reopening: createReopening({ setTimer, now, random }),
       setTimer,
       whenAuthorized: (open) => connection.endpoint.whenAuthorized(open),
       post: (exchange, method, id, params) => {
-        const text = JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: this.ownMeta } });
+        const text = JSON.stringify({ jsonrpc: '2.0', id, method, params });
         connection.postText(exchange, method, text);
       },
       onNotification: (message) => connection.guard(() => events.onNotification(message)),
@@ -97,13 +99,19 @@ export class StatelessLeg implements Leg {
   }
 
   get subscriptions(): number {
-    return this.#subscriptions;
+    return this.#subscriptions + this.#tasks;
   }
 
   setSubscriptions(uris: readonly string[]): void {
     const wanted = [...new Set(uris)];
     this.#subscriptions = wanted.length;
     this.#listen.set(wanted);
+  }
+
+  setTasks(taskIds: readonly string[]): void {
+    const wanted = [...new Set(taskIds)];
+    this.#tasks = wanted.length;
+    this.#listen.setTasks(wanted);
   }
 
   close(): Promise<void> {

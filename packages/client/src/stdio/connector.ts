@@ -55,7 +55,8 @@ async function overheard(
     onWire('in', bytes);
     hooks.onMessage(bytes);
   };
-  const channel = await openChild({ ...options, hooks: { ...hooks, onMessage } });
+  const onNoise = (text: string): void => options.events.log('info', text, { server: options.name, stream: 'stdout' });
+  const channel = await openChild({ ...options, onNoise, hooks: { ...hooks, onMessage } });
   return {
     get pid() {
       return channel.pid;
@@ -87,6 +88,8 @@ export interface ChildChannelOptions {
   readonly hooks: ChannelHooks;
   readonly events: LegEvents;
   readonly reaper?: Reaper;
+  /** A line that it printed, and that is no message. */
+  readonly onNoise?: (text: string) => void;
 }
 
 /** Starts a child. Rejects with `UpstreamError` (`down`) when it cannot be started. */
@@ -104,11 +107,12 @@ export async function openChild(options: ChildChannelOptions): Promise<Channel> 
 async function started(
   command: ChildCommand,
   release: () => Promise<void>,
-  { name, hooks, events, reaper }: ChildChannelOptions,
+  { name, hooks, events, reaper, onNoise }: ChildChannelOptions,
 ): Promise<Channel> {
   const child = await startChild({
     ...command,
     ...(reaper !== undefined && { reaper }),
+    ...(onNoise !== undefined && { onNoise }),
     maxLineBytes: hooks.maxMessageBytes,
     onLine: hooks.onMessage,
     onOversize: hooks.onOversize,

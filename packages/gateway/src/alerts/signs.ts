@@ -11,8 +11,6 @@ export interface Sign {
   readonly kind: AlertKind;
   /** The same text: the same again. */
   readonly subject: string;
-  /** How many happenings it stands for. */
-  readonly count: number;
   /** It says that what was told is over. */
   readonly isEnd: boolean;
   /** Whether it lasts until something says that it is over. */
@@ -41,7 +39,6 @@ export function signOf(event: Happened): Sign | undefined {
 const once = (kind: AlertKind, subject: string): Omit<Sign, 'event'> => ({
   kind,
   subject,
-  count: 1,
   isEnd: false,
   lasts: false,
 });
@@ -49,9 +46,9 @@ const once = (kind: AlertKind, subject: string): Omit<Sign, 'event'> => ({
 const READERS: readonly Reader[] = [
   ({ address, decision, facts, reason = '', type }) => {
     if (type !== 'authentication' || decision !== 'deny' || OF_OTHERS.has(reason)) return undefined;
-    // The first is recorded at once, and then how many more there were.
-    const count = typeof facts?.['count'] === 'number' ? facts['count'] : 1;
-    return { ...once('failed_authentication', address === undefined ? '' : networkOf(address)), count };
+    // A record of how many more there were: each of them was told when it happened.
+    if (facts?.['count'] !== undefined) return undefined;
+    return once('failed_authentication', address === undefined ? '' : networkOf(address));
   },
   ({ action, facts, server = '' }) =>
     action === 'server.end' && KILLED.has(facts?.['signal']) ? once('sandbox', server) : undefined,

@@ -65,7 +65,7 @@ export class AlertWatch {
   #count(sign: Sign, threshold: number, nowMs: number): void {
     const known = this.#find(sign, nowMs);
     if (known.toldMs !== undefined) {
-      known.more += sign.count;
+      known.more += 1;
       return;
     }
     const { windowMs } = this.#rule;
@@ -73,7 +73,7 @@ export class AlertWatch {
       known.startMs = nowMs;
       known.count = 0;
     }
-    known.count += sign.count;
+    known.count += 1;
     if (known.count < threshold) return;
     known.toldMs = nowMs;
     this.#tell(sign, { state: 'raised', count: known.count, windowMs });

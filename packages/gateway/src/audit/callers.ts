@@ -9,6 +9,8 @@ import type { AuditEvent, RecordEvent } from './types.ts';
 
 export interface CallerRecordsOptions {
   readonly record: RecordEvent;
+  /** Told of each that is only gathered, when it happens. */
+  readonly noticed?: RecordEvent | undefined;
   /** Gathers what has the same `kind` and address; `write` comes with how many more there were, but for the first. */
   readonly gather: (
     kind: string,
@@ -35,12 +37,16 @@ const OF_CALLERS: ReadonlySet<ErrorKey> = new Set([
   'forbidden_origin',
 ]);
 
-export function createCallerRecords({ gather, record }: CallerRecordsOptions): CallerRecords {
+export function createCallerRecords({ gather, noticed, record }: CallerRecordsOptions): CallerRecords {
   const known = new WeakMap<object, Authenticated>();
-  const tell = (kind: string, event: AuditEvent): void =>
-    gather(kind, event.address, ({ address, count }) =>
-      record({ ...event, address, ...(count !== undefined && { facts: { count } }) }),
-    );
+  const tell = (kind: string, event: AuditEvent): void => {
+    let isRecorded = false;
+    gather(kind, event.address, ({ address, count }) => {
+      isRecorded ||= count === undefined;
+      record({ ...event, address, ...(count !== undefined && { facts: { count } }) });
+    });
+    if (!isRecorded) noticed?.(event);
+  };
   const came = (found: Authenticated, { address, connection }: Credentials): Authenticated => {
     if ('error' in found || known.get(connection) === found) return found;
     known.set(connection, found);

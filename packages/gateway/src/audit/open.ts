@@ -54,10 +54,11 @@ export async function openChain({ folder, keys, now, pid }: OpenOptions): Promis
   const lock = await acquireLock(join(folder, '.lock'), { timeoutMs: LOCK_MS });
   try {
     const before = await listChains(folder);
-    const recovered: Recovered[] = [];
+    const [recovered, ended]: [Recovered[], ChainFiles[]] = [[], before.filter(({ isOpen }) => !isOpen)];
     for (const files of before.filter(({ isOpen }) => isOpen)) {
       const found = await endAbandoned(folder, files, keys);
-      if (found !== undefined) recovered.push(found);
+      if (found !== 'alive') ended.push(files);
+      if (typeof found === 'object') recovered.push(found);
     }
     const last = before.at(-1);
     // Names tell the order, also when the clock was set back.
@@ -68,7 +69,7 @@ export async function openChain({ folder, keys, now, pid }: OpenOptions): Promis
       chain,
       former: await formerOf(folder, before, keys),
       recovered,
-      cut: await cutOf(folder, before, recovered, keys),
+      cut: await cutOf(folder, before, new Set(ended), keys),
       end: () => release(folder, chain, own),
     };
   } finally {
@@ -80,32 +81,37 @@ export async function openChain({ folder, keys, now, pid }: OpenOptions): Promis
 async function cutOf(
   folder: string,
   before: readonly ChainFiles[],
-  recovered: readonly Recovered[],
+  ended: ReadonlySet<ChainFiles>,
   keys: TrailKeys,
 ): Promise<readonly string[]> {
   const found: string[] = [];
   for (const files of before.slice(-LOOKED_AT)) {
-    const { chain, isOpen } = files;
-    const hasEnded = !isOpen || recovered.some((each) => each.chain === chain);
-    if (hasEnded && (await isCut(folder, files, keys))) found.push(chain);
+    if (ended.has(files) && (await isCut(folder, files, keys))) found.push(files.chain);
   }
   return found;
 }
 
-/** Undefined: its writer lives. */
-async function endAbandoned(folder: string, files: ChainFiles, keys: TrailKeys): Promise<Recovered | undefined> {
+/** `alive`: its writer is. `foreign`: it is for whoever has the key that it was written with, and stays open for that. */
+async function endAbandoned(
+  folder: string,
+  files: ChainFiles,
+  keys: TrailKeys,
+): Promise<Recovered | 'alive' | 'foreign'> {
   let lock: Lock;
   try {
     lock = await acquireLock(lockPath(folder, files.chain), { timeoutMs: 0 });
   } catch (error) {
-    if (error instanceof LockTimeoutError) return undefined;
+    if (error instanceof LockTimeoutError) return 'alive';
     throw error;
   }
+  let recovered;
   try {
-    return await recoverChain(folder, files, keys);
+    recovered = await recoverChain(folder, files, keys);
   } finally {
-    await release(folder, files.chain, lock);
+    if (recovered === undefined) lock.release();
+    else await release(folder, files.chain, lock);
   }
+  return recovered ?? 'foreign';
 }
 
 async function release(folder: string, chain: string, lock: Lock): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * A chain whose writer was killed: what was written last may be half a batch. What no seal covers is kept apart in a file of
  * its own and is no record; the chain ends with the last seal. A chain that ends before its head says so is left as it is,
- * for `verify` to find.
+ * for `verify` to find; and so is one whose seals are not of this key, each of them.
  */
 
 import { appendFile, open, readFile, rm, truncate } from 'node:fs/promises';
@@ -26,17 +26,27 @@ interface LastSeal {
   readonly end: number;
 }
 
-export async function recoverChain(folder: string, files: ChainFiles, keys: TrailKeys): Promise<Recovered> {
+/** Undefined: it is left as it is, as a chain of another key. */
+export async function recoverChain(folder: string, files: ChainFiles, keys: TrailKeys): Promise<Recovered | undefined> {
   const { chain } = files;
   let tornBytes = 0;
   for (const segment of files.segments.toReversed()) {
     const seal = await lastSeal(folder, chain, segment, keys);
+    if (seal === undefined && (await hasSeals(segmentPath(folder, chain, segment)))) return undefined;
     tornBytes += await keepApart(folder, chain, segment, seal?.end ?? 0);
     if (seal === undefined) continue;
     await endAt(folder, chain, segment, seal, keys);
     break;
   }
   return { chain, tornBytes };
+}
+
+/** Whether a whole line is, or was made to look like, the end of a batch: what such a line proves is not thrown away. */
+async function hasSeals(path: string): Promise<boolean> {
+  for await (const { isTorn, text } of linesOf(path)) {
+    if (!isTorn && (text.startsWith('{"batch":') || /,"mac":"[0-9a-f]{64}"\}$/.test(text))) return true;
+  }
+  return false;
 }
 
 /** What is behind a byte; a segment of which nothing is left goes. */

@@ -22,14 +22,19 @@ const LOCK_MS = 20_000;
 
 /**
  * Resolves with the number of chains that were changed. It may be interrupted at any moment and done again. Rejects, with nothing
- * changed, while a process writes its chain: that would go on with the key before.
+ * changed, while a process writes its chain: that would go on with the key before. `begin` is run when no process does, before
+ * anything is changed.
  */
-export async function rekeyTrail(folder: string, keys: TrailRekey): Promise<number> {
-  if ((await listChains(folder)).length === 0) return 0;
+export async function rekeyTrail(folder: string, keys: TrailRekey, begin?: () => Promise<void>): Promise<number> {
+  if ((await listChains(folder)).length === 0) {
+    await begin?.();
+    return 0;
+  }
   const locks = [await acquireLock(join(folder, '.lock'), { timeoutMs: LOCK_MS })];
   try {
     const chains = await listChains(folder);
     for (const { chain, isOpen } of chains) if (isOpen) locks.push(await lockOf(folder, chain));
+    await begin?.();
     let done = 0;
     for (const files of chains) if (await rekeyChain(folder, files, keys)) done += 1;
     return done;

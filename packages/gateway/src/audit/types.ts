@@ -58,6 +58,8 @@ export type RecordEvent = (event: AuditEvent) => void;
 
 export interface Audit {
   readonly record: RecordEvent;
+  /** Something that is recorded later, with others of its kind as one: for whoever has to know at once. Absent: nobody has. */
+  readonly noticed?: RecordEvent;
   /** Why no call can be taken now: what happens in it could not be recorded. Undefined: it can. */
   blocked(): string | undefined;
   /**

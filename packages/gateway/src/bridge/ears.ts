@@ -2,7 +2,7 @@
 
 import type { Cause } from '@sallyport/client';
 
-export function withEars(cause: Cause | undefined, ears: Pick<Cause, 'notify' | 'ask' | 'deferred'>): Cause {
+export function withEars(cause: Cause | undefined, ears: Pick<Cause, 'notify' | 'ask' | 'deferred' | 'isAway'>): Cause {
   const owner = cause?.owner?.bind(cause);
   const logId = cause?.logId?.bind(cause);
   return { ...ears, ...(owner !== undefined && { owner }), ...(logId !== undefined && { logId }) };

@@ -124,6 +124,20 @@ describe('a parked call', () => {
     expect(at.bridge.timers.count).toBe(0);
   });
 
+  it('has nobody to be asked between two rounds, as its server’s other questions may know', async () => {
+    const at = bench();
+    const { answer } = at.request();
+    const sent = await at.leg.until(1);
+    expect(sent.cause.isAway?.()).toBe(false);
+    void sent.ask('elicitation/create', FORM);
+    const { keys, state } = asked(await answer);
+    expect(sent.cause.isAway?.()).toBe(true);
+    const second = at.retry(state, { [keys[0] as string]: ACCEPT });
+    expect(sent.cause.isAway?.()).toBe(false);
+    sent.answer(DONE);
+    await second;
+  });
+
   it('is one of a few of its principal: of one more, the questions are refused and the server goes on', async () => {
     const at = bench();
     const all = [];

@@ -178,7 +178,8 @@ export class HeldCall {
     return this.#round.call.exchange.message.method;
   }
 
-  readonly #ears: Pick<Cause, 'notify' | 'ask' | 'deferred'> = {
+  readonly #ears: Pick<Cause, 'notify' | 'ask' | 'deferred' | 'isAway'> = {
+    isAway: () => !this.#isPresent,
     notify: (message) => this.#notify(message),
     deferred: () => {
       if (this.#isPresent) this.#round.outgoing.cause?.deferred?.();

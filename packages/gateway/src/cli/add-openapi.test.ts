@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { run } from '../cli.ts';
-import { NO_PROCESSES } from './testing/fakes.ts';
+import { memorySystem } from './testing/memory-system.ts';
 
 const FILE = '/home/me/.config/sallyport/config.json';
 const method = (operationId?: string): object => ({
@@ -27,23 +27,10 @@ async function add(
   answer?: readonly string[] | 'esc',
   document: object = DOCUMENT,
 ): Promise<Added> {
-  const files: Record<string, string> = { [FILE]: '{"mcpServers":{}}', '/work/api.json': JSON.stringify(document) };
-  const err: string[] = [];
   const choices: string[] = [];
-  const code = await run(['add', 'one', '--openapi', 'api.json', ...words], {
-    stdout: { write: () => undefined },
-    stderr: { write: (text) => err.push(text) },
-    stdin: (async function* () {})(),
-    env: {},
-    cwd: '/work',
-    home: '/home/me',
-    version: '1.2.3',
-    nodeVersion: '24.0.0',
+  const files = { [FILE]: '{"mcpServers":{}}', '/work/api.json': JSON.stringify(document) };
+  const { system, err } = memorySystem(files, {
     isTerminal: answer !== undefined,
-    columns: () => undefined,
-    errorColumns: () => undefined,
-    now: () => 0,
-    confirm: async () => false,
     prompts: {
       text: async () => undefined,
       hidden: async () => undefined,
@@ -55,21 +42,8 @@ async function add(
         return answer === 'esc' ? undefined : answer;
       },
     },
-    onInterrupt: () => () => undefined,
-    files: {
-      exists: async (path) => files[path] !== undefined,
-      read: async (path) => new TextEncoder().encode(files[path]),
-      readSecret: async (path) => new TextEncoder().encode(files[path]),
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      replace: async (path, data) => void (files[path] = String(data)),
-      create: async () => undefined,
-      readState: async () => undefined,
-      writeState: async () => undefined,
-      linked: async () => undefined,
-      stateDirectory: async () => '/state',
-    },
-    processes: NO_PROCESSES,
   });
+  const code = await run(['add', 'one', '--openapi', 'api.json', ...words], system);
   const { mcpServers } = JSON.parse(files[FILE] ?? '') as { mcpServers: Record<string, { openapi?: unknown }> };
   return { code, stderr: err.join(''), openapi: mcpServers['one']?.openapi, choices };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { run } from '../cli.ts';
-import { NO_PROCESSES } from './testing/fakes.ts';
+import { memorySystem } from './testing/memory-system.ts';
 
 const FILE = '/home/me/.config/sallyport/config.json';
 
@@ -14,25 +14,10 @@ interface Added {
 
 /** `answer`: a person sits there and chooses it. */
 async function add(words: readonly string[], folders: readonly string[], answer?: string): Promise<Added> {
-  const files: Record<string, string> = { [FILE]: '{"mcpServers":{}}' };
-  const there = (path: string): boolean =>
-    files[path] !== undefined || folders.some((folder) => path === folder || path === `${folder}/.`);
-  const err: string[] = [];
   const asked: string[] = [];
-  const code = await run(['add', ...words], {
-    stdout: { write: () => undefined },
-    stderr: { write: (text) => err.push(text) },
-    stdin: (async function* () {})(),
-    env: {},
-    cwd: '/work',
-    home: '/home/me',
-    version: '1.2.3',
-    nodeVersion: '24.0.0',
+  const files = { [FILE]: '{"mcpServers":{}}' };
+  const { system, err } = memorySystem(files, {
     isTerminal: answer !== undefined,
-    columns: () => undefined,
-    errorColumns: () => undefined,
-    now: () => 0,
-    confirm: async () => false,
     prompts: {
       text: async () => undefined,
       hidden: async () => undefined,
@@ -42,21 +27,11 @@ async function add(words: readonly string[], folders: readonly string[], answer?
       },
       chooseMany: async () => undefined,
     },
-    onInterrupt: () => () => undefined,
     files: {
-      exists: async (path) => there(path),
-      read: async (path) => new TextEncoder().encode(files[path]),
-      readSecret: async (path) => new TextEncoder().encode(files[path]),
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      linked: async () => undefined,
-      replace: async (path, data) => void (files[path] = String(data)),
-      create: async () => undefined,
-      readState: async () => undefined,
-      writeState: async () => undefined,
-      stateDirectory: async () => '/state',
+      exists: async (path) => path in files || folders.some((folder) => path === folder || path === `${folder}/.`),
     },
-    processes: NO_PROCESSES,
   });
+  const code = await run(['add', ...words], system);
   const { mcpServers } = JSON.parse(files[FILE] ?? '') as { mcpServers: Record<string, Record<string, unknown>> };
   return { code, stderr: err.join(''), asked, server: mcpServers['one'] };
 }
@@ -89,15 +64,18 @@ describe('the folders that a new server names', () => {
     expect(await add(words, [])).toMatchObject({ stderr: '', asked: [] });
   });
 
-  it('are looked for from the folder of the configuration: one that is only here is told', async () => {
-    const { stderr } = await add(
-      ['one', '--', 'node', './here', './both', '.x'],
-      ['/work/here', '/work/both', '/home/me/.config/sallyport/both'],
-    );
-    expect(stderr).toBe(
-      'hint: ./here is looked for in /home/me/.config/sallyport; write its whole path to mean the one here\n',
-    );
-  });
+  it.each(['./here', 'here.ts', 'here/server.ts'])(
+    'are looked for from the folder of the configuration: %s is only here, and that is told',
+    async (path) => {
+      const { stderr } = await add(
+        ['one', '--', 'node', path, './both', '.x', '--dir=./here', 'https://a/here.ts'],
+        [`/work/${path.replace('./', '')}`, '/work/both', '/home/me/.config/sallyport/both'],
+      );
+      expect(stderr).toBe(
+        `hint: ${path} is looked for in /home/me/.config/sallyport; write its whole path to mean the one here\n`,
+      );
+    },
+  );
 });
 
 describe('what else is told of a new server', () => {

@@ -146,7 +146,8 @@ async function hintsFor(context: CliContext, name: string, server: Child, path: 
 /** Relative paths that are there from here, but not from the folder of the configuration, where the server starts. */
 async function astrayIn({ cwd, files }: CliContext, { args }: Child, path: string): Promise<readonly string[]> {
   if (dirname(path) === cwd) return [];
-  const relative = args.filter((arg) => /^\.{1,2}(?:\/|$)/.test(arg));
+  // `src/server.ts` and `server.ts` as well as `./server.ts`; what is no file here is none of them.
+  const relative = args.filter((arg) => /^(?!-)[^:]*[./]/.test(arg) && !isAbsolute(arg));
   const are = await Promise.all(
     relative.map(
       async (arg) => (await files.exists(resolve(cwd, arg))) && !(await files.exists(resolve(dirname(path), arg))),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadToRun } from './configuration.ts';
 import type { CliContext } from './context.ts';
-import { NO_PROCESSES } from './testing/fakes.ts';
+import { memorySystem } from './testing/memory-system.ts';
 
 function world(answer: boolean | undefined): {
   context: CliContext;
@@ -9,52 +9,19 @@ function world(answer: boolean | undefined): {
   err: string[];
   asked: string[];
 } {
-  const files: Record<string, string> = {
-    '/work/sallyport.json': '{"mcpServers":{"a":{"command":"rm","args":["-rf","\\u001b["]}}}',
-  };
-  const err: string[] = [];
   const asked: string[] = [];
-  const read = async (path: string): Promise<Uint8Array> => new TextEncoder().encode(files[path]);
-  const context: CliContext = {
-    stdout: { write: () => true },
-    stderr: { write: (text) => err.push(text) },
-    stdin: (async function* () {})(),
-    env: {},
-    cwd: '/work',
-    home: '/home/me',
-    version: '1.2.3',
-    nodeVersion: '24.0.0',
-    isTerminal: answer !== undefined,
-    columns: () => undefined,
-    errorColumns: () => undefined,
-    now: () => 0,
-    prompts: {
-      text: async () => undefined,
-      hidden: async () => undefined,
-      choose: async () => undefined,
-      chooseMany: async () => undefined,
+  const { system, files, err } = memorySystem(
+    { '/work/sallyport.json': '{"mcpServers":{"a":{"command":"rm","args":["-rf","\\u001b["]}}}' },
+    {
+      isTerminal: answer !== undefined,
+      confirm: async (question) => {
+        asked.push(question);
+        return answer ?? false;
+      },
+      files: { create: () => Promise.reject(new Error('running a configuration creates none')) },
     },
-    onInterrupt: () => () => undefined,
-    exit: () => undefined,
-    confirm: async (question) => {
-      asked.push(question);
-      return answer ?? false;
-    },
-    files: {
-      exists: async (path) => files[path] !== undefined,
-      read,
-      readSecret: read,
-      checkTrusted: async (path) => ({ realPath: path, readableByOthers: false }),
-      linked: async () => undefined,
-      replace: async (path, data) => void (files[path] = String(data)),
-      create: () => Promise.reject(new Error('running a configuration creates none')),
-      readState: async (path) => files[path],
-      writeState: async (path, text) => void (files[path] = text),
-      stateDirectory: async () => '/state',
-    },
-    processes: NO_PROCESSES,
-  };
-  return { context, files, err, asked };
+  );
+  return { context: { ...system, exit: () => undefined }, files, err, asked };
 }
 const globals = { json: false, color: false };
 

@@ -50,8 +50,11 @@ export type CliFiles = ConfigFiles & {
     data: string | Uint8Array,
     options?: { readonly isPrivate: boolean },
   ) => Promise<void>;
-  /** Writes a new file for the user alone, and its directory; as root for whose folder it is in. Fails when it is there. */
-  readonly create: (path: string, text: string) => Promise<void>;
+  /**
+   * Writes a new file for the user alone, or as every program of theirs would, and its directory; as root for whose folder it is
+   * in. Fails when it is there.
+   */
+  readonly create: (path: string, text: string, options?: { readonly isPrivate: boolean }) => Promise<void>;
   /** Where a file below a folder is instead, because of links; undefined: it is where its path says, or not there. */
   readonly linked: (path: string, below: string) => Promise<Linked | undefined>;
   /** The same for a file of our own state: 0600, in a directory 0700. undefined = there is none. */

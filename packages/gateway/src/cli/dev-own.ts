@@ -7,7 +7,11 @@ import { CliError, exitCodes } from './exit.ts';
 type Own = Pick<CliContext, 'cwd' | 'env' | 'files' | 'nodeVersion' | 'processes'>;
 
 /** Rejects with a `CliError` when there is no such file, or Node does not run its like. */
-export async function ownServer(context: Own, file: string): Promise<CommandTarget & { readonly path: string }> {
+export async function ownServer(
+  context: Own,
+  file: string,
+  args: readonly string[] = [],
+): Promise<CommandTarget & { readonly path: string }> {
   const path = resolve(context.cwd, file);
   if (!(await context.files.exists(path))) throw new CliError(`${path}: there is no such file`, exitCodes.usage);
   if (!/^\.[cm]?[jt]s$/.test(extname(path))) {
@@ -20,7 +24,7 @@ export async function ownServer(context: Own, file: string): Promise<CommandTarg
     );
   }
   const [node = 'node'] = context.processes.self;
-  return { path, command: node, args: [path], cwd: context.cwd, env: definedOf(context.env) };
+  return { path, command: node, args: [path, ...args], cwd: context.cwd, env: definedOf(context.env) };
 }
 
 /** From 22.18 and 23.6 on types are stripped without a flag. */

@@ -1,10 +1,18 @@
 /** The prompt of `sallyport dev`: lines in, calls of the server out. What the server asks meanwhile is answered by lines too. */
-import type { Client, FormAnswer, FormRequest, UrlAnswer, UrlRequest } from '@sallyport/client';
-import type { JsonObject } from '@sallyport/wire';
+import type {
+  Client,
+  FormAnswer,
+  FormRequest,
+  SamplingRequest,
+  SamplingResult,
+  UrlAnswer,
+  UrlRequest,
+} from '@sallyport/client';
+import { isObject, type JsonObject } from '@sallyport/wire';
 import type { CliContext } from './context.ts';
 import { DEV_VERBS } from './dev-verbs.ts';
 import { note } from './output.ts';
-import { oneLine } from './text.ts';
+import { oneLine, textOf } from './text.ts';
 import { shapeText } from './words.ts';
 
 export interface DevPromptOptions {
@@ -20,11 +28,18 @@ prompt NAME [k=v …]    a prompt; without a name the list of them
 restart                start the server again
 quit                   end`;
 
-type Answer = FormAnswer | UrlAnswer;
+/** What stands behind `answer`; undefined: it is none. */
+type ReadAnswer = (words: string) => JsonObject | undefined;
+type Answer = { readonly action: 'accept'; readonly content: JsonObject } | { readonly action: 'decline' | 'cancel' };
+
+interface Question {
+  readonly read: ReadAnswer;
+  readonly settle: (answer: Answer) => void;
+}
 
 export class DevPrompt {
   readonly #options: DevPromptOptions;
-  #question: ((answer: Answer) => void) | undefined;
+  #question: Question | undefined;
   #onQuestion: () => void = () => undefined;
   #isOver = false;
 
@@ -36,14 +51,31 @@ export class DevPrompt {
   async form({ message, problems, requestedSchema }: FormRequest): Promise<FormAnswer> {
     const wrong = problems.map((problem) => `\n  not so: ${problem.message}`).join('');
     const text = `the server asks: ${oneLine(message)}${wrong}\n${shapeText(requestedSchema)}\n`;
-    return (await this.#ask(`${text}\`answer {…}\`, \`decline\` or \`cancel\``)) as FormAnswer;
+    return (await this.#ask(`${text}\`answer {…}\`, \`decline\` or \`cancel\``, contentOf)) as FormAnswer;
   }
 
   async url({ message, url }: UrlRequest): Promise<UrlAnswer> {
     const answer = await this.#ask(
       `the server asks: ${oneLine(message)}\n  it wants you to open ${oneLine(url)}\n\`answer\` when you have, \`decline\` or \`cancel\``,
+      contentOf,
     );
     return { action: answer.action };
+  }
+
+  /** Rejects when the person does not want to be the model. */
+  async sample({ messages, systemPrompt }: SamplingRequest): Promise<SamplingResult> {
+    const said = messages.map(({ content, role }) => `  ${role}: ${oneLine(spoken(content))}`);
+    const lines = [...(systemPrompt === undefined ? [] : [`  system: ${oneLine(systemPrompt)}`]), ...said];
+    const answer = await this.#ask(
+      `the server asks for what a model would say to\n${lines.join('\n')}\n\`answer WORDS\`, \`decline\` or \`cancel\``,
+      (text) => (text === '' ? undefined : { text }),
+    );
+    if (answer.action !== 'accept') throw new Error('The person declined to answer.');
+    return {
+      role: 'assistant',
+      model: 'a person',
+      content: { type: 'text', text: textOf(answer.content['text'] ?? '') },
+    };
   }
 
   /** Until `quit` or the end of the input. */
@@ -62,19 +94,20 @@ export class DevPrompt {
       await Promise.race([running, asked]);
     }
     this.#isOver = true;
-    this.#question?.({ action: 'cancel' });
+    this.#question?.settle({ action: 'cancel' });
     await running;
   }
 
-  #ask(text: string): Promise<Answer> {
+  #ask(text: string, read: ReadAnswer): Promise<Answer> {
     if (this.#isOver) return Promise.resolve({ action: 'cancel' });
     if (this.#question !== undefined) return Promise.resolve({ action: 'decline' });
     note(this.#options.context, text);
     return new Promise((resolve) => {
-      this.#question = (answer) => {
+      const settle = (answer: Answer): void => {
         this.#question = undefined;
         resolve(answer);
       };
+      this.#question = { read, settle };
       this.#onQuestion();
     });
   }
@@ -82,10 +115,10 @@ export class DevPrompt {
   #reply(line: string): void {
     const { context } = this.#options;
     const [, word = '', rest = ''] = /^(\S*)\s*(.*)$/s.exec(line) ?? [];
-    if (word === 'decline' || word === 'cancel') return this.#question?.({ action: word });
-    const content = word === 'answer' ? contentOf(rest) : undefined;
-    if (content === undefined) return note(context, 'the server waits: `answer {…}` with JSON, `decline` or `cancel`');
-    this.#question?.({ action: 'accept', content } as Answer);
+    if (word === 'decline' || word === 'cancel') return this.#question?.settle({ action: word });
+    const content = word === 'answer' ? this.#question?.read(rest) : undefined;
+    if (content === undefined) return note(context, 'the server waits: `answer …` as it asks, `decline` or `cancel`');
+    this.#question?.settle({ action: 'accept', content });
   }
 
   async #act(line: string): Promise<void> {
@@ -114,4 +147,14 @@ function contentOf(text: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of a message of sampling: its texts, and of what is none its kind. */
+function spoken(content: unknown): string {
+  const pieces: readonly unknown[] = Array.isArray(content) ? content : [content];
+  const words = pieces.map((piece) => {
+    const { text, type } = isObject(piece) ? piece : {};
+    return typeof text === 'string' ? text : `[${textOf(type ?? null)}]`;
+  });
+  return words.join(' ');
 }

@@ -1,12 +1,25 @@
 /**
  * The server under `sallyport dev`, restarted when its sources are others. A new one is started beside the old one and takes its
- * place when it is up; one that does not start leaves the old one where it is. Knows no terminal.
+ * place when it is up; one that does not start leaves the old one where it is. Where both want one port, the old one goes first.
+ * Knows no terminal.
  */
 import type { Client } from '@sallyport/client';
 
+/** One start of the server. */
+export interface DevServer {
+  readonly client: Client;
+  /** Resolves when it has ended, by itself or by `close`. Never rejects. */
+  readonly ended: Promise<Error | undefined>;
+  close(): Promise<void>;
+}
+
 export interface DevSessionOptions {
   /** Starts the server. Rejects with what is wrong, for a person. */
-  readonly start: () => Promise<Client>;
+  readonly start: () => Promise<DevServer>;
+  /** Two of them cannot be told apart: the old one always goes first. */
+  readonly isAlone: boolean;
+  /** The old one has what the new one needs, and is ended. */
+  readonly onInTheWay: () => void;
   /** Of the sources as they are. */
   readonly print: () => Promise<string>;
   readonly onUp: (client: Client, isAgain: boolean) => Promise<void>;
@@ -17,7 +30,7 @@ export interface DevSessionOptions {
 
 export class DevSession {
   readonly #options: DevSessionOptions;
-  #client: Client | undefined;
+  #server: DevServer | undefined;
   #print: string | undefined;
   #wasUp = false;
   #asked = false;
@@ -28,9 +41,9 @@ export class DevSession {
     this.#options = options;
   }
 
-  /** The one that is up; undefined: none is. */
+  /** Of the one that is up; undefined: none is. */
   get client(): Client | undefined {
-    return this.#client;
+    return this.#server?.client;
   }
 
   /** Starts it again if its sources are others than of the last start. Asked meanwhile it looks once more. Never rejects. */
@@ -49,8 +62,7 @@ export class DevSession {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#settling;
-    await this.#client?.close();
-    this.#client = undefined;
+    await this.#end();
   }
 
   async #settle(): Promise<void> {
@@ -64,26 +76,44 @@ export class DevSession {
   }
 
   async #replace(): Promise<void> {
-    const { onFailed, onUp, start } = this.#options;
+    const { isAlone, onFailed, onUp } = this.#options;
     try {
-      const client = await start();
-      const old = this.#client;
-      this.#client = client;
-      client.on('state', ({ state, error }) => {
-        if (state === 'closed') this.#onClosed(client, error);
-      });
+      if (isAlone) await this.#end();
+      const server = await this.#start();
+      const old = this.#server;
+      this.#server = server;
       await old?.close();
+      void server.ended.then((error) => this.#onEnded(server, error));
       const isAgain = this.#wasUp;
       this.#wasUp = true;
-      await onUp(client, isAgain);
+      await onUp(server.client, isAgain);
     } catch (error) {
-      onFailed(error, this.#client !== undefined);
+      onFailed(error, this.#server !== undefined);
     }
   }
 
-  #onClosed(client: Client, error: Error | undefined): void {
-    if (this.#client !== client || this.#closed) return;
-    this.#client = undefined;
+  async #start(): Promise<DevServer> {
+    try {
+      return await this.#options.start();
+    } catch (error) {
+      if (this.#server === undefined || !String(error).includes('EADDRINUSE')) throw error;
+      this.#options.onInTheWay();
+      await this.#end();
+      return await this.#options.start();
+    }
+  }
+
+  async #end(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.close();
+  }
+
+  #onEnded(server: DevServer, error: Error | undefined): void {
+    if (this.#server !== server) return;
+    this.#server = undefined;
+    // Its client would try to reach it for ever.
+    void server.close();
     this.#options.onEnded(error);
   }
 }

@@ -35,7 +35,9 @@ async function call(context: CliContext, server: Client, name: string, rest: str
     note(context, `progress ${progress}${total === undefined ? '' : ` of ${total}`} ${oneLine(message)}`);
   const { content, isError, structuredContent } = await server.callTool(name, args, { onProgress });
   if (isError === true) note(context, 'isError:');
-  await printPieces(context, piecesOf([...content] as JsonObject[]), undefined);
+  const [only] = content;
+  const isSame = content.length === 1 && only?.text === JSON.stringify(structuredContent);
+  if (!isSame) await printPieces(context, piecesOf([...content] as JsonObject[]), undefined);
   if (structuredContent !== undefined) printText(context, JSON.stringify(structuredContent, null, 2));
 }
 

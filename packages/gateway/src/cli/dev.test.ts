@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { failureText } from './dev-failure.ts';
 import { runsTypeScript } from './dev-own.ts';
 import { DevPrompt } from './dev-prompt.ts';
-import { DevSession } from './dev-session.ts';
+import { DevSession, type DevServer } from './dev-session.ts';
+import { urlIn } from './dev-http.ts';
+import { headersOf } from './header-words.ts';
 import { createWireLog } from './dev-wire.ts';
 import type { CliContext } from './context.ts';
 
@@ -69,46 +71,73 @@ it.each([
   expect(runsTypeScript(version)).toBe(does);
 });
 
-interface FakeClient {
-  readonly client: Client;
+it.each([
+  ['listening on http://localhost:3000', 'http://localhost:3000/mcp'],
+  ['{"url":"http://127.0.0.1:40123/mcp"}', 'http://127.0.0.1:40123/mcp'],
+  ['(http://0.0.0.0:80/a), or https://[::1]:8443/b', 'http://127.0.0.1/a'],
+  ['https://[::]:8443/b.', 'https://[::1]:8443/b'],
+  ['http://localhost:3000.', 'http://localhost:3000/mcp'],
+  ['http://localhost:3000@example.com/', undefined],
+  ['see http://127.0.0.1.example.com/mcp and https://example.com/', undefined],
+])('the URL of this machine in “%s”', (line, url) => {
+  expect(urlIn(line)).toBe(url);
+});
+
+describe('headers on the command line', () => {
+  it('have values of the environment in them', () => {
+    const env = { TOKEN: 'abc', EVIL: 'a\r\nhost: b', EMPTY: '' };
+    expect(headersOf(['Authorization: Bearer ${TOKEN}', 'x-y:z'], env)).toEqual({
+      Authorization: 'Bearer abc',
+      'x-y': 'z',
+    });
+    expect(() => headersOf(['Authorization: ${NONE}'], env)).toThrow('$NONE is not set');
+    expect(() => headersOf(['Authorization: ${EMPTY}'], env)).toThrow('$EMPTY is not set');
+    expect(() => headersOf(['a: ${EVIL}'], env)).toThrow('no value of a header');
+    expect(() => headersOf(['a b'], env)).toThrow('NAME: VALUE');
+  });
+});
+
+interface FakeServer {
+  readonly server: DevServer;
   readonly isClosed: () => boolean;
   readonly end: () => void;
 }
 
-function fakeClient(): FakeClient {
+function fakeServer(): FakeServer {
   let closed = false;
-  let tell: (event: { state: string }) => void = () => undefined;
-  const client = {
-    on: (_name: string, listener: typeof tell) => {
-      tell = listener;
-      return () => undefined;
-    },
+  const ended = Promise.withResolvers<undefined>();
+  const server = {
+    client: {} as Client,
+    ended: ended.promise,
     close: async () => {
       closed = true;
-      tell({ state: 'closed' });
+      ended.resolve(undefined);
     },
   };
-  return { client: client as unknown as Client, isClosed: () => closed, end: () => tell({ state: 'closed' }) };
+  return { server, isClosed: () => closed, end: () => ended.resolve(undefined) };
 }
 
 describe('the session', () => {
-  function open(): {
+  function open(isAlone: boolean = false): {
     session: DevSession;
-    started: FakeClient[];
+    started: FakeServer[];
     events: string[];
-    world: { print: string; failing: boolean; onStart: () => void };
+    world: { print: string; failing: boolean; hasOnePort: boolean; onStart: () => void };
   } {
-    const world = { print: 'a', failing: false, onStart: () => undefined };
-    const started: FakeClient[] = [];
+    const world = { print: 'a', failing: false, hasOnePort: false, onStart: () => undefined };
+    const started: FakeServer[] = [];
     const events: string[] = [];
     const session = new DevSession({
       print: async () => world.print,
+      isAlone,
+      onInTheWay: () => void events.push('in the way'),
       start: async () => {
         world.onStart();
         if (world.failing) throw new Error('broken');
-        const fake = fakeClient();
+        if (world.hasOnePort && started.some(({ isClosed }) => !isClosed())) throw new Error('listen EADDRINUSE');
+        const fake = fakeServer();
         started.push(fake);
-        return fake.client;
+        return fake.server;
       },
       onUp: async (_client, isAgain) => void events.push(isAgain ? 'again' : 'up'),
       onFailed: (_error, isOldOneUp) => void events.push(`failed, ${isOldOneUp ? 'old one up' : 'none up'}`),
@@ -125,7 +154,7 @@ describe('the session', () => {
     await session.settle();
     expect(events).toEqual(['up', 'again']);
     expect(started.map(({ isClosed }) => isClosed())).toEqual([true, false]);
-    expect(session.client).toBe(started[1]!.client);
+    expect(session.client).toBe(started[1]!.server.client);
     await session.close();
     expect(started[1]!.isClosed()).toBe(true);
     expect(events).toEqual(['up', 'again']);
@@ -137,8 +166,24 @@ describe('the session', () => {
     Object.assign(world, { print: 'b', failing: true });
     await session.settle();
     expect(events).toEqual(['up', 'failed, old one up']);
-    expect(session.client).toBe(started[0]!.client);
+    expect(session.client).toBe(started[0]!.server.client);
     expect(started[0]!.isClosed()).toBe(false);
+  });
+
+  it('ends the one before first where both want one port, or two cannot be told apart', async () => {
+    const { session, started, events, world } = open();
+    world.hasOnePort = true;
+    await session.settle();
+    world.print = 'b';
+    await session.settle();
+    expect(events).toEqual(['up', 'in the way', 'again']);
+    expect(started.map(({ isClosed }) => isClosed())).toEqual([true, false]);
+    const alone = open(true);
+    await alone.session.settle();
+    Object.assign(alone.world, { print: 'b', failing: true });
+    await alone.session.settle();
+    expect(alone.events).toEqual(['up', 'failed, none up']);
+    expect(alone.started[0]!.isClosed()).toBe(true);
   });
 
   it('looks again at what was saved while it started', async () => {
@@ -156,7 +201,8 @@ describe('the session', () => {
     const { session, started, events } = open();
     await session.settle();
     started[0]!.end();
-    expect(session.client).toBeUndefined();
+    await started[0]!.server.ended;
+    expect([session.client, started[0]!.isClosed()]).toEqual([undefined, true]);
     await session.restart();
     expect(events).toEqual(['up', 'ended', 'again']);
   });
@@ -174,7 +220,7 @@ describe('the prompt', () => {
     const answers: FormAnswer[] = [];
     const client = {
       callTool: async () => {
-        const ask = { message: 'Sure?', fields: [], problems: [], signal: AbortSignal.abort() };
+        const ask = { server: 'x', message: 'Sure?', fields: [], problems: [], signal: AbortSignal.abort() };
         const requestedSchema = { type: 'object', properties: { sure: { type: 'boolean' } } };
         answers.push(await prompt.form({ ...ask, requestedSchema }));
         answers.push(await prompt.form({ ...ask, requestedSchema }));
@@ -189,6 +235,26 @@ describe('the prompt', () => {
     );
     expect(answers).toEqual([{ action: 'accept', content: { sure: true } }, { action: 'decline' }]);
     expect(out).toEqual(['done\n']);
-    expect(err.join('')).toContain('the server waits: `answer {…}`');
+    expect(err.join('')).toContain('the server waits: `answer …`');
+  });
+
+  it('is the model, where the server asks for one', async () => {
+    const err: string[] = [];
+    const context = { stderr: { write: (text: string) => err.push(text) } } as unknown as CliContext;
+    const prompt = new DevPrompt({ context, client: () => undefined, restart: async () => undefined });
+    const asked = {
+      maxTokens: 9,
+      messages: [{ role: 'user' as const, content: { type: 'text', text: 'Which tide?' } }],
+    };
+    const running = prompt.run(
+      (async function* () {
+        yield* ['answer', 'answer High tide.', 'decline'];
+      })(),
+    );
+    const first = prompt.sample(asked);
+    expect((await first).content).toEqual({ type: 'text', text: 'High tide.' });
+    await running;
+    await expect(prompt.sample(asked)).rejects.toThrow('declined');
+    expect(err.join('')).toContain('user: Which tide?');
   });
 });

@@ -8,7 +8,7 @@ import { ConfigError, didYouMean, nearest } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
 import { openLocalKey, openMasterKey } from '../credentials/index.ts';
 import { BUILTIN_ROLES } from '../policy/fallback.ts';
-import { privateStore } from '../wiring/privacy-state.ts';
+import { openPrivateStore } from '../wiring/privacy-state.ts';
 import { openKeys } from '../wiring/callers.ts';
 import type { Store } from '../store/index.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -50,7 +50,8 @@ export async function withKeys<T>(
   const directory = await context.files.stateDirectory();
   const localKey = await openLocalKey({ directory });
   const master = await openMasterKey({ directory, env: context.env });
-  const store = privateStore(await openSqliteStore({ path: join(directory, 'state.db'), now: context.now }), master);
+  const opened = await openSqliteStore({ path: join(directory, 'state.db'), now: context.now });
+  const store = await openPrivateStore(opened, master);
   try {
     const audited = createAudited(context, { config, directory, master, store });
     return await use({ keys: await openKeys(store, master, localKey, context.now), audited, config, store });

@@ -160,6 +160,7 @@ An MCP server on [\`@sallyport/server\`](https://www.npmjs.com/package/@sallypor
 npm install
 npm test${check}
 npx sallyport dev src/main.${language}             # restarts on save; call its tools from the prompt
+npx sallyport dev --http src/main.${language} -- --http 0   # the same over HTTP
 npx sallyport validate --server src/main.${language}
 npm start                              # over stdio, as an AI client starts it
 npm start -- --http 3000               # http://127.0.0.1:3000/mcp

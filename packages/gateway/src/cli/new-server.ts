@@ -29,7 +29,10 @@ export function registerNewServer(verb: Command, context: CliContext): void {
         throw new CliError(`${folder} is there already: take another name, or remove it first`, exitCodes.failed);
       }
       const files = projectFiles({ name, version: context.version, language: js ? 'js' : 'ts' });
-      for (const [path, text] of Object.entries(files)) await context.files.create(resolve(folder, path), text);
+      for (const [path, text] of Object.entries(files)) {
+        // Source code: a server that runs as another user must be able to read it.
+        await context.files.create(resolve(folder, path), text, { isPrivate: false });
+      }
       const next = `Go on with:\n  cd ${name}\n  npm install\n  npm test\n  sallyport dev src/main.${js ? 'js' : 'ts'}`;
       const value = { name, folder, files: Object.keys(files) };
       printResult(context, globals, value, `wrote ${value.files.join(', ')} into ${folder}\n${next}`);

@@ -9,7 +9,7 @@ import { instanceFor } from '../isolation/index.ts';
 import { LOCAL, LOCAL_ISSUER } from '../wiring/local.ts';
 import { Logins } from '../logins/index.ts';
 import { keptIdentities, ownerOf, type IdentityStorage, type KeptIdentity, type Named } from '../privacy/index.ts';
-import { identityStorage, privateStore } from '../wiring/privacy-state.ts';
+import { identityStorage, openPrivateStore } from '../wiring/privacy-state.ts';
 import { openKeys } from '../wiring/callers.ts';
 import { homePath } from '../sandbox/home.ts';
 import { loginServers } from '../servers.ts';
@@ -50,7 +50,7 @@ export async function withState<T>(
   if (!(await context.files.exists(path))) throw new CliError(`there is no state in ${directory}`, exitCodes.failed);
   const master = await openMasterKey({ directory, env: context.env });
   const localKey = await openLocalKey({ directory });
-  const store = privateStore(await openSqliteStore({ path, now: context.now }), master);
+  const store = await openPrivateStore(await openSqliteStore({ path, now: context.now }), master);
   const logins = openLogins(context, config, store, master);
   try {
     return await use({

@@ -3,7 +3,6 @@
  * else does: what was looked at once is what counts.
  */
 import { dirname, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { checkDraft, draftOf } from '../config/check-text.ts';
 import { findConfig } from '../config/find.ts';
@@ -11,7 +10,7 @@ import { configFormat } from '../config/load.ts';
 import { copyPath, maxDocumentBytes } from '../config/openapi-files.ts';
 import { isDocumentUrl } from '../config/servers.ts';
 import { maxFileBytes } from '../config/source.ts';
-import { listOperations, readDocument, type ApiDocument } from '../openapi/index.ts';
+import { documentChanges, readDocument, type ApiDocument } from '../openapi/index.ts';
 import { globalsOf, type CliContext, type GlobalOptions } from './context.ts';
 import { changeFile } from './edit.ts';
 import { CliError, exitCodes } from './exit.ts';
@@ -58,8 +57,8 @@ async function refreshed(
   const path = copyPath(directory, name);
   const isKept = copy === undefined || (await isThere(context, path, copy));
   if (hash === sha256 && isKept) return { hash, text: `the document of ${name} is the same` };
-  const news = differences(isUrl ? await before(context, path) : undefined, document, name);
-  for (const line of news.slice(0, MAX_SAID)) note(context, line);
+  const news = documentChanges(isUrl ? await before(context, path) : undefined, document, name);
+  for (const line of news.slice(0, MAX_SAID)) note(context, oneLine(line));
   if (news.length > MAX_SAID) note(context, `and ${news.length - MAX_SAID} more`);
   if (!mayTake) await ask(context, name);
   if (copy !== undefined) await keepCopy(context, path, copy);
@@ -109,26 +108,4 @@ async function before({ files }: CliContext, path: string): Promise<ApiDocument 
   } catch {
     return undefined;
   }
-}
-
-function differences(was: ApiDocument | undefined, is: ApiDocument, name: string): readonly string[] {
-  const after = new Map(listOperations(is, name).operations.map((each) => [each.key, each]));
-  if (was === undefined) return [`${after.size} operations`];
-  const old = new Map(listOperations(was, name).operations.map((each) => [each.key, each]));
-  const lines = [
-    ...[...old.keys()].filter((key) => !after.has(key)).map((key) => `- ${oneLine(key)}`),
-    ...[...after]
-      .filter(([key]) => !old.has(key))
-      .map(([key, { summary = '' }]) => `+ ${oneLine(`${key}  ${summary}`)}`),
-    ...[...after]
-      .filter(([key, { value }]) => old.has(key) && !isDeepStrictEqual(old.get(key)?.value, value))
-      .map(([key]) => `~ ${oneLine(key)}`),
-  ];
-  const isElsewhere = !isDeepStrictEqual(was.root['servers'], is.root['servers']);
-  const isOther = !isDeepStrictEqual(was.root['components'], is.root['components']);
-  return [
-    ...lines,
-    ...(isElsewhere ? ['~ the servers: calls go elsewhere, unless `server` is written'] : []),
-    ...(isOther ? ['~ components: schemas, parameters or security schemes'] : []),
-  ];
 }

@@ -3,11 +3,11 @@
  * editor. The package is loaded here and nowhere else, when the verb is used.
  */
 import { resolve } from 'node:path';
-import type { HttpFace, ServingSpec } from '@sallyport/spec';
+import type { Editor, HttpFace, Installed, ServingSpec } from '@sallyport/spec';
 import type { Command } from 'commander';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
-import { printResult } from './output.ts';
+import { note, printResult } from './output.ts';
 
 interface SpecOptions {
   readonly workspace: readonly string[];
@@ -16,11 +16,16 @@ interface SpecOptions {
   readonly port?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
-  readonly behindProxy: boolean;
+  readonly behindProxy: readonly string[];
+  readonly publicUrl?: string;
   readonly allowConfig: boolean;
 }
 
-const collect = (folder: string, folders: readonly string[]): readonly string[] => [...folders, folder];
+interface InstallFlags {
+  readonly dryRun: boolean;
+}
+
+const collect = (value: string, values: readonly string[]): readonly string[] => [...values, value];
 
 export function register(program: Command, context: CliContext): void {
   const spec = program
@@ -35,14 +40,26 @@ export function register(program: Command, context: CliContext): void {
     .option('--port <PORT>', 'the port it listens on; 8123')
     .option('--tls-cert <FILE>', 'its certificate, to speak TLS')
     .option('--tls-key <FILE>', 'the key of the certificate')
-    .option('--behind-proxy', 'a proxy in front of it speaks TLS', false)
+    .option(
+      '--behind-proxy <ADDRESS>',
+      'the address or network of a proxy in front that speaks TLS: its word on who calls is taken. May be given again',
+      collect,
+      [],
+    )
+    .option('--public-url <URL>', 'where clients reach it, when that is not its own address')
     .option('--allow-config', 'a ?config= in the URL may narrow the folder and the time of commands', false)
     .action(async (options: SpecOptions) => await serve(context, options));
   spec
     .command('install')
     .summary('put it into an editor')
+    .description(
+      'Writes the server and a command for each step into the files of a project (--workspace of `spec`, or this folder). What is there and not ours stays, and is told.',
+    )
     .argument('<CLIENT>', 'claude-code, vscode, codex or cursor')
-    .action(async (client: string, _options: unknown, command: Command) => await install(context, client, command));
+    .option('--dry-run', 'only say what would be written', false)
+    .action(async (client: string, options: InstallFlags, command: Command) => {
+      await install(context, client, options, command);
+    });
 }
 
 /** WORKSPACE_PATH is DinCoder's name, SPECIFY_INIT_DIR spec-kit's. */
@@ -62,10 +79,11 @@ function portOf(text: string): number {
 
 /** What only makes sense with --http. */
 function faceOf(context: CliContext, options: SpecOptions): Partial<HttpFace> {
-  const { allowConfig, http, host, port, tlsCert, tlsKey, behindProxy } = options;
-  if (!http && (allowConfig || behindProxy || [host, port, tlsCert, tlsKey].some((one) => one !== undefined))) {
+  const { allowConfig, http, host, port, tlsCert, tlsKey, behindProxy, publicUrl } = options;
+  const isHttp = [host, port, tlsCert, tlsKey, publicUrl, behindProxy[0]].some((one) => one !== undefined);
+  if (!http && (allowConfig || isHttp)) {
     throw new CliError(
-      '--host, --port, --tls-cert, --tls-key, --behind-proxy and --allow-config are for --http',
+      '--host, --port, --tls-cert, --tls-key, --behind-proxy, --public-url and --allow-config are for --http',
       exitCodes.usage,
     );
   }
@@ -73,7 +91,8 @@ function faceOf(context: CliContext, options: SpecOptions): Partial<HttpFace> {
     throw new CliError('--tls-cert and --tls-key go together', exitCodes.usage);
   }
   return {
-    behindProxy,
+    proxies: behindProxy,
+    ...(publicUrl !== undefined && { publicUrl }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port: portOf(port) }),
     ...(tlsCert !== undefined &&
@@ -83,10 +102,11 @@ function faceOf(context: CliContext, options: SpecOptions): Partial<HttpFace> {
 
 async function serve(context: CliContext, options: SpecOptions): Promise<void> {
   const face = faceOf(context, options);
+  const roots = foldersOf(context, options.workspace);
   const { serveSpec, settingsOf, SpecError } = await import('@sallyport/spec');
   try {
     const serving = await serveSpec({
-      roots: foldersOf(context, options.workspace),
+      roots,
       version: context.version,
       env: context.env,
       now: context.now,
@@ -97,8 +117,9 @@ async function serve(context: CliContext, options: SpecOptions): Promise<void> {
     if (serving.url !== undefined) context.stderr.write(`sallyport spec listens on ${serving.url}\n`);
     await untilOver(context, serving);
   } catch (error) {
-    if (error instanceof SpecError) throw new CliError(error.message, exitCodes.configuration);
-    throw error;
+    if (!(error instanceof SpecError)) throw error;
+    const isFolder = error.code === 'not_found' || error.code === 'restricted';
+    throw new CliError(isFolder ? `${roots.join(', ')}: ${error.message}` : error.message, exitCodes.configuration);
   }
 }
 
@@ -113,7 +134,16 @@ async function untilOver(context: CliContext, serving: ServingSpec): Promise<voi
   ignore();
 }
 
-async function install(context: CliContext, client: string, command: Command): Promise<void> {
+/** What is left for the user to do. */
+const AFTERWARDS: Readonly<Record<Editor, string>> = {
+  'claude-code':
+    'Start `claude` in this folder, trust it and approve the server `spec`; the commands are /sallyport-spec:specify …',
+  vscode: 'Start the server `spec` in .vscode/mcp.json; the steps are skills: /speckit-specify …',
+  codex: 'Start `codex` in this folder and trust it; the steps are skills: $speckit-specify …',
+  cursor: 'Switch the server `spec` on in the settings (MCP); the commands are /speckit.specify …',
+};
+
+async function install(context: CliContext, client: string, { dryRun }: InstallFlags, command: Command): Promise<void> {
   const { EDITORS, installEditor, SpecError } = await import('@sallyport/spec');
   const editor = EDITORS.find((name) => name === client);
   if (editor === undefined)
@@ -122,12 +152,19 @@ async function install(context: CliContext, client: string, command: Command): P
   const { workspace } = command.optsWithGlobals<Pick<SpecOptions, 'workspace'>>();
   const [folder = context.cwd] = foldersOf(context, workspace);
   try {
-    const done = await installEditor({ folder, editor, version: context.version, now: context.now });
-    const kept = done.kept.map((path) => `kept ${path}: it is not one of ours`);
-    const lines = [...done.written.map((path) => `wrote ${path}`), ...kept];
-    printResult(context, globals, done, lines.length === 0 ? 'nothing to do: all is there' : lines.join('\n'));
+    const done = await installEditor({ folder, editor, version: context.version, now: context.now, dryRun });
+    printResult(context, globals, { ...done, dryRun }, installedText(done, dryRun));
+    if (!dryRun && done.written.length > 0) note(context, AFTERWARDS[editor]);
   } catch (error) {
     if (error instanceof SpecError) throw new CliError(error.message, exitCodes.configuration);
     throw error;
   }
+}
+
+function installedText({ kept, written }: Installed, dryRun: boolean): string {
+  const lines = [
+    ...written.map((path) => `${dryRun ? 'would write' : 'wrote'} ${path}`),
+    ...kept.map(({ path, why }) => `kept ${path}: ${why}`),
+  ];
+  return lines.length === 0 ? 'nothing to do: all is there' : lines.join('\n');
 }

@@ -141,12 +141,13 @@ function realFiles(env: Readonly<Record<string, string | undefined>>): CliFiles 
       const owner = isRoot() ? { owner: { uid, gid } } : {};
       await writeFileAtomic(existing, data, { mode: isPrivate ? 0o600 : mode & 0o777, ...owner });
     },
-    create: async (path, text) => {
+    create: async (path, text, { isPrivate } = { isPrivate: true }) => {
       const { writeFileOnce } = await host();
       const folder = dirname(path);
-      const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-      const owner = isRoot() ? await ownerAround(folder, made) : undefined;
-      if (!(await writeFileOnce(path, text, owner && { owner }))) throw new Error(`${path} is there already`);
+      const made = await mkdir(folder, { recursive: true, ...(isPrivate && { mode: 0o700 }) });
+      const owner = isRoot() ? { owner: await ownerAround(folder, made) } : {};
+      const mode = isPrivate ? {} : { mode: 0o666 & ~process.umask() };
+      if (!(await writeFileOnce(path, text, { ...mode, ...owner }))) throw new Error(`${path} is there already`);
     },
     linked: async (path, below) => {
       const real = await realpath(path).catch(() => undefined);

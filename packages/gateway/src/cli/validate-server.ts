@@ -5,18 +5,24 @@ import type { CliContext, GlobalOptions } from './context.ts';
 import { loadTokens } from './cost.ts';
 import { definedOf, ownServer } from './dev-own.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { headersOf, reasonOf } from './header-words.ts';
 import { note, printResult } from './output.ts';
 import { checkServer, type Seen, type ServerReport } from './server-check.ts';
 import { count, oneLine, table } from './text.ts';
 
-/** `target` is what stood behind `--server`, if anything did; else `words` are a command. */
+export interface ServerWords {
+  /** What stood behind `--server`, if anything did; else `words` are a command. With a file they are its arguments. */
+  readonly target: string | undefined;
+  readonly words: readonly string[];
+  readonly header: readonly string[];
+}
+
 export async function validateServer(
   context: CliContext,
   globals: GlobalOptions,
-  target: string | undefined,
-  words: readonly string[],
+  { target, words, header }: ServerWords,
 ): Promise<void> {
-  const seen = await look(context, await targetOf(context, target, words));
+  const seen = await look(context, await targetOf(context, target, words, headersOf(header, context.env)));
   const report = checkServer(seen, await loadTokens());
   const errors = report.findings.filter(({ level }) => level === 'error');
   const [server] = seen.servers;
@@ -36,12 +42,16 @@ export async function validateServer(
 async function targetOf(
   context: CliContext,
   target: string | undefined,
-  [command, ...args]: readonly string[],
+  words: readonly string[],
+  headers: Readonly<Record<string, string>>,
 ): Promise<ConnectTarget> {
-  if (target !== undefined && command !== undefined) {
+  if (target !== undefined && /^(?:https?|wss?):\/\//i.test(target)) {
+    if (words.length === 0) return { url: target, headers };
     throw new CliError('give --server FILE, --server URL or --server -- COMMAND, one of them', exitCodes.usage);
   }
-  if (target !== undefined) return /^(?:https?|wss?):\/\//i.test(target) ? target : await ownServer(context, target);
+  if (Object.keys(headers).length > 0) throw new CliError('--header is for a URL', exitCodes.usage);
+  if (target !== undefined) return await ownServer(context, target, words);
+  const [command, ...args] = words;
   if (command === undefined) throw new CliError('--server: which one? A FILE, a URL or -- COMMAND', exitCodes.usage);
   return { command, args, cwd: context.cwd, env: definedOf(context.env) };
 }
@@ -59,7 +69,7 @@ async function look(context: CliContext, target: ConnectTarget): Promise<Seen> {
       await using client = await connect(target, { era, clientInfo, reconnect: false });
       found.push(await offersOf(client));
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(reasonOf(error));
     }
   }
   const last = found.at(-1);

@@ -17,10 +17,12 @@ describe('interceptors', () => {
     const { entry, problems } = check([hook, { ...program, timeout: '5s', onError: 'open', maxBytes: '4 KiB' }]);
     expect(problems).toEqual([]);
     const sandbox = { read: [], write: [] };
+    const kinds = ['tool', 'prompt', 'resource'];
     expect(entry?.interceptors).toEqual([
       {
         name: 'h',
         phases: ['before-call'],
+        kinds,
         timeoutMs: 1000,
         onError: 'closed',
         maxBytes: 1024 * 1024,
@@ -29,6 +31,7 @@ describe('interceptors', () => {
       {
         name: 'p',
         phases: ['after-call', 'list'],
+        kinds,
         timeoutMs: 5000,
         onError: 'open',
         maxBytes: 4096,
@@ -36,6 +39,14 @@ describe('interceptors', () => {
       },
     ]);
     expect(check(undefined).entry?.interceptors).toEqual([]);
+  });
+
+  it('are asked about tools alone where tools are named, unless it is written', () => {
+    const written = [
+      { ...hook, tools: ['*'] },
+      { ...program, tools: ['*'], kinds: ['resource', 'tool'] },
+    ];
+    expect(check(written).entry?.interceptors.map(({ kinds }) => kinds)).toEqual([['tool'], ['resource', 'tool']]);
   });
 
   it.each([
@@ -51,6 +62,10 @@ describe('interceptors', () => {
     [{ ...hook, url: 'ftp://x' }, '0.url: expected an http'],
     [{ ...hook, servers: ['fils'] }, '0.servers.0: there is no such server — did you mean `files`?'],
     [{ ...hook, tools: [] }, '0.tools: expected a list of globs'],
+    [{ ...hook, kinds: [] }, '0.kinds: expected tool'],
+    [{ ...hook, kinds: ['task'] }, '0.kinds.0: expected `tool`'],
+    [{ ...hook, kinds: ['prompt'], tools: ['x'] }, '0.tools: only where `tool`'],
+    [{ ...program, kinds: ['prompt'] }, '0.phases: `list` is about tools'],
   ])('that are none are refused: %j', (entry, problem) => {
     expect(check([entry]).problems).toEqual([expect.stringContaining(`interceptors.${problem}`)]);
   });

@@ -13,6 +13,8 @@ import type { InterceptorConfig } from './types-interceptors.ts';
 const MIB = 1024 * 1024;
 const childKeys = ['args', 'env', 'cwd', 'sandbox'] as const;
 const hookKeys = ['headers', 'secret'] as const;
+const TOOLS: InterceptorConfig['kinds'] = ['tool'];
+const ALL_KINDS: InterceptorConfig['kinds'] = ['tool', 'prompt', 'resource'];
 
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'expected a name of 1 to 32 of A-Z a-z 0-9 _ -'));
 
@@ -36,7 +38,14 @@ const entry = v.pipe(
         v.minLength(1, 'expected before-call, after-call, list or several of them'),
         v.description('What it is asked about.'),
       ),
-      servers: maybe(someNames('a list of globs over names of servers'), 'Those whose tools it is asked about.'),
+      kinds: maybe(
+        v.pipe(
+          v.array(oneOf('tool', 'prompt', 'resource')),
+          v.minLength(1, 'expected tool, prompt, resource or several of them'),
+        ),
+        'The calls that it is asked about: of tools alone where `tools` is written, else of all three.',
+      ),
+      servers: maybe(someNames('a list of globs over names of servers'), 'Those that it is asked about.'),
       tools: maybe(someNames('a list of globs'), 'The tools that it is asked about, as server__tool.'),
       timeout: preset(duration(1), '1s', 'No answer in this time is a failure.'),
       onError: preset(oneOf('closed', 'open'), 'closed', 'Without an answer: nothing passes, or everything.'),
@@ -44,14 +53,19 @@ const entry = v.pipe(
     },
     'an object with a `name`, `phases`, and `url` or `command`',
   ),
-  findings((written) => misplaced(written)),
+  findings((written) => [...misplaced(written), ...needless(written)]),
   v.transform(
-    ({ args, command, cwd, env, headers, sandbox, secret: key, timeout, url, ...rest }): InterceptorConfig => {
+    ({ args, command, cwd, env, headers, kinds, sandbox, secret: key, timeout, url, ...rest }): InterceptorConfig => {
       const target: InterceptorConfig['target'] =
         url === undefined
           ? { kind: 'child', command: command ?? '', args, env, cwd: cwd ?? '.', sandbox }
           : present({ kind: 'http', url, headers, secret: key });
-      return present({ ...rest, target, timeoutMs: timeout });
+      return present({
+        ...rest,
+        kinds: kinds ?? (rest.tools === undefined ? ALL_KINDS : TOOLS),
+        target,
+        timeoutMs: timeout,
+      });
     },
   ),
 );
@@ -65,6 +79,16 @@ function misplaced(written: Readonly<Record<string, unknown>>): Finding[] {
   }
   const [wrong, of] = has('url') ? [childKeys, 'command'] : [hookKeys, 'url'];
   return wrong.filter(has).map((key) => ({ path: [key], message: `only for an interceptor with \`${of}\`` }));
+}
+
+/** What is written for tools means nothing where none is asked about. */
+function needless({ kinds, phases, tools }: Readonly<Record<string, unknown>>): Finding[] {
+  if (!Array.isArray(kinds) || kinds.includes('tool')) return [];
+  const isList = Array.isArray(phases) && phases.includes('list');
+  return [
+    ...(tools === undefined ? [] : [{ path: ['tools'], message: 'only where `tool` is one of `kinds`' }]),
+    ...(isList ? [{ path: ['phases'], message: '`list` is about tools: expected `tool` among `kinds`' }] : []),
+  ];
 }
 
 /** A map, list or sandbox that nobody wrote is empty, or has empty lists alone. */

@@ -25,15 +25,20 @@ export type InterceptorProgram = {
   readonly sandbox: SandboxConfig;
 };
 
-/** Somebody who is asked about calls of tools, or lists of them. */
+/** What a call is one of. */
+export type InterceptedKind = 'tool' | 'prompt' | 'resource';
+
+/** Somebody who is asked about calls, or lists of tools. */
 export type InterceptorConfig = {
   /** Unique. */
   readonly name: string;
   readonly target: HookTarget | InterceptorProgram;
   readonly phases: readonly InterceptorPhase[];
+  /** The calls that it is asked about. */
+  readonly kinds: readonly InterceptedKind[];
   /** Globs over names of servers; absent: all. */
   readonly servers?: readonly string[];
-  /** Globs over canonical ids; absent: all. */
+  /** Globs over canonical ids of tools; absent: all. */
   readonly tools?: readonly string[];
   /** For an answer. */
   readonly timeoutMs: number;

@@ -25,7 +25,8 @@ export type KeyPurpose =
   | 'config-history'
   | 'privacy'
   | 'result'
-  | 'state';
+  | 'state'
+  | 'state-check';
 
 /** The 256-bit key for `purpose`; always the same for the same master key. */
 export function deriveKey(master: KeyObject, purpose: KeyPurpose): KeyObject {

@@ -3,6 +3,7 @@
  * yet; who stores one seals it with the key for `token`.
  */
 export { deriveKey, type KeyPurpose } from './derive.ts';
+export { beginKeyChange, checkMasterKey, endKeyChange, KEY_CHECK } from './key-check.ts';
 export { openLocalKey } from './local-key.ts';
 export { openKeyChange, openMasterKey } from './master-key.ts';
 export { seal, sealing, unseal } from './seal.ts';

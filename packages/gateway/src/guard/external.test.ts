@@ -139,6 +139,17 @@ describe('a guard of somebody else', () => {
     expect(await through(open(reply, { fail: 'open' }), callWith())).toEqual([{ path: '/a' }, { content: [] }]);
   });
 
+  it('leaves known what the client said, of which its headers speak', async () => {
+    const call = callWith();
+    const { exchange } = call;
+    await through(
+      open(() => said({ decision: 'replace', content: { path: '/b' } }), { on: ['arguments'] }),
+      call,
+    );
+    expect(call.exchange.message.params).toMatchObject({ arguments: { path: '/b' } });
+    expect(call.stated).toBe(exchange);
+  });
+
   it('P1-22 sees no credential of the gateway, and brings none in', async () => {
     const opened = open(() => said({ decision: 'replace', content: { a: 'the-master-key' } }), { on: ['arguments'] });
     opened.guard.own.hold('master key', ['the-master-key']);

@@ -5,7 +5,7 @@
 
 import { principalKey, type Answer, type Exchange } from '@sallyport/server';
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
-import type { ArgumentRules, Call, Next, Step, Target } from '../call.ts';
+import { restate, type ArgumentRules, type Call, type Next, type Step, type Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import type { CheckArguments } from './arguments.ts';
 import type { AskExternalGuard } from './external.ts';
@@ -88,7 +88,7 @@ async function askOthers(call: Call, { external, secrets }: GuardSettings, optio
   if (external === undefined || !external.on.includes('arguments') || !isObject(content)) return;
   const replaced = await options.external(call, { place: 'arguments', content, maxBytes: MAX_REPLACED }, external);
   if (replaced === undefined) return;
-  call.exchange = options.withParams(call.exchange, { arguments: replaced });
+  restate(call, options.withParams(call.exchange, { arguments: replaced }));
   if (secrets !== 'off') lookThrough(call, secrets, options);
 }
 
@@ -97,7 +97,7 @@ function restore(call: Call, { placeholders, withText }: GuardInOptions): void {
   const text = withPlainStarts(call.exchange);
   const restored = placeholders.restore(placeholderOwner(call), text);
   if (restored === undefined) throw new Refused('refused', UNKNOWN_PLACEHOLDER);
-  if (restored !== text) call.exchange = withText(call.exchange, restored);
+  if (restored !== text) restate(call, withText(call.exchange, restored));
 }
 
 /** A placeholder may be written with escapes; then the text is written anew. */

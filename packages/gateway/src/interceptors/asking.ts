@@ -6,7 +6,7 @@
 import type { JsonObject } from '@sallyport/wire';
 import { globMatcher } from '../glob.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
-import type { Hook, InterceptorSettings, Intervention, Outcome, Phase, Verdict } from './types.ts';
+import type { Hook, InterceptorSettings, Intervention, Kind, Outcome, Phase, Verdict } from './types.ts';
 import { verdictOf } from './verdict.ts';
 
 /** Questions under way to one interceptor; one more is not asked. */
@@ -25,6 +25,14 @@ export interface AskingOptions {
 
 /** Told of an outcome, with what it is about. */
 export type Report = (intervention: Intervention) => void;
+
+/** What a question is about, besides what is asked. */
+export interface About {
+  readonly kind: Kind;
+  readonly report: Report;
+  /** Nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
 
 export class Interceptor {
   /** All of them can be another object with a reload, `onError` in force at once. */
@@ -52,17 +60,21 @@ export class Interceptor {
     return this.#breaker.isOpen;
   }
 
-  /** `tool`: canonical id; undefined: some tool of the server. */
-  isAskedAbout(phase: Phase, server: string, tool: string | undefined): boolean {
-    return this.settings.phases.includes(phase) && this.#isServer(server) && (tool === undefined || this.#isTool(tool));
+  /** `id`: canonical, of a tool; undefined: some tool of the server. */
+  isAskedAbout(phase: Phase, kind: Kind, server: string, id: string | undefined): boolean {
+    const { kinds, phases } = this.settings;
+    if (!phases.includes(phase) || !kinds.includes(kind) || !this.#isServer(server)) return false;
+    return kind !== 'tool' || id === undefined || this.#isTool(id);
   }
 
   /** The verdict; undefined: there is none, and what it was about goes on all the same. Rejects where it must not. */
-  async ask(phase: Phase, question: JsonObject, report: Report): Promise<Verdict | undefined> {
+  async ask(phase: Phase, question: JsonObject, { kind, report, signal }: About): Promise<Verdict | undefined> {
     let verdict: Verdict;
     try {
-      verdict = await this.#verdict(phase, JSON.stringify({ phase, ...question }));
+      verdict = verdictOf(phase, kind, await this.#answer(JSON.stringify({ phase, ...question }), signal));
     } catch (error) {
+      // Whoever goes away is no failure of it: its callers could have it left alone.
+      signal?.throwIfAborted();
       return this.failed(phase, error, report);
     }
     const outcome = verdict.action === 'keep' ? 'replace' : verdict.action;
@@ -92,7 +104,7 @@ export class Interceptor {
     if (!passed) throw new NoVerdict(`the interceptor "${interceptor}": ${text}`);
   }
 
-  async #verdict(phase: Phase, question: string): Promise<Verdict> {
+  async #answer(question: string, signal: AbortSignal | undefined): Promise<string> {
     const { maxBytes, timeoutMs } = this.settings;
     if (Buffer.byteLength(question) > maxBytes + FRAME_BYTES) throw tooLarge(maxBytes);
     if (this.#underWay >= MAX_QUESTIONS) throw new Error(`more than ${MAX_QUESTIONS} questions are under way`);
@@ -100,9 +112,9 @@ export class Interceptor {
     this.#underWay++;
     let text: string;
     try {
-      text = await this.hook.ask(question, timeoutMs);
+      text = await this.hook.ask(question, timeoutMs, signal);
     } catch (error) {
-      this.#unanswered();
+      if (signal?.aborted !== true) this.#unanswered();
       throw error;
     } finally {
       this.#underWay--;
@@ -110,7 +122,7 @@ export class Interceptor {
     if (this.#breaker.isOpen)
       this.#options.log('info', 'an interceptor answers again', { interceptor: this.settings.name });
     this.#breaker.succeeded();
-    return verdictOf(phase, text);
+    return text;
   }
 
   #unanswered(): void {

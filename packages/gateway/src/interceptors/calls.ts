@@ -4,12 +4,13 @@
  * put in its place is held against the credentials of the gateway once more.
  */
 
+import { UpstreamError } from '@sallyport/client';
 import type { Answer, Exchange, Principal } from '@sallyport/server';
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
-import type { Call, Next, Step, Target } from '../call.ts';
+import { restate, type Call, type Next, type Step, type Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { NoVerdict, tooLarge, type Interceptor } from './asking.ts';
-import type { Intervention } from './types.ts';
+import type { Intervention, Kind } from './types.ts';
 
 type ResultAnswer = Extract<Answer, { readonly kind: 'result' }>;
 
@@ -40,7 +41,8 @@ const HEAD: Buffer = Buffer.from('{"jsonrpc":"2.0","id":');
 const DATA: JsonObject = { reason: 'interceptor' };
 const UNCHECKED = 'The call could not be checked, so it is not made.';
 const UNCHECKED_RESULT = 'The result of the call could not be checked, so it is withheld.';
-const NO_OBJECT = 'The arguments of a tool are an object.';
+const NO_OBJECT = 'The arguments of a call are an object.';
+const GONE = 'The client went while an interceptor was asked.';
 const DENIED = 'The call was refused.';
 const DENIED_RESULT = 'The result of the call was withheld.';
 const OWN_CREDENTIAL = 'What was put in the place of the result holds a credential of the gateway, so it is withheld.';
@@ -56,12 +58,12 @@ export function createBefore(chainOf: (target: Target) => Chain, again: Step, op
     const before = given ?? {};
     const value = await throughAll('before-call', before, call, chain.before, options);
     if (value === before) return await next(call);
-    call.exchange = options.withParams(call.exchange, { arguments: value });
+    restate(call, options.withParams(call.exchange, { arguments: value }));
     return await again(call, next);
   };
   return (call, next) => {
     const target = call.target as Target;
-    if (target.kind !== 'tool') return next(call);
+    if (kindOf(call) === undefined || target.kind === 'task') return next(call);
     const chain = chainOf(target);
     return chain.before.length === 0 ? next(call) : asked(call, chain, next);
   };
@@ -80,10 +82,20 @@ export function createAfter(chainOf: (target: Target) => Chain, options: CallSte
   };
   return (call, next) => {
     const target = call.target as Target;
-    if (target.kind !== 'tool' && target.kind !== 'task') return next(call);
+    if (kindOf(call) === undefined) return next(call);
     const chain = chainOf(target);
     return chain.after.length === 0 ? next(call) : asked(call, chain, next);
   };
+}
+
+/** What interceptors are asked about it as; undefined: it is nothing for them. A task is what its tool has begun. */
+function kindOf({ exchange, target }: Call): Kind | undefined {
+  const { method } = exchange.message;
+  const kind = target?.kind;
+  if (kind === 'tool' || kind === 'task') return 'tool';
+  // What completes their names and arguments has the same targets.
+  if (kind === 'prompt') return method === 'prompts/get' ? kind : undefined;
+  return kind === 'resource' && method === 'resources/read' ? kind : undefined;
 }
 
 async function checked(
@@ -102,7 +114,7 @@ async function checked(
   if (able.length === 0) return answer;
   const whole = answer.kind === 'result' ? await options.bytesOf(answer, call.exchange) : undefined;
   const result = answer.kind === 'value' ? answer.result : options.parsed(whole as Buffer);
-  const shown = resultIn(result, (call.target as Target).kind);
+  const shown = resultIn(result, call);
   const value = shown && (await throughAll('after-call', shown.value, call, able, options));
   if (shown === undefined || value === undefined || value === shown.value) {
     return whole === undefined || (answer.kind === 'result' && answer.rest === undefined)
@@ -125,19 +137,27 @@ interface Shown {
 }
 
 /**
- * What a tool has answered: the result itself, or what stands in that of a task (2026-07-28, tasks). Undefined: what is no answer
- * of it, but a question to the client or news of a task.
+ * What was answered: the result itself, or what stands in that of a task (2026-07-28, tasks). Undefined: what is no answer, but a
+ * question to the client or news of a task.
  */
-function resultIn(result: JsonObject, kind: Target['kind']): Shown | undefined {
-  const { content, result: inner, resultType, structuredContent } = result;
-  if (content === undefined && structuredContent === undefined) {
-    if (kind === 'task' && isObject(inner)) {
+function resultIn(result: JsonObject, call: Call): Shown | undefined {
+  const { result: inner, resultType } = result;
+  const kind = kindOf(call) as Kind;
+  if (PAYLOADS[kind].every((member) => result[member] === undefined)) {
+    if (call.target?.kind === 'task' && isObject(inner)) {
       return { value: inner, with: (value) => ({ ...result, result: typed(value, inner) }) };
     }
-    if (resultType === 'input_required' || isTask(result)) return undefined;
+    if (resultType === 'input_required' || (kind === 'tool' && isTask(result))) return undefined;
   }
   return { value: result, with: (value) => typed(value, result) };
 }
+
+/** Where answers have what was asked for. */
+const PAYLOADS: Readonly<Record<Kind, readonly string[]>> = {
+  tool: ['content', 'structuredContent'],
+  prompt: ['messages'],
+  resource: ['contents'],
+};
 
 /** In the result itself, or in `task` (2025-11-25, tasks). */
 function isTask({ task, taskId, status }: JsonObject): boolean {
@@ -160,10 +180,16 @@ async function throughAll(
 ): Promise<JsonObject> {
   const about = aboutCall(call, options);
   const member = phase === 'before-call' ? 'arguments' : 'result';
+  const isShown = phase === 'after-call' || call.target?.kind !== 'resource';
   const report = (news: Intervention): void => options.report(news, call);
+  const gone = new AbortController();
+  call.exchange.onCancel(() => gone.abort(new UpstreamError('cancelled', GONE)));
+  const asking = { kind: kindOf(call) as Kind, report, signal: gone.signal };
   let current = value;
   for (const each of chain) {
-    const verdict = await refusing(phase, () => each.ask(phase, { ...about, [member]: current }, report));
+    gone.signal.throwIfAborted();
+    const question = isShown ? { ...about, [member]: current } : about;
+    const verdict = await refusing(phase, () => each.ask(phase, question, asking));
     if (verdict?.action === 'deny') {
       throw new Refused('refused', saidIn(verdict, options) ?? (phase === 'before-call' ? DENIED : DENIED_RESULT), {
         data: DATA,
@@ -205,7 +231,7 @@ function aboutCall(call: Call, { logIdOf, rolesOf }: CallStepsOptions): JsonObje
   const traceparent = (isObject(meta) ? meta['traceparent'] : undefined) ?? exchange.headers?.['traceparent'];
   return {
     server: target?.server ?? '',
-    ...(target !== undefined && toolOf(target)),
+    ...(target !== undefined && subjectOf(target)),
     ...(typeof name === 'string' && { name }),
     principal: { issuer, subject, roles: [...rolesOf(principal)] },
     requestId: logIdOf(call),
@@ -214,7 +240,8 @@ function aboutCall(call: Call, { logIdOf, rolesOf }: CallStepsOptions): JsonObje
 }
 
 /** Which tool has made a task may not be known any more. */
-function toolOf({ annotations, canonicalId, kind, madeBy }: Target): JsonObject {
+function subjectOf({ annotations, canonicalId, kind, madeBy }: Target): JsonObject {
+  if (kind === 'prompt' || kind === 'resource') return { [kind]: canonicalId };
   const tool = kind === 'task' ? madeBy?.canonicalId : canonicalId;
   const hints = kind === 'task' ? madeBy?.annotations : annotations;
   return { ...(tool !== undefined && { tool }), ...(hints !== undefined && { annotations: hints }) };

@@ -16,7 +16,8 @@ export interface HttpHookOptions {
 export function createHttpHook({ headers, secret, url }: HookPlace, options: HttpHookOptions): Hook {
   const { fetch, maxBytes, sign, timeout } = options;
   return {
-    ask: async (body, timeoutMs) => {
+    ask: async (body, timeoutMs, signal) => {
+      const late = timeout(timeoutMs);
       const response = await fetch(url, {
         method: 'POST',
         headers: {
@@ -27,7 +28,7 @@ export function createHttpHook({ headers, secret, url }: HookPlace, options: Htt
         },
         body,
         redirect: 'error',
-        signal: timeout(timeoutMs),
+        signal: signal === undefined ? late : AbortSignal.any([late, signal]),
       });
       if (response.status !== 200) {
         await response.body?.cancel();

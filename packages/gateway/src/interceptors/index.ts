@@ -9,7 +9,7 @@ import type { Step, Target } from '../call.ts';
 import { Interceptor, type AskingOptions } from './asking.ts';
 import { createAfter, createBefore, type CallStepsOptions, type Chain } from './calls.ts';
 import { Lists, type ListInterceptors, type ListsOptions } from './lists.ts';
-import type { Hook, InterceptorSettings, Outcome, Phase } from './types.ts';
+import type { Hook, InterceptorSettings, Kind, Outcome, Phase } from './types.ts';
 
 export { createHttpHook } from './http.ts';
 export { createProgramHook, type Program, type ProgramEvents } from './program.ts';
@@ -151,10 +151,11 @@ class InterceptorRoom implements Interceptors {
 
   /** Of a task whose tool is not known any more everybody is asked who is asked about its server. */
   #compiled({ canonicalId, kind, madeBy, server }: Target): Chain {
-    const tool = kind === 'task' ? madeBy?.canonicalId : canonicalId;
+    const id = kind === 'task' ? madeBy?.canonicalId : canonicalId;
+    const as: Kind = kind === 'prompt' || kind === 'resource' ? kind : 'tool';
     return {
-      before: this.#active.filter((each) => each.isAskedAbout('before-call', server, tool)),
-      after: this.#active.filter((each) => each.isAskedAbout('after-call', server, tool)),
+      before: this.#active.filter((each) => each.isAskedAbout('before-call', as, server, id)),
+      after: this.#active.filter((each) => each.isAskedAbout('after-call', as, server, id)),
     };
   }
 }

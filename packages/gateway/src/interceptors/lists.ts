@@ -120,7 +120,7 @@ export class Lists implements ListInterceptors {
 
   #askedAbout(server: string, tool: JsonObject): readonly Interceptor[] {
     const id = canonicalId(server, tool['name'] as string);
-    return this.#options.interceptors().filter((each) => each.isAskedAbout('list', server, id));
+    return this.#options.interceptors().filter((each) => each.isAskedAbout('list', 'tool', server, id));
   }
 
   async #ask(server: string, tools: readonly JsonObject[]): Promise<Map<JsonObject, Said>> {
@@ -129,7 +129,7 @@ export class Lists implements ListInterceptors {
       const shown = [...said].filter(
         ([tool, { verdict }]) =>
           !(verdict !== undefined && 'hidden' in verdict) &&
-          each.isAskedAbout('list', server, canonicalId(server, tool['name'] as string)) &&
+          each.isAskedAbout('list', 'tool', server, canonicalId(server, tool['name'] as string)) &&
           !this.#options.isKeptBack(server, tool),
       );
       if (shown.length > 0) await this.#askOne(each, server, shown);
@@ -149,7 +149,7 @@ export class Lists implements ListInterceptors {
         ...verdict,
         id: canonicalId(server, tool['name'] as string),
       }));
-      const verdict = await each.ask('list', { server, tools }, report);
+      const verdict = await each.ask('list', { server, tools }, { kind: 'tool', report });
       if (verdict === undefined) for (const [, said] of shown) said.isOpen = true;
       if (verdict?.action === 'deny') hide(takenOut(name));
       if (verdict?.action !== 'keep') return;

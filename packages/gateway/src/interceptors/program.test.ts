@@ -111,6 +111,29 @@ describe('a program', () => {
     await expect(asked).rejects.toThrow('still being started');
   });
 
+  it('is not waited for by who went, nor by who got more than may be read', async () => {
+    const { hook, starts, timers } = fake();
+    const gone = new AbortController();
+    const left = hook.ask('{}', 1000, gone.signal);
+    const long = hook.ask('{}', 1000);
+    const other = hook.ask('{}', 1000);
+    await turn();
+    gone.abort(new Error('went'));
+    await expect(left).rejects.toThrow('went');
+    for (const head of ['{"id":7,', '{"action":"pass","id":2', '{"id" : 2,"action":']) {
+      starts[0]?.events.onOversize(Buffer.from(head));
+    }
+    await expect(long).rejects.toThrow('more than it may');
+    // Twice, of a question that is nobody's any more, and with members of no prototype's.
+    for (const said of ['{"id":1}', '{"id":2}', '{"__proto__":{"id":3}}', '{"id":3,"n":1}', '{"id":3,"n":2}']) {
+      starts[0]?.events.onLine(Buffer.from(said));
+    }
+    expect(await other).toBe('{"id":3,"n":1}');
+    expect(timers.every(({ isOff }) => isOff)).toBe(true);
+    await expect(hook.ask('{}', 1000, gone.signal)).rejects.toThrow('went');
+    expect(starts[0]?.sent).toHaveLength(3);
+  });
+
   it('that does not read is asked nothing more', async () => {
     const { hook } = fake(undefined, 1e9);
     await expect(hook.ask('{}', 1000)).rejects.toThrow('does not read');

@@ -17,6 +17,8 @@ export interface Program {
 
 export interface ProgramEvents {
   readonly onLine: (line: Buffer) => void;
+  /** A line was too long; this is how it begins. */
+  readonly onOversize: (head: Buffer) => void;
   /** Once; `how` for the log. */
   readonly onExit: (how: string) => void;
 }
@@ -61,10 +63,11 @@ class ProgramHook implements Hook {
     this.#options = options;
   }
 
-  async ask(question: string, timeoutMs: number): Promise<string> {
+  async ask(question: string, timeoutMs: number, signal?: AbortSignal): Promise<string> {
     const run = this.#current();
-    await within(run.started, START_MS, this.#options.setTimer, 'it is still being started');
-    return await run.ask(question, timeoutMs);
+    const { setTimer } = this.#options;
+    await within(run.started, { ms: START_MS, late: 'it is still being started', setTimer, signal });
+    return await run.ask(question, timeoutMs, signal);
   }
 
   warm(): void {
@@ -121,14 +124,18 @@ class Run {
       if (!this.#isOver) over(how);
       this.#giveUp(how);
     };
-    this.started = options.start({ onLine: (line) => this.#answered(line), onExit: end });
+    this.started = options.start({
+      onLine: (line) => this.#answered(line),
+      onOversize: (head) => this.#tooLong(head),
+      onExit: end,
+    });
     this.started.then(
       (program) => this.#isOver && program.destroy(),
       (error: unknown) => end(error instanceof Error ? error.message : String(error)),
     );
   }
 
-  async ask(question: string, timeoutMs: number): Promise<string> {
+  async ask(question: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<string> {
     const program = await this.started;
     if (this.#isOver) throw new Error('it has ended');
     if (program.backlogBytes > MAX_BACKLOG) throw new Error('it does not read what it is asked');
@@ -137,7 +144,8 @@ class Run {
     this.#asked.set(id, { answered: resolve, failed: reject });
     program.send(`{"id":${id},${question.slice(1)}`);
     try {
-      return await within(promise, timeoutMs, this.#options.setTimer, `it has not answered within ${timeoutMs} ms`);
+      const late = `it has not answered within ${timeoutMs} ms`;
+      return await within(promise, { ms: timeoutMs, late, setTimer: this.#options.setTimer, signal });
     } finally {
       this.#asked.delete(id);
     }
@@ -169,6 +177,12 @@ class Run {
     const id = idOf(text);
     if (id !== undefined) this.#asked.get(id)?.answered(text);
   }
+
+  /** Whoever asked need not wait until it is late. */
+  #tooLong(head: Buffer): void {
+    const [, id] = /^\{\s*"id"\s*:\s*(\d{1,15})\s*[,}]/.exec(head.toString('latin1')) ?? [];
+    if (id !== undefined) this.#asked.get(Number(id))?.failed(new Error('it answered with more than it may'));
+  }
 }
 
 function idOf(text: string): number | undefined {
@@ -180,13 +194,24 @@ function idOf(text: string): number | undefined {
   }
 }
 
-/** The same, unless it takes longer. */
-async function within<T>(work: Promise<T>, ms: number, setTimer: ProgramOptions['setTimer'], late: string): Promise<T> {
+interface Patience extends Pick<ProgramOptions, 'setTimer'> {
+  readonly ms: number;
+  /** What is wrong when it takes longer. */
+  readonly late: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The same, unless it takes longer, or nobody waits for it any more. */
+async function within<T>(work: Promise<T>, { late, ms, setTimer, signal }: Patience): Promise<T> {
+  signal?.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
+  const giveUp = (): void => reject(signal?.reason as Error);
   const cancel = setTimer(() => reject(new Error(late)), ms);
+  signal?.addEventListener('abort', giveUp);
   try {
     return await Promise.race([work, promise]);
   } finally {
     cancel();
+    signal?.removeEventListener('abort', giveUp);
   }
 }

@@ -5,6 +5,9 @@ import type { SandboxSettings } from '../call.ts';
 
 export type Phase = 'before-call' | 'after-call' | 'list';
 
+/** What a call is made of: `tools/call`, `prompts/get`, `resources/read`. A list is one of tools. */
+export type Kind = 'tool' | 'prompt' | 'resource';
+
 export interface HookPlace {
   readonly kind: 'http';
   readonly url: string;
@@ -27,9 +30,10 @@ export interface InterceptorSettings {
   readonly name: string;
   readonly target: HookPlace | ProgramPlace;
   readonly phases: readonly Phase[];
+  readonly kinds: readonly Kind[];
   /** Globs; absent: all. */
   readonly servers?: readonly string[];
-  /** Globs over canonical ids; absent: all. */
+  /** Globs over canonical ids of tools; absent: all. */
   readonly tools?: readonly string[];
   readonly timeoutMs: number;
   readonly onError: 'closed' | 'open';
@@ -38,8 +42,8 @@ export interface InterceptorSettings {
 
 /** Where questions go. */
 export interface Hook {
-  /** The text of an answer to a question, an object of JSON. Rejects without one in `timeoutMs`. */
-  ask(question: string, timeoutMs: number): Promise<string>;
+  /** The text of an answer to a question, an object of JSON. Rejects without one in `timeoutMs`, and when nobody wants it any more. */
+  ask(question: string, timeoutMs: number, signal?: AbortSignal): Promise<string>;
   /** It is ready when it is asked, if it can be. Never throws. */
   warm(): void;
   /** It gave no answers: whatever is open to it is given up. */

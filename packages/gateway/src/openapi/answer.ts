@@ -4,7 +4,7 @@
  */
 
 import type { OriginResponse } from '@sallyport/client/egress';
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { exceedsShape, isObject, MAX_JSON_DEPTH, type JsonObject, type JsonValue } from '@sallyport/wire';
 import { nextPage } from './pages.ts';
 import { isJsonType } from './parameters.ts';
 import { askedUrl, placeOf, type ApiRequest } from './request.ts';
@@ -71,7 +71,7 @@ function goodResult(tool: ApiTool, request: ApiRequest, response: OriginResponse
 /** A promise of structured content is kept, or its breach is said: clients throw such a result away, data and all. */
 function kept({ checkOutput }: ApiTool, value: JsonValue | undefined, result: JsonObject): JsonObject {
   if (checkOutput === undefined) return result;
-  const problem = isObject(value) ? shapeProblem(checkOutput, value) : 'it is no JSON object';
+  const problem = isObject(value) ? shapeProblem(checkOutput, value) : 'it is no JSON object that can be read';
   if (problem === undefined) return result;
   const { structuredContent: _structured, content, ...rest } = result;
   const text = `The API did what was asked, but its answer is not what its document says: ${problem}. It follows as it came.`;
@@ -136,10 +136,11 @@ function decoded(response: OriginResponse): string {
   }
 }
 
-/** Undefined: it is none. */
+/** Undefined: it is none, or one that nests deeper than a message may; that is read as text. */
 function jsonOf(response: OriginResponse): JsonValue | undefined {
   try {
-    return JSON.parse(decoded(response)) as JsonValue;
+    const text = decoded(response);
+    return exceedsShape(text, MAX_JSON_DEPTH, Infinity) === undefined ? (JSON.parse(text) as JsonValue) : undefined;
   } catch {
     return undefined;
   }

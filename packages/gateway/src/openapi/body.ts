@@ -5,6 +5,7 @@
 
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
 import { DocumentError, type ApiDocument } from './document.ts';
+import { inheritedProperties } from './inherited.ts';
 import { membersOf } from './members.ts';
 import { BadArgument, inQuery, isJsonType, scalarText, type Style } from './parameters.ts';
 import { schemaIn } from './schema.ts';
@@ -40,8 +41,6 @@ const KINDS: readonly (readonly [Body['kind'], (type: string) => boolean])[] = [
   ['multipart', (type) => type === 'multipart/form-data'],
   ['text', (type) => type === 'text/plain' || type === 'text/*'],
 ];
-/** What `allOf` may be nested. */
-const MAX_NESTED = 5;
 
 /** Throws `DocumentError` for a body that cannot be made. */
 export function bodyOf({ requestBody }: JsonObject, document: ApiDocument): Body | undefined {
@@ -77,7 +76,7 @@ function sentType(kind: Body['kind'], written: string): string {
 
 function fieldsOf({ encoding }: JsonObject, schema: JsonValue, document: ApiDocument): ReadonlyMap<string, Field> {
   return new Map(
-    [...propertiesOf(schema, document, MAX_NESTED)].map(([name, property]) => {
+    [...inheritedProperties(schema, document)].map(([name, property]) => {
       const written = isObject(encoding) && isObject(encoding[name]) ? encoding[name] : {};
       const { contentType, explode, style } = written;
       const isStyled = style === 'spaceDelimited' || style === 'pipeDelimited' || style === 'deepObject';
@@ -93,18 +92,13 @@ function fieldsOf({ encoding }: JsonObject, schema: JsonValue, document: ApiDocu
   );
 }
 
-function propertiesOf(schema: JsonValue, document: ApiDocument, left: number): ReadonlyMap<string, JsonValue> {
-  if (!isObject(schema) || left === 0) return new Map();
-  const { allOf, properties } = document.resolve(schema);
-  const inherited = (Array.isArray(allOf) ? allOf : []).flatMap((each) => [...propertiesOf(each, document, left - 1)]);
-  return new Map([...inherited, ...membersOf(properties)]);
-}
-
 /** Bytes, or a list of them. */
 function isBinary(property: JsonValue, document: ApiDocument): boolean {
   if (!isObject(property)) return false;
-  const { contentEncoding, contentMediaType, format, items, type } = document.resolve(property);
-  if (type === 'array' && isObject(items)) return isBinary(items, document);
+  const { items, type, ...own } = document.resolve(property);
+  // No further: a list of lists has no parts of its own, and may be a list of itself.
+  const { contentEncoding, contentMediaType, format } =
+    type === 'array' && isObject(items) ? document.resolve(items) : own;
   return format === 'binary' || (contentMediaType !== undefined && contentEncoding === undefined);
 }
 

@@ -108,7 +108,9 @@ function tooDeep(): DocumentError {
 
 function versionOf(root: JsonObject): ApiDocument['version'] {
   const { openapi, swagger } = root;
-  const [version] = /^3\.[01](?=\.\d|$)/.exec(typeof openapi === 'string' ? openapi : '') ?? [];
+  // YAML without quotes makes a number of it.
+  const written = typeof openapi === 'number' ? openapi.toFixed(1) : openapi;
+  const [version] = /^3\.[01](?=\.\d|$)/.exec(typeof written === 'string' ? written : '') ?? [];
   if (version === '3.0' || version === '3.1') return version;
   if (swagger !== undefined) {
     throw new DocumentError(

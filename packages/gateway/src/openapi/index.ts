@@ -16,6 +16,7 @@ import { readInThread } from './reading.ts';
 import { credentialNames } from './request.ts';
 import { checkCredentials, createCredentials, schemesOf, type CredentialsOptions, type Scheme } from './security.ts';
 
+export { documentChanges } from './changes.ts';
 export { DocumentError, readDocument, type ApiDocument } from './document.ts';
 export { listOperations, type Operation } from './operations.ts';
 export type { Scheme } from './security.ts';

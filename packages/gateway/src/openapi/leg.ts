@@ -3,9 +3,10 @@
  * the clock of each, and tries none again but one whose token was refused.
  */
 
+import { setImmediate } from 'node:timers/promises';
 import { UpstreamError, type Leg, type Outgoing, type Pending, type UpstreamAnswer } from '@sallyport/client';
 import type { GuardedOrigin, OriginResponse } from '@sallyport/client/egress';
-import { ERRORS, isObject, type JsonObject } from '@sallyport/wire';
+import { ERRORS, isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
 import { errorResult, resultOf } from './answer.ts';
 import { BadArgument } from './parameters.ts';
 import { outgoing, requestOf, type ApiRequest, type CredentialNames } from './request.ts';
@@ -32,6 +33,9 @@ export interface ApiLegOptions {
   readonly now: () => number;
 }
 
+/** Tools on one page of their list. */
+const PAGE = 20;
+
 export function createApiLeg(options: ApiLegOptions): Leg {
   return new ApiLeg(options);
 }
@@ -43,14 +47,14 @@ class ApiLeg implements Leg {
   readonly subscriptions = 0;
   readonly server: Leg['server'];
   readonly #options: ApiLegOptions;
-  readonly #list: JsonObject;
+  readonly #definitions: readonly JsonObject[];
   readonly #running: Set<AbortController> = new Set();
   readonly #origins: Map<string, GuardedOrigin> = new Map();
   #isClosed = false;
 
   constructor(options: ApiLegOptions) {
     this.#options = options;
-    this.#list = { tools: [...options.tools.values()].map(({ definition }) => definition) };
+    this.#definitions = [...options.tools.values()].map(({ definition }) => definition);
     const { info, instructions } = options;
     this.server = { info, capabilities: { tools: {} }, instructions, revisions: [] };
   }
@@ -99,9 +103,18 @@ class ApiLeg implements Leg {
     if (this.#isClosed) throw new UpstreamError('down', 'The server is not used any more.');
     const given = isObject(params) ? params : {};
     if (method === 'tools/call') return await this.#call(given, signal);
-    if (method === 'tools/list') return resultAnswer(this.#list);
+    if (method === 'tools/list') return resultAnswer(await this.#page(given['cursor']));
     if (method === 'ping') return resultAnswer({});
     return { kind: 'error', error: { code: ERRORS.method_not_found.code, message: 'An API has nothing but tools.' } };
+  }
+
+  /** A long list made and read in one go would stop everything else meanwhile. A cursor says how many came before. */
+  async #page(cursor: JsonValue | undefined): Promise<JsonObject> {
+    const first = typeof cursor === 'string' ? Number(cursor) : 0;
+    if (first > 0) await setImmediate();
+    const end = first + PAGE;
+    const tools = this.#definitions.slice(first, end);
+    return end < this.#definitions.length ? { tools, nextCursor: String(end) } : { tools };
   }
 
   async #call({ arguments: args, name }: JsonObject, signal: AbortSignal): Promise<UpstreamAnswer> {

@@ -39,7 +39,8 @@ export interface Refusal {
   readonly reason: string;
 }
 
-const METHODS: readonly string[] = ['get', 'head', 'options', 'post', 'put', 'patch', 'delete'];
+/** Members of a path that are operations. */
+export const METHODS: readonly string[] = ['get', 'head', 'options', 'post', 'put', 'patch', 'delete'];
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const MAX_OPERATIONS = 5000;
 /** Of a tool's name with the name of its server before it. */

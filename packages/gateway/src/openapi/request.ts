@@ -54,7 +54,8 @@ export function requestOf(
 }
 
 function refuseSecret(pairs: ApiRequest['query'], secret: ReadonlySet<string>): void {
-  const [name] = pairs.find(([each]) => secret.has(each.toLowerCase())) ?? [];
+  // With brackets behind it the same name is a list or an object to many servers.
+  const [name] = pairs.find(([each]) => secret.has(each.toLowerCase().replace(/%5b.*$/s, ''))) ?? [];
   if (name !== undefined) throw new BadArgument(`\`${name}\` is not yours to say.`);
 }
 

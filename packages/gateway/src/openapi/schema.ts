@@ -8,6 +8,7 @@
 import { linearPattern } from '@sallyport/server/schema';
 import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
 import { DocumentError, type ApiDocument } from './document.ts';
+import { inheritedProperty } from './inherited.ts';
 import { membersOf } from './members.ts';
 import { plainText } from './texts.ts';
 
@@ -19,6 +20,8 @@ export interface SchemaOptions {
   readonly direction: Direction;
   /** Bytes come in base64 (multipart). */
   readonly hasFiles: boolean;
+  /** Subschemas, where those may be fewer than usual. */
+  readonly maxParts?: number;
 }
 
 /** Subschemas of one tool. What is asked for is cut there; what is promised is promised whole or not at all. */
@@ -54,6 +57,8 @@ const ONE = ['items', 'contains', 'propertyNames', 'not', 'if', 'then', 'else'];
 const LISTS = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
 const MAPS = ['properties', 'patternProperties', 'dependentSchemas'];
 const CLOSERS = ['additionalProperties', 'unevaluatedProperties', 'unevaluatedItems'];
+/** What null may break where no type is said. */
+const BINDING = ['allOf', 'anyOf', 'oneOf', 'not', 'enum', 'const'];
 const TYPES: ReadonlySet<unknown> = new Set(['null', 'boolean', 'object', 'array', 'number', 'string', 'integer']);
 /** What asks more of an answer than its shape. */
 const STRICT: ReadonlySet<string> = new Set([
@@ -116,19 +121,22 @@ export class Schemas {
     for (const name of this.#definitions.keys()) visit(name, new Set());
   }
 
-  #convert(schema: JsonValue | undefined): JsonValue {
+  /** `above`: the schemas that are made of this one. */
+  #convert(schema: JsonValue | undefined, above: readonly JsonObject[] = []): JsonValue {
     if (typeof schema === 'boolean') return schema;
     if (!isObject(schema) || this.#isUsedUp()) return {};
     const isOld = this.#options.document.version === '3.0';
     const { $ref } = schema;
-    if (typeof $ref !== 'string') return this.#own(schema);
+    if (typeof $ref !== 'string') return this.#own(schema, above);
     const reference = { $ref: `#/$defs/${this.#nameOf($ref)}` };
-    return isOld ? reference : { ...this.#own(schema), ...reference };
+    if (!isOld) return { ...this.#own(schema, above), ...reference };
+    // It should not count beside a reference, but is meant so.
+    return schema['nullable'] === true ? { anyOf: [reference, { type: 'null' }] } : reference;
   }
 
   #isUsedUp(): boolean {
-    const { direction } = this.#options;
-    if (++this.#parts <= MAX_PARTS[direction]) return false;
+    const { direction, maxParts = MAX_PARTS[direction] } = this.#options;
+    if (++this.#parts <= maxParts) return false;
     if (direction === 'out') throw new DocumentError('its schema is too large');
     return true;
   }
@@ -151,8 +159,9 @@ export class Schemas {
     return name;
   }
 
-  #own(schema: JsonObject): JsonObject {
+  #own(schema: JsonObject, above: readonly JsonObject[]): JsonObject {
     const hidden = this.#hidden(schema['properties']);
+    const makers = Array.isArray(schema['allOf']) ? [schema, ...above] : above;
     const isStrict = this.#options.direction === 'in';
     const made: [string, JsonValue][] = [
       ...typed(schema, isStrict),
@@ -160,14 +169,18 @@ export class Schemas {
       ...picked(schema, isStrict ? { ...LIMITS, ...ANNOTATIONS } : ANNOTATIONS),
       ...(isStrict ? this.#pattern(schema) : []),
       ...(isStrict ? exclusives(schema) : []),
-      ...required(schema, hidden),
-      ...this.#inner(schema, hidden, isStrict),
+      ...this.#required(schema, hidden, makers),
+      ...this.#inner(schema, { hidden, makers }, isStrict),
     ];
     const whole = nullable(Object.fromEntries(made), schema, this.#options.document.version);
     return this.#options.hasFiles ? asBase64(whole, schema) : whole;
   }
 
-  #inner(schema: JsonObject, hidden: ReadonlySet<string>, isStrict: boolean): [string, JsonValue][] {
+  #inner(
+    schema: JsonObject,
+    { hidden, makers }: { readonly hidden: ReadonlySet<string>; readonly makers: readonly JsonObject[] },
+    isStrict: boolean,
+  ): [string, JsonValue][] {
     const of = (keys: readonly string[]): [string, JsonValue][] =>
       keys.flatMap((key): [string, JsonValue][] =>
         schema[key] === undefined || (!isStrict && STRICT.has(key)) ? [] : [[key, schema[key]]],
@@ -176,7 +189,12 @@ export class Schemas {
       ...of(ONE).map(([key, value]): [string, JsonValue] => [key, this.#convert(value)]),
       ...of(LISTS).flatMap(([key, value]): [string, JsonValue][] =>
         Array.isArray(value) && value.length > 0
-          ? [[isStrict || key !== 'oneOf' ? key : 'anyOf', value.map((each) => this.#convert(each))]]
+          ? [
+              [
+                isStrict || key !== 'oneOf' ? key : 'anyOf',
+                value.map((each) => this.#convert(each, key === 'allOf' ? makers : [])),
+              ],
+            ]
           : [],
       ),
       ...of(MAPS).flatMap(([key, value]): [string, JsonValue][] => {
@@ -196,15 +214,29 @@ export class Schemas {
 
   /** Properties that do not go in this direction. */
   #hidden(properties: JsonValue | undefined): ReadonlySet<string> {
-    const mark = this.#options.direction === 'in' ? 'readOnly' : 'writeOnly';
-    const isMarked = (value: JsonValue): boolean => {
-      if (!isObject(value)) return false;
-      if (value[mark] === true) return true;
-      const target = typeof value['$ref'] === 'string' ? this.#options.document.find(value['$ref']) : undefined;
-      return isObject(target) && target[mark] === true;
-    };
     const entries = membersOf(properties);
-    return new Set(entries.filter(([, value]) => isMarked(value)).map(([name]) => name));
+    return new Set(entries.filter(([, value]) => this.#isMarked(value)).map(([name]) => name));
+  }
+
+  #isMarked(property: JsonValue | undefined): boolean {
+    const mark = this.#options.direction === 'in' ? 'readOnly' : 'writeOnly';
+    if (!isObject(property)) return false;
+    if (property[mark] === true) return true;
+    const target = typeof property['$ref'] === 'string' ? this.#options.document.find(property['$ref']) : undefined;
+    return isObject(target) && target[mark] === true;
+  }
+
+  /** Without those that do not go in this direction, whichever part of the whole says it. */
+  #required(
+    { required: names }: JsonObject,
+    hidden: ReadonlySet<string>,
+    makers: readonly JsonObject[],
+  ): [string, JsonValue][] {
+    const { document } = this.#options;
+    const isUnsent = (name: string): boolean =>
+      hidden.has(name) || makers.some((maker) => this.#isMarked(inheritedProperty(maker, name, document)));
+    const texts = (Array.isArray(names) ? names : []).filter((name) => typeof name === 'string' && !isUnsent(name));
+    return texts.length === 0 ? [] : [['required', [...new Set(texts)]]];
   }
 
   #pattern({ pattern }: JsonObject): [string, JsonValue][] {
@@ -272,11 +304,6 @@ function exclusives(schema: JsonObject): [string, JsonValue][] {
   });
 }
 
-function required({ required: names }: JsonObject, hidden: ReadonlySet<string>): [string, JsonValue][] {
-  const texts = (Array.isArray(names) ? names : []).filter((name) => typeof name === 'string' && !hidden.has(name));
-  return texts.length === 0 ? [] : [['required', [...new Set(texts)]]];
-}
-
 /** Bytes, as both versions say them. */
 function asBase64(made: JsonObject, { contentEncoding, contentMediaType, format, type }: JsonObject): JsonObject {
   const isBytes = format === 'binary' || (contentMediaType !== undefined && contentEncoding === undefined);
@@ -285,10 +312,15 @@ function asBase64(made: JsonObject, { contentEncoding, contentMediaType, format,
   return { ...rest, type: 'string', contentEncoding: 'base64' };
 }
 
-/** `nullable` of 3.0. */
+/** `nullable` of 3.0; where no type stands beside it, what is said of the value is not said of null. */
 function nullable(made: JsonObject, { nullable: isNullable }: JsonObject, version: ApiDocument['version']): JsonObject {
   if (version !== '3.0' || isNullable !== true) return made;
   const { enum: values, type } = made;
+  if (type === undefined && BINDING.some((key) => made[key] !== undefined)) {
+    const { description, title, ...rest } = made;
+    const said = { ...(title !== undefined && { title }), ...(description !== undefined && { description }) };
+    return { ...said, anyOf: [rest, { type: 'null' }] };
+  }
   if (typeof type !== 'string') return made;
   return {
     ...made,

@@ -55,9 +55,11 @@ export const BODY = 'body';
 const MAX_DESCRIPTION = 1000;
 /** Characters of a definition. */
 const MAX_DEFINITION = 96 * 1024;
+/** Of what is asked for, so many subschemas are tried where those before came to more than that. */
+const MAX_PARTS = [1000, 250, 50];
 /** What the transport says, who is trusted, or what would make another request of it than the tool is: never a caller's. */
 const OWN_HEADERS =
-  /^(?:accept|accept-encoding|authorization|connection|content-(?:length|type|encoding)|cookie|cookie2|date|expect|forwarded|host|keep-alive|origin|proxy-.*|referer|sec-.*|te|trailer|transfer-encoding|upgrade|user-agent|via|x-forwarded-.*|x-http-method(?:-override)?|x-method-override|x-original-(?:method|url|uri|host)|x-real-ip|x-rewrite-url)$/;
+  /^(?:accept|accept-encoding|authorization|connection|content-(?:length|type|encoding)|cookie|cookie2|date|expect|forwarded|host|keep-alive|origin|proxy-.*|referer|sec-.*|te|trailer|transfer-encoding|upgrade|user-agent|via|x-forwarded-.*|x-http-method(?:-override)?|x-method-override|x-original-(?:method|url|uri|host)|x-real-ip|x-rewrite-url|x-host|(?:x-client|x-cluster-client|true-client|fastly-client|cf-connecting)-ip|x-remote-(?:addr|ip|user)|remote-(?:addr|user)|http2-settings|set-cookie)$/;
 
 /** Throws `DocumentError` that says why it cannot be a tool. */
 export function toolOf(operation: Operation, context: ToolContext): ApiTool {
@@ -67,11 +69,10 @@ export function toolOf(operation: Operation, context: ToolContext): ApiTool {
   const args = named(parameters);
   const body = bodyOf(operation.value, document);
   const pages = context.pagination ? pageParameters(args, document) : [];
-  const definition = definitionOf(operation, { args, body, pages }, context);
+  const definition = smallDefinition(operation, { args, body, pages }, context);
   const output = outputOf(operation, context);
   const whole = output === undefined ? definition : { ...definition, outputSchema: output.schema };
   const isSmall = JSON.stringify(whole).length <= MAX_DEFINITION;
-  if (JSON.stringify(definition).length > MAX_DEFINITION) throw new DocumentError('its schema is too large');
   return {
     operation,
     definition: isSmall ? whole : definition,
@@ -151,13 +152,29 @@ interface Asked {
   readonly pages: readonly PageParameter[];
 }
 
-function definitionOf(operation: Operation, { args, body, pages }: Asked, context: ToolContext): JsonObject {
-  const inputSchema = inputOf(args, body, context);
+/** What goes beyond the last of those parts says nothing. */
+function smallDefinition(operation: Operation, asked: Asked, context: ToolContext): JsonObject {
+  for (const maxParts of MAX_PARTS) {
+    const definition = definitionOf(operation, asked, { ...context, maxParts });
+    if (JSON.stringify(definition).length <= MAX_DEFINITION) return checked(definition);
+  }
+  throw new DocumentError('its schema is too large');
+}
+
+function checked(definition: JsonObject): JsonObject {
   try {
-    compileSchema(inputSchema, linearPattern);
+    compileSchema(definition['inputSchema'] as JsonObject, linearPattern);
   } catch (error) {
     throw new DocumentError(`its schema cannot be checked by: ${(error as Error).message}`);
   }
+  return definition;
+}
+
+function definitionOf(
+  operation: Operation,
+  { args, body, pages }: Asked,
+  context: ToolContext & { readonly maxParts: number },
+): JsonObject {
   const { key, method, name, value } = operation;
   const title = plainText(value['summary'], 100);
   const about = [
@@ -171,7 +188,7 @@ function definitionOf(operation: Operation, { args, body, pages }: Asked, contex
     name,
     ...(title !== undefined && { title }),
     description: [...new Set(about)].filter((line) => line !== undefined).join('\n'),
-    inputSchema,
+    inputSchema: inputOf(args, body, context),
     annotations: annotationsOf(method),
   };
 }
@@ -187,7 +204,11 @@ function annotationsOf(method: string): JsonObject {
   };
 }
 
-function inputOf(args: readonly Argument[], body: Body | undefined, context: ToolContext): JsonObject {
+function inputOf(
+  args: readonly Argument[],
+  body: Body | undefined,
+  context: ToolContext & { readonly maxParts: number },
+): JsonObject {
   const schemas = new Schemas({ ...context, direction: 'in', hasFiles: body?.kind === 'multipart' });
   const described = (schema: JsonValue, description: JsonValue | undefined): JsonValue => {
     const text = plainText(description, 300);

@@ -44,6 +44,29 @@ export function createSealedStore(store: Store, { open, sealing }: SealedStoreOp
   };
 }
 
+/**
+ * All that a sealed store holds, under another key; `store` is the one beneath it. What the key before does not open is left as it
+ * is. Resolves with the number of records that were sealed anew. It may be interrupted at any moment and done again.
+ */
+export async function rekeySealedStore(
+  store: Store,
+  { open, sealing: old }: SealedStoreOptions,
+  next: Seal,
+): Promise<number> {
+  let done = 0;
+  for (const collection of await store.collections()) {
+    if (open.has(collection)) continue;
+    for (const { expiresAtMs, key, value, version } of await store.list(collection)) {
+      const place = placeOf(collection, key);
+      const plain = typeof value === 'string' ? old.unseal(value, place) : undefined;
+      if (plain === undefined) continue;
+      const lasting = expiresAtMs === undefined ? {} : { expiresAtMs };
+      if (await store.putIf(collection, key, version, next.seal(plain, place), lasting)) done += 1;
+    }
+  }
+  return done;
+}
+
 function placeOf(collection: string, key: string): string {
   return JSON.stringify([collection, key]);
 }

@@ -14,61 +14,24 @@ import {
   type JsonObject,
   type JsonRpcNotification,
 } from '@sallyport/wire';
-import type { Audience, Instance, Owner, Vantage } from '../call.ts';
+import type { Audience, Owner, Vantage } from '../call.ts';
 import { charactersOf, checkUri, isSame, MAX_CHARACTERS, tooLong, tooMany } from './bounds.ts';
-import { askedOf, LIST_CHANGES, methodOf, type IsShownSame, type ListChange, type ShownTools } from './list-changes.ts';
-import { covers, supplierOf, Wants, type Supplier, type Want, type Wishes } from './wants.ts';
-import { Windows, type SetTimer } from './windows.ts';
+import { askedOf, LIST_CHANGES, methodOf, tasksOf, type IsShownSame, type ListChange } from './list-changes.ts';
+import type { Crowd, Listener, Standing, SubscriptionsOptions } from './types.ts';
+import { TaskNews } from './task-news.ts';
+import { covers, supplierOf, Wants, type Supplier, type Wishes } from './wants.ts';
+import { Windows } from './windows.ts';
+
+export type { SubscriptionsOptions } from './types.ts';
 
 /** Parts of resources that a server may name in one window; of more it is told which resources they are parts of. */
 const MAX_PARTS = 100;
 
-interface Listener {
-  readonly exchange: Exchange;
-  readonly changes: ReadonlySet<ListChange>;
-  readonly wishes: Wishes;
-  readonly finish: (answer: Answer) => void;
-}
-
-/** Those who are at one endpoint. */
-interface Crowd {
-  readonly sessions: Map<Session, Wishes>;
-  readonly listeners: Set<Listener>;
-}
-
 const NOBODY: Crowd = { sessions: new Map(), listeners: new Set() };
 
-/** Somebody, and what they see. */
-interface Standing {
-  readonly who: Session | Listener;
-  readonly wishes: Wishes;
-  readonly vantage: Vantage;
-}
-
-interface Change {
-  readonly kinds: ReadonlySet<ListChange>;
-  readonly owners: boolean;
-}
-
-export interface SubscriptionsOptions extends ShownTools {
-  /** The server that owns a URI; undefined when nobody does that can be seen. */
-  readonly ownerOf: (uri: string, vantage: Vantage) => string | undefined;
-  /** What somebody may see at this moment. */
-  readonly audienceOf: (visitor: { readonly endpoint: string; readonly principal: Principal }) => Audience | undefined;
-  /** What is another for somebody who sees another part of the catalogue. */
-  readonly changeBetween: (before: Vantage, after: Vantage) => Change;
-  /** False when a server has said that it reports no updates. */
-  readonly supports: (server: string, vantage: Vantage) => boolean;
-  /** The instance that is asked for somebody; undefined where one server serves all. */
-  readonly instanceOf: (server: string, owner: Owner) => Instance | undefined;
-  readonly want: Want;
-  readonly info: JsonObject;
-  /** Of each principal: resources it is subscribed to, and listens that are open. */
-  readonly limits: () => { readonly subscriptions: number; readonly streams: number };
-  readonly setTimer: SetTimer;
-}
-
 export class SubscriptionsRoom {
+  /** Of tasks. */
+  readonly news: TaskNews;
   readonly #options: SubscriptionsOptions;
   /** By endpoint. */
   readonly #crowds: Map<string, Crowd> = new Map();
@@ -83,6 +46,7 @@ export class SubscriptionsRoom {
     this.#options = options;
     this.#changes = new Windows(options.setTimer);
     this.#wants = new Wants(options.want);
+    this.news = new TaskNews({ ...options.taskNews, setTimer: options.setTimer });
   }
 
   /** Where somebody is, and what they see there; each once. */
@@ -147,7 +111,7 @@ export class SubscriptionsRoom {
     if (this.#listenersOf(exchange.principal).length >= streams) throw tooMany('streams', streams);
     const given = askedOf(exchange)['resourceSubscriptions'];
     const named = Array.isArray(given) ? given.filter((each) => typeof each === 'string') : [];
-    if (named.length > subscriptions) throw tooMany('subscriptions', subscriptions);
+    if (named.length + tasksOf(exchange).length > subscriptions) throw tooMany('subscriptions', subscriptions);
     for (const uri of named) checkUri(uri);
     return new Set(named);
   }
@@ -168,25 +132,39 @@ export class SubscriptionsRoom {
       const supplier = readable.has(uri) ? this.#supplierOf(uri, vantage) : undefined;
       if (supplier !== undefined && this.#options.supports(supplier.server, vantage)) wishes.set(uri, supplier);
     }
-    this.#mayHave(principal, [...wishes.keys()]);
+    const tasks = tasksOf(exchange);
+    this.#mayHave(principal, [...wishes.keys()], tasks.length);
     const listener: Listener = {
       exchange,
       changes: new Set(changes.map(({ kind }) => kind)),
       wishes,
       finish: resolve,
+      tasks: tasks.length,
+      endTasks: () => undefined,
     };
     this.#crowd(endpoint).listeners.add(listener);
     if (listener.changes.has('tools')) this.#options.awaits(exchange);
     this.#wants.change([...wishes].map(([uri, supplier]) => [uri, undefined, supplier]));
+    const taskIds = this.#listenToTasks(listener, tasks);
     exchange.onCancel(() => this.#drop(listener, {}));
     this.#tell(listener, 'notifications/subscriptions/acknowledged', {
       notifications: {
         ...Object.fromEntries(changes.map(({ filter: name }) => [name, true])),
         ...(named.size > 0 && { resourceSubscriptions: [...wishes.keys()] }),
+        ...(taskIds.length > 0 && { taskIds: [...taskIds] }),
       },
     });
     if (this.#closed) this.#end(listener);
     return promise;
+  }
+
+  #listenToTasks(listener: Listener, asked: readonly string[]): readonly string[] {
+    if (asked.length === 0) return asked;
+    const tasks = this.#options.listenable(listener.exchange, asked);
+    listener.endTasks = this.news.listen(listener.exchange, tasks, (task) =>
+      this.#tell(listener, 'notifications/tasks', task),
+    );
+    return tasks.map(({ taskId }) => taskId);
   }
 
   /** Lists have changed for all who see the same at an endpoint. */
@@ -318,11 +296,11 @@ export class SubscriptionsRoom {
     );
   }
 
-  /** Throws when a principal, at whatever endpoints, would have more resources than it may. */
-  #mayHave(principal: Principal, more: readonly string[]): void {
-    if (more.length === 0) return;
+  /** Throws when a principal, at whatever endpoints, would have more resources and tasks than it may. */
+  #mayHave(principal: Principal, more: readonly string[], tasks = 0): void {
+    if (more.length + tasks === 0) return;
     const { subscriptions } = this.#options.limits();
-    let count = more.length;
+    let count = this.#listenersOf(principal).reduce((sum, listener) => sum + listener.tasks, more.length + tasks);
     let characters = charactersOf(more);
     for (const wishes of this.#wishesOf(principal)) {
       count += wishes.size;
@@ -366,6 +344,7 @@ export class SubscriptionsRoom {
   #drop(listener: Listener, result: JsonObject): void {
     const { endpoint } = listener.exchange;
     if (this.#crowds.get(endpoint)?.listeners.delete(listener) !== true) return;
+    listener.endTasks();
     listener.finish({ kind: 'value', result: { resultType: 'complete', ...result } });
     this.#forget(listener.wishes, endpoint);
   }

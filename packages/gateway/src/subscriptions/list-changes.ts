@@ -1,7 +1,11 @@
-/** Changes of lists: what clients ask for them by, and are told them with (2026-07-28, "Subscriptions"; 2025-11-25, lists). */
+/**
+ * Changes of lists, and news of tasks: what clients ask for them by, and are told them with (2026-07-28, "Subscriptions" and the tasks
+ * extension; 2025-11-25, lists).
+ */
 
 import type { Exchange, Session } from '@sallyport/server';
 import { isObject, type JsonObject } from '@sallyport/wire';
+import { Refused } from '../errors.ts';
 
 export type ListChange = 'tools' | 'prompts' | 'resources';
 
@@ -35,4 +39,19 @@ export function methodOf(kind: ListChange): string {
 export function askedOf({ message }: Exchange): JsonObject {
   const filter = message.params?.['notifications'];
   return isObject(filter) ? filter : {};
+}
+
+const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
+
+/** The tasks that a `subscriptions/listen` names, each once. Throws when its client has not declared the extension. */
+export function tasksOf(exchange: Exchange): readonly string[] {
+  const given = askedOf(exchange)['taskIds'];
+  const taskIds = Array.isArray(given) ? given.filter((each) => typeof each === 'string') : [];
+  if (taskIds.length === 0) return taskIds;
+  const { extensions } = exchange.client.capabilities;
+  if (!isObject(extensions) || extensions[TASKS_EXTENSION] === undefined) {
+    const requiredCapabilities = { extensions: { [TASKS_EXTENSION]: {} } };
+    throw new Refused('missing_capability', undefined, { data: { requiredCapabilities } });
+  }
+  return [...new Set(taskIds)];
 }

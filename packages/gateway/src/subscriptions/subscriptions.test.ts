@@ -40,6 +40,7 @@ function listenAt(endpoint: string, notifications: JsonObject, principal: Princi
   return {
     endpoint,
     principal,
+    client: { capabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } } },
     era: 'stateless',
     message: { jsonrpc: '2.0', id: 7, method: 'subscriptions/listen', params: { notifications } },
     got,
@@ -84,6 +85,12 @@ function setting(limits = { subscriptions: 1000, streams: 100 }): Setting {
         : undefined,
     want: (server, uris, instance) =>
       wants.push([`${server}${instance === undefined ? '' : ` of ${instance.principal.subject}`}:`, ...uris].join(' ')),
+    listenable: (_exchange, [taskId = '']) => [{ taskId, server: 'a', original: 'own', instance: undefined }],
+    taskNews: {
+      want: (server, taskIds) => wants.push(['tasks of', server, ...taskIds].join(' ')),
+      handle: () => Promise.reject(new Error('nothing is asked')),
+      textOf: () => Promise.reject(new Error('nothing is asked')),
+    },
     looking: () => () => false,
     awaits: () => undefined,
     info: { name: 'gateway' },
@@ -102,6 +109,14 @@ const listen = (room: SubscriptionsRoom, exchange: Exchange): Promise<Answer> =>
   room.listen(exchange, room.named(exchange));
 const at = (endpoint: string): Vantage => ({ endpoint, audience: undefined });
 const endpoints = (room: SubscriptionsRoom): string[] => [...room.vantages()].map(({ endpoint }) => endpoint);
+
+function thrown(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}
 
 const updated = (uri: string): JsonRpcNotification => ({
   jsonrpc: '2.0',
@@ -369,14 +384,6 @@ describe('a server that reports without end', () => {
 describe('DOS-10 a principal', () => {
   const full = (limit: string): unknown =>
     expect.objectContaining({ key: 'rate_limited', data: { limit, retryAfterMs: 1000 } });
-
-  function thrown(work: () => unknown): unknown {
-    try {
-      return work();
-    } catch (error) {
-      return error;
-    }
-  }
 
   it('may have so many subscriptions, in all its sessions and listens', () => {
     const { room, wants } = setting({ subscriptions: 3, streams: 100 });
@@ -646,5 +653,32 @@ describe('what a policy leaves of it', () => {
     ]);
     room.unsubscribe(his, 'x:1');
     expect(wants.at(-1)).toBe('a:');
+  });
+});
+
+describe('tasks that are listened to', () => {
+  it('are acknowledged as far as there will be news of them, and end with the listen', async () => {
+    const { room, wants } = setting();
+    const exchange = listenAt('/mcp', { taskIds: ['t1', 't2', 't1'] });
+    const done = listen(room, exchange);
+    expect(exchange.got[0]?.params).toMatchObject({ notifications: { taskIds: ['t1'] } });
+    expect(wants).toEqual(['tasks of a own']);
+    exchange.cancel();
+    await done;
+    expect(wants.slice(1)).toEqual(['tasks of a']);
+  });
+
+  it('are refused to whoever has not declared the extension, and count as subscriptions', () => {
+    const { room } = setting({ subscriptions: 2, streams: 100 });
+    const undeclared = { ...listenAt('/mcp', { taskIds: ['t1'] }), client: { capabilities: {} } } as FakeExchange;
+    expect(thrown(() => room.named(undeclared))).toMatchObject({
+      key: 'missing_capability',
+      data: { requiredCapabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } } },
+    });
+    const many = listenAt('/mcp', { taskIds: ['t1', 't2'], resourceSubscriptions: ['x:1'] });
+    expect(thrown(() => room.named(many))).toMatchObject({ key: 'rate_limited' });
+    void listen(room, listenAt('/mcp', { taskIds: ['t1', 't2'] }));
+    for (const more of [{ taskIds: ['t3'] }, { resourceSubscriptions: ['x:1'] }])
+      expect(thrown(() => void listen(room, listenAt('/mcp', more)))).toMatchObject({ key: 'rate_limited' });
   });
 });

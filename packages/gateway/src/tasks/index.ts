@@ -24,7 +24,7 @@ import {
   type JsonRpcNotification,
   type Span,
 } from '@sallyport/wire';
-import type { Audience, Call, MadeBy, Step, Target } from '../call.ts';
+import type { Audience, Call, Instance, MadeBy, Step, Target } from '../call.ts';
 import { Refused } from '../errors.ts';
 import { idText, readId, type Made, type TaskName } from './made.ts';
 
@@ -58,8 +58,21 @@ export interface TasksOptions {
 
 interface Owner {
   readonly bound: string;
+  /** As its owner knows it: the same each time, since clients tell tasks apart by it. */
+  readonly taskId: string;
   session: Session | undefined;
   readonly made: Made | undefined;
+  /** That it runs in; undefined: the one that all share. */
+  readonly instance: Instance | undefined;
+}
+
+export interface ListenableTask {
+  /** As its client knows it. */
+  readonly taskId: string;
+  readonly server: string;
+  /** The server's own id. */
+  readonly original: string;
+  readonly instance: Instance | undefined;
 }
 
 export interface OpenedTask {
@@ -120,11 +133,21 @@ export class TaskRoom {
     const id = message.params?.['taskId'];
     const owner = typeof id === 'string' ? this.#owners.get(keyOf(server, id)) : undefined;
     if (typeof id !== 'string' || owner?.session === undefined) return;
-    const { bound, made, session } = owner;
+    const { made, session, taskId } = owner;
     if (teller !== undefined && principalKey(session.principal) !== teller) return;
     if (!this.#maySee(session, server, made)) return;
-    const taskId = this.#options.seal(idText({ server, original: id, made }), bound);
     session.notify({ ...message, params: { ...message.params, taskId } });
+  }
+
+  /** Of these tasks, those that somebody may hear of: their own, as far as they are remembered. The others are to be asked for. */
+  listenable(exchange: Exchange, taskIds: readonly string[]): readonly ListenableTask[] {
+    const bound = boundTo(exchange);
+    return taskIds.flatMap((taskId) => {
+      const task = this.#named(taskId, bound);
+      const owner = task && this.#owners.get(keyOf(task.server, task.original));
+      if (task === undefined || owner?.bound !== bound || !this.#maySee(exchange, task.server, task.made)) return [];
+      return [{ taskId, server: task.server, original: task.original, instance: owner.instance }];
+    });
   }
 
   sessionClosed(session: Session): void {
@@ -156,8 +179,21 @@ export class TaskRoom {
     // What a server points at keeps what it came from: so nobody gets at it with the rights to another tool.
     const known = this.#madeOf(key, bound);
     const made = isOwn && target.kind === 'tool' ? madeIn(call, target) : (known ?? this.#madeAround(call, target));
-    if (isOwn) this.#remember(key, { bound, session: exchange.session, made });
-    return this.#options.seal(idText({ server, original, made }), bound);
+    const taskId =
+      this.#givenId(key, { server, original, made }, call) ??
+      this.#options.seal(idText({ server, original, made }), bound);
+    if (isOwn) this.#remember(key, { bound, taskId, session: exchange.session, made, instance: call.instance });
+    return taskId;
+  }
+
+  /** The id that its client has been given before, as it is remembered or as the client has just named it. */
+  #givenId(key: string, task: TaskName, { exchange, target }: Call): string | undefined {
+    const bound = boundTo(exchange);
+    const owner = this.#owners.get(key);
+    const named = target?.kind === 'task' ? exchange.message.params?.['taskId'] : undefined;
+    const given = owner?.bound === bound ? owner.taskId : named;
+    const isSame = typeof given === 'string' && this.#options.unseal(given, bound) === idText(task);
+    return isSame ? given : undefined;
   }
 
   /** What may be known of a task that was never heard of: it has to do with the tool, or the task, of this call. */
@@ -203,8 +239,8 @@ export class TaskRoom {
     const known = this.#owners.get(key);
     this.#owners.delete(key);
     const isKept = owner.session === undefined && known !== undefined;
-    const { made } = isKept && known.bound !== owner.bound ? known : owner;
-    this.#owners.set(key, isKept ? { ...known, made } : owner);
+    const { made, taskId } = isKept && known.bound !== owner.bound ? known : owner;
+    this.#owners.set(key, isKept ? { ...known, made, taskId } : owner);
     if (this.#owners.size > MAX_TASKS) this.#owners.delete(this.#owners.keys().next().value as string);
   }
 
@@ -218,9 +254,8 @@ export class TaskRoom {
       const original = isObject(task) ? task['taskId'] : undefined;
       const owner = typeof original === 'string' ? this.#owners.get(keyOf(server, original)) : undefined;
       if (typeof original !== 'string' || owner?.bound !== bound) return [];
-      const { made } = owner;
-      if (!this.#maySee(exchange, server, made)) return [];
-      return [{ ...(task as JsonObject), taskId: this.#options.seal(idText({ server, original, made }), bound) }];
+      const { made, taskId } = owner;
+      return this.#maySee(exchange, server, made) ? [{ ...(task as JsonObject), taskId }] : [];
     });
   }
 }

@@ -1,4 +1,11 @@
-import { preparedResult, principalKey, type Answer, type Exchange, type Session } from '@sallyport/server';
+import {
+  preparedResult,
+  principalKey,
+  type Answer,
+  type Exchange,
+  type Principal,
+  type Session,
+} from '@sallyport/server';
 import type { JsonObject, JsonRpcNotification } from '@sallyport/wire';
 import { describe, expect, it } from 'vitest';
 import type { Audience, Call, Decision, Target } from '../call.ts';
@@ -30,9 +37,12 @@ function bench(tasks: readonly string[] = []): Bench {
     mayUse: (server) => !denied.has(server),
     mayEnter: () => true,
   };
+  let seals = 0;
   const options: TasksOptions = {
-    seal: (plain, bound) => plain + AT + bound,
-    unseal: (sealed, bound) => (sealed.endsWith(AT + bound) ? sealed.slice(0, -(AT + bound).length) : undefined),
+    // No two seals are the same text.
+    seal: (plain, bound) => `${++seals}:${plain}${AT}${bound}`,
+    unseal: (sealed, bound) =>
+      sealed.endsWith(AT + bound) ? sealed.slice(sealed.indexOf(':') + 1, -(AT + bound).length) : undefined,
     textOf: (answer) => Promise.resolve(`${answer.before.toString()}1${answer.after.toString()}`),
     servers: () => ['a', 'b'].filter((server) => audience.mayKnow(server)),
     audienceOf: () => audience,
@@ -199,5 +209,37 @@ describe('a right that was taken away', () => {
     denied.add(what);
     room.status('a', news);
     expect(mine.got).toHaveLength(1);
+  });
+});
+
+describe('the id of a task', () => {
+  it('is the same text each time, in answers, lists and news, so that a client knows its task by it', async () => {
+    const { room } = bench(['t1']);
+    const owner = session();
+    const id = await begun(room, toolCall('work', {}, {}, owner), 't1');
+    expect((await answered(room, taskCall(id, 't1'), { taskId: 't1', status: 'working' }))['taskId']).toBe(id);
+    room.status('a', { jsonrpc: '2.0', method: 'notifications/tasks/status', params: { taskId: 't1' } });
+    expect(owner.got[0]?.params?.['taskId']).toBe(id);
+    const { result } = (await room.list(anyone, () => Promise.reject(new Error('unused')))) as { result: JsonObject };
+    expect(result['tasks']).toEqual([{ taskId: id, status: 'working' }]);
+    // Another process, or one that has forgotten it, gives back what it was asked by.
+    const other = bench().room;
+    expect((await answered(other, taskCall(id, 't1'), { taskId: 't1', status: 'working' }))['taskId']).toBe(id);
+  });
+});
+
+describe('a task that is to be heard of', () => {
+  const listener = (principal: Principal = BOB): Exchange => ({ endpoint: '/mcp', principal }) as never;
+
+  it('is its owner’s, remembered, and made by a tool that may be seen; its instance is named', async () => {
+    const { denied, room } = bench();
+    const instance = { key: 'bobs', owner: 'bob', principal: BOB };
+    const id = await begun(room, toolCall('work', {}, { instance }), 't1');
+    const heard = (who: Exchange): unknown => room.listenable(who, [id, 'unknown']);
+    expect(heard(listener())).toEqual([{ taskId: id, server: 'a', original: 't1', instance }]);
+    expect(heard(listener({ ...BOB, subject: 'mallory' }))).toEqual([]);
+    denied.add('a__work');
+    expect(heard(listener())).toEqual([]);
+    expect(bench().room.listenable(listener(), [id])).toEqual([]);
   });
 });

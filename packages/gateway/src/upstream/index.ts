@@ -214,6 +214,13 @@ export class UpstreamRoom {
     if (legs.length === 0 && uris.length > 0) this.leg(server, 'stateless', instance).catch(() => undefined);
   }
 
+  /** The same for tasks of the stateless era, while the instance is up that has them. */
+  wantTasks(server: string, taskIds: readonly string[], instance?: Instance): void {
+    this.legs(server, instance)
+      .find(({ era }) => era === 'stateless')
+      ?.setTasks?.(taskIds);
+  }
+
   #watching(server: string, instance: Instance | undefined): readonly Upstream[] {
     const instances = this.#servers.get(server);
     if (instances === undefined) return [];

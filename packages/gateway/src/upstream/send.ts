@@ -141,7 +141,10 @@ export function createSend(options: SendOptions): Step {
 }
 
 /** `Mcp-Param-*` headers of a stateless call over HTTP must say what the body says, as far as the client can know them. */
-function checkHeaders({ exchange, via }: Call, { paramHeaders, argumentRules }: Target): void {
+function checkHeaders(
+  { exchange: current, stated: exchange = current, via }: Call,
+  { paramHeaders, argumentRules }: Target,
+): void {
   // Whoever meant it through another tool could not know what it declares.
   if (exchange.era !== 'stateless' || exchange.headers === undefined || via !== undefined) return;
   if (paramHeaders === undefined || paramHeaders.length === 0) return;

@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createHistory, type History } from './admin-history.ts';
+import { createHistory, rekeyHistory, type History } from './admin-history.ts';
 import { sealing } from '../credentials/index.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/index.ts';
@@ -9,12 +9,12 @@ const ROOT = { issuer: 'local', subject: 'root' };
 const now = (): number => Date.parse('2026-01-02T03:04:05Z');
 const key = sealing(createSecretKey(Buffer.alloc(32, 7)));
 
-function historyOf(store: Store, path = '/a.json'): History {
+function historyOf(store: Store, path = '/a.json', sealed = key): History {
   const names = {
     kept: ({ issuer, subject }: { issuer: string; subject: string }) => `kept ${issuer}#${subject}`,
     shown: (kept: string) => kept.replace('kept ', ''),
   };
-  return createHistory({ store, sealing: key, names, path, now });
+  return createHistory({ store, sealing: sealed, names, path, now });
 }
 
 describe('the history of the configuration', () => {
@@ -56,5 +56,14 @@ describe('the history of the configuration', () => {
     await store.put('config-history', second?.key ?? '', first?.value ?? null);
     expect(await history.list()).toHaveLength(1);
     expect(await history.get('0000000002')).toBeUndefined();
+  });
+
+  it('is taken over by another key', async () => {
+    const store = createMemoryStore({ now });
+    const next = sealing(createSecretKey(Buffer.alloc(32, 8)));
+    await historyOf(store).add({ by: ROOT, action: 'config.change', diff: [], text: 'text' });
+    expect([await rekeyHistory(store, key, next), await rekeyHistory(store, key, next)]).toEqual([1, 0]);
+    expect(await historyOf(store).list()).toEqual([]);
+    expect(await historyOf(store, '/a.json', next).get('0000000001')).toMatchObject({ by: 'local#root', text: 'text' });
   });
 });

@@ -102,3 +102,16 @@ export function createHistory(options: HistoryOptions): History {
     },
   };
 }
+
+/** The history under another key; what the key before does not open is left as it is. It may be interrupted and done again. */
+export async function rekeyHistory(store: Store, old: Sealing, next: Sealing): Promise<number> {
+  let done = 0;
+  for (const { key, value, version } of await store.list(COLLECTION)) {
+    const stored = value as unknown as Stored;
+    const [entry, text] = [old.unseal(stored.entry, `entry ${key}`), old.unseal(stored.text, `text ${key}`)];
+    if (entry === undefined || text === undefined) continue;
+    const sealed = { entry: next.seal(entry, `entry ${key}`), text: next.seal(text, `text ${key}`) };
+    if (await store.putIf(COLLECTION, key, version, sealed)) done += 1;
+  }
+  return done;
+}

@@ -99,7 +99,6 @@ export async function sendTestAlert(
     {
       kind: 'admin_actions',
       subject: '',
-      count: 1,
       isEnd: false,
       lasts: false,
       event: { type: 'admin_actions', action: 'doctor.alert', decision: 'allow' },
@@ -126,6 +125,7 @@ function withAlerts(audit: Audit, alerts: Alerts): Audit {
       audit.record(event);
       alerts.take(event);
     },
+    noticed: alerts.take,
     blocked: () => audit.blocked(),
     ended: (call, answer, durationMs) => {
       if (call.failure === 'rate_limited' && answer.kind === 'error') {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endedEvent, outageEvent, recordedLaunch } from './audit-events.ts';
+import { callerRecords, endedEvent, outageEvent, recordedLaunch } from './audit-events.ts';
 
 const ended = (cause: unknown): unknown => endedEvent('files', new Error('It ended.', { cause })).facts;
 
@@ -45,5 +45,25 @@ describe('recordedLaunch', () => {
     expect(await launch(child)).toBe(prepared);
     const facts = { command: '/no/such/program', sandbox: 'strict: in a container of podman (here:1)' };
     expect(events).toEqual([expect.objectContaining({ action: 'server.start', server: 'one', facts })]);
+  });
+});
+
+describe('those who knock', () => {
+  it('are one record a minute, and whoever has to know hears of each when it happens', () => {
+    let nowMs = 0;
+    const [records, heard]: [unknown[], unknown[]] = [[], []];
+    const audit = {
+      record: ({ address, facts }: { address?: string | undefined; facts?: unknown }) =>
+        void records.push([address, facts]),
+      noticed: ({ address }: { address?: string | undefined }) => void heard.push(address),
+    };
+    const callers = callerRecords(audit, () => nowMs);
+    for (let at = 0; at < 20; at++) callers.refused('unauthenticated', '203.0.113.9');
+    expect(records).toEqual([['203.0.113.9', undefined]]);
+    expect(heard).toHaveLength(19);
+    nowMs = 60_000;
+    callers.refused('unauthenticated', '203.0.113.9');
+    expect(records[1]).toEqual(['203.0.113.9', { count: 20 }]);
+    expect(heard).toHaveLength(20);
   });
 });

@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import type { Launch } from '@sallyport/client';
 import type { Principal, Session } from '@sallyport/server';
 import { createCallerRecords, type CallerRecords } from '../audit/callers.ts';
-import type { AuditEvent, RecordEvent } from '../audit/index.ts';
+import type { Audit, AuditEvent, RecordEvent } from '../audit/index.ts';
 import type { ReloadResult } from '../config/reload.ts';
 import { LOCAL } from './local.ts';
 import type { LoginEvent } from '../logins/index.ts';
@@ -159,7 +159,7 @@ export function loginEvent({ kind, owner, reason, server, who }: LoginEvent): Au
 
 /** Who came to the doors, with what gathers those that come again and again. */
 export function callerRecords(
-  record: RecordEvent,
+  { noticed, record }: Pick<Audit, 'noticed' | 'record'>,
   now: () => number,
 ): CallerRecords & Pick<RepeatedLines, 'sweep' | 'flush'> {
   // As lines of a log that nobody reads: what is written is the record that comes with each.
@@ -172,6 +172,7 @@ export function callerRecords(
   }, now);
   const records = createCallerRecords({
     record,
+    noticed,
     gather: (kind, address, write) => lines.write('info', kind, { address, write }),
   });
   return { ...records, sweep: () => lines.sweep(), flush: () => lines.flush() };

@@ -96,4 +96,23 @@ describe('a trail under another master key', () => {
     expect(await rekeyTrail(trail.folder, { old, next })).toBe(2);
     expect(await rekeyTrail(join(trail.folder, 'none'), { old, next })).toBe(0);
   });
+
+  it.each([false, true])(
+    'P4-14 is not ended under another key before: it is left as it is, told as broken, and ended under its own (encrypted: %s)',
+    async (encrypt) => {
+      await using trail = await createTrail();
+      const name = await written(trail, encrypt);
+      const chain = name.slice(0, -'.0001.jsonl'.length);
+      const path = join(trail.folder, name);
+      // Its writer was killed in the midst of a line.
+      await writeFile(lockPath(trail.folder, chain), '');
+      await appendFile(path, '{"seq":5,"ti');
+      const before = await readFile(path);
+      await (await trail.open({}, { keys: next })).close();
+      expect(await readFile(path)).toEqual(before);
+      expect(JSON.stringify(trail.logged.filter(({ level }) => level === 'error'))).toContain(chain);
+      await (await trail.open({}, { keys: old })).close();
+      expect(await readFile(join(trail.folder, `${chain}.torn`), 'utf8')).toBe('{"seq":5,"ti');
+    },
+  );
 });

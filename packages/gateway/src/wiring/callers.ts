@@ -68,6 +68,7 @@ export async function openCallers(
     isLocal,
     logins,
     mayLogInForAll: (principal) => isAdmin(principal, rooms(), keys),
+    rolesOfKey: (name) => rolesOfKey(name, rooms().config, keys),
     record: audit.record,
     env,
     log,

@@ -23,6 +23,7 @@ import type { RecordEvent } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
 import { sealing, type KeyPurpose } from '../credentials/index.ts';
 import type { TokenParts } from './identity-tokens.ts';
+import { LOCAL_ISSUER } from './local.ts';
 import type { Logins } from '../logins/index.ts';
 import { CALLBACK_PATH, isCallback, LINK_PURPOSE } from '../logins/link.ts';
 import type { LoginPages } from '../logins/pages.ts';
@@ -40,6 +41,8 @@ export interface WebParts extends TokenParts {
   readonly logins: Logins;
   /** Whether somebody may log in at a server for the whole gateway, at this moment. */
   readonly mayLogInForAll: (principal: Principal) => Promise<boolean>;
+  /** What a client key of that name gives now; undefined: there is none. */
+  readonly rolesOfKey: (name: string) => Promise<readonly string[] | undefined>;
   /** For the audit. */
   readonly record: RecordEvent;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -201,6 +204,8 @@ async function openBrowser(
     records: recordsOf(store, 'browser'),
     lifetimes,
     provider: oidc && createProvider({ ...oidc, name: new URL(oidc.issuer).host, fetch, now }),
+    // For our own authorization server alone: nobody else asks who somebody is later.
+    ...(config.auth.server && { renewalMs: config.auth.server.refreshTokenMs }),
     isSecure,
     isLocal,
     addressOf: (request) => clients.get(request)?.address,
@@ -233,7 +238,7 @@ async function openServer(
   { browser, clients, documents, report }: ServerParts,
 ): Promise<AuthorizationServer> {
   const { createAuthorizationServer } = await import('@sallyport/server/authorization-server');
-  const { bases, config, failures, keyFor, now, resources, store } = parts;
+  const { bases, config, failures, keyFor, now, resources, rolesOfKey, store } = parts;
   const required = config.auth.scopes;
   const inRules = (config.policy?.rules ?? []).flatMap(({ scopes = [] }) => scopes);
   return createAuthorizationServer({
@@ -244,6 +249,14 @@ async function openServer(
     key: keyFor('authorization-server'),
     browser,
     scopes: { all: [...new Set([...required, ...inRules])], required },
+    signInMs: config.auth.browser.absoluteMs,
+    present: async ({ principal, renewal }) => {
+      if (renewal !== undefined) return await browser.renew(renewal);
+      // Of another issuer nothing is known but the sign-in.
+      if (principal.issuer !== LOCAL_ISSUER) return principal;
+      const roles = await rolesOfKey(principal.subject);
+      return roles && { ...principal, roles };
+    },
     failures,
     fetch: documents,
     addressOf: (request) => clients.get(request)?.address,

@@ -27,6 +27,7 @@ import {
 import type { Policy } from '../policy/index.ts';
 import { withParams } from '../restated.ts';
 import type { RoomOptions } from '../rooms.ts';
+import { createOutbound } from './outbound.ts';
 import { setTimer } from '../steps.ts';
 
 export type { Interceptors } from '../interceptors/index.ts';
@@ -110,13 +111,15 @@ function aboutCall(call: Call): Omit<AuditEvent, 'type' | 'action' | 'decision'>
   };
 }
 
-function hookOf({ maxBytes: shown, name, target }: InterceptorSettings, parts: InterceptorParts): Hook {
-  const { fetch, log, now } = parts.options;
+function hookOf({ maxBytes: shown, name, target, timeoutMs }: InterceptorSettings, parts: InterceptorParts): Hook {
+  const { env, log, now } = parts.options;
   const maxBytes = shown + FRAME_BYTES;
   if (target.kind === 'http') {
     const sign = (body: string, secret: string): Record<string, string> => {
       return { [SIGNATURE_HEADER]: signatureOf(body, secret, now()) };
     };
+    // As long as the operator says, which may be longer than others are waited for.
+    const fetch = createOutbound(env, timeoutMs);
     return createHttpHook(target, { fetch, timeout: (ms) => AbortSignal.timeout(ms), sign, maxBytes });
   }
   return createProgramHook({
@@ -131,7 +134,7 @@ function hookOf({ maxBytes: shown, name, target }: InterceptorSettings, parts: I
 /** As the children of a server are: looked up on PATH, installed before where it would fetch something, caged, ended with this process. */
 async function startProgram(
   { maxBytes, name, place }: { readonly name: string; readonly place: ProgramPlace; readonly maxBytes: number },
-  { onExit, onLine }: ProgramEvents,
+  { onExit, onLine, onOversize }: ProgramEvents,
   { children, options }: InterceptorParts,
 ): Promise<Program> {
   const { env: own, log, reaper } = options;
@@ -162,7 +165,7 @@ async function startProgram(
     reaper,
     maxLineBytes: maxBytes,
     onLine,
-    onOversize: () => log('warn', 'an interceptor answered with more than it may', { interceptor: name }),
+    onOversize: ({ head }) => onOversize(head),
     onStderr: (text) => log('info', text, { interceptor: name, stream: 'stderr' }),
     onExit: ({ code, requested, signal, stderrTail }) => {
       void release();

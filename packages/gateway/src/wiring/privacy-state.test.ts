@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createTrail, ANSWER, madeCall, type TestTrail } from '../audit/testing/trails.ts';
 import { auditKeys } from './audit-trail.ts';
-import { identityStorage, privateStore, rekeyPeople } from './privacy-state.ts';
+import { identityStorage, openPrivateStore, privateStore, rekeyPeople, rekeyState } from './privacy-state.ts';
 import type { Store } from '../store/index.ts';
 import { createMemoryStore } from '../store/memory.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -197,6 +197,31 @@ describe('another master key', () => {
     expect([await rekeyPeople(store, old, next), await rekeyPeople(store, old, next)]).toEqual([1, 0]);
     expect(await keptIdentities(identityStorage(store, next))).toMatchObject([{ pseudonym, who: BOB }]);
     expect(await keptIdentities(identityStorage(store, old))).toEqual([]);
+  });
+});
+
+describe('a store that is sealed', () => {
+  it('is taken over by another master key: what is registered and written there is not lost', async () => {
+    const { store } = createWorld();
+    const [old, next] = [newKey(), newKey()];
+    await privateStore(store, old).put('oauth-clients', 'c', { name: 'cursor' }, { expiresAtMs: 9_000_000_000_000 });
+    await store.put('pins', 'up', 'plain');
+    expect([await rekeyState(store, old, next), await rekeyState(store, old, next)]).toEqual([1, 0]);
+    expect(await privateStore(store, old).get('oauth-clients', 'c')).toBeUndefined();
+    expect(await privateStore(store, next).get('oauth-clients', 'c')).toMatchObject({
+      value: { name: 'cursor' },
+      expiresAtMs: 9_000_000_000_000,
+    });
+    expect((await store.get('pins', 'up'))?.value).toBe('plain');
+  });
+
+  it('is not opened under another master key, which would begin anew over what is there', async () => {
+    const { store } = createWorld();
+    const [old, next] = [newKey(), newKey()];
+    await (await openPrivateStore(store, old)).put('browser', 'b', 'somebody');
+    expect((await (await openPrivateStore(store, old)).get('browser', 'b'))?.value).toBe('somebody');
+    await expect(openPrivateStore(store, next)).rejects.toThrow('kept under');
+    await expect(store.get('browser', 'b')).rejects.toThrow('closed');
   });
 });
 

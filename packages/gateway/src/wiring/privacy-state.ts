@@ -2,12 +2,12 @@
 
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { Config } from '../config/index.ts';
-import { deriveKey, sealing } from '../credentials/index.ts';
+import { checkMasterKey, deriveKey, KEY_CHECK, sealing } from '../credentials/index.ts';
 import { LOCAL } from './local.ts';
 import { People, rekeyIdentities, withoutAddresses, type IdentityStorage, type Seal } from '../privacy/index.ts';
 import type { Store } from '../store/index.ts';
 import { recordsOf } from '../store/records.ts';
-import { createSealedStore } from '../store/sealed.ts';
+import { createSealedStore, rekeySealedStore } from '../store/sealed.ts';
 import type { Redactor } from '../telemetry/redact.ts';
 
 /** Identities outlive the records that they explain: a whole segment is removed when its newest record is too old. */
@@ -49,12 +49,24 @@ const OPEN: ReadonlySet<string> = new Set([
   'disabled',
   'forgotten',
   'identities',
+  KEY_CHECK,
   'pins',
   'quota',
   'upstream-asked',
   'upstream-oauth',
   'verdicts',
 ]);
+
+/** The store of a state that is kept under this key. Rejects with MasterKeyError, and closes it, when it is another one's. */
+export async function openPrivateStore(store: Store, master: KeyObject): Promise<Store> {
+  try {
+    await checkMasterKey(store, master);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return privateStore(store, master);
+}
 
 /** A store that keeps what it holds of people sealed. */
 export function privateStore(store: Store, master: KeyObject): Store {
@@ -65,6 +77,12 @@ export function privateStore(store: Store, master: KeyObject): Store {
 export async function rekeyPeople(store: Store, old: KeyObject, next: KeyObject): Promise<number> {
   const [before, after] = [old, next].map((master) => sealing(deriveKey(master, 'privacy'))) as [Seal, Seal];
   return await rekeyIdentities(recordsOf(store, 'identities'), before, after);
+}
+
+/** What a state keeps sealed in its store, for another master key; `store` is the one beneath. Resolves with how many records. */
+export async function rekeyState(store: Store, old: KeyObject, next: KeyObject): Promise<number> {
+  const [before, after] = [old, next].map((master) => sealing(deriveKey(master, 'state'))) as [Seal, Seal];
+  return await rekeySealedStore(store, { sealing: before, open: OPEN }, after);
 }
 
 export function identityStorage(store: Store, master: KeyObject): IdentityStorage {

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Leg } from '@sallyport/client';
 import { endedEvent, failedStartEvent, outageEvent } from './audit-events.ts';
-import { TASK_STATUS, type ApiTarget, type Instance, type Owner } from '../call.ts';
+import { TASK_NEWS, TASK_STATUS, type ApiTarget, type Instance, type Owner } from '../call.ts';
 import { LIST_KINDS, type ListKind } from '../catalog/index.ts';
 import { kindsChangedBy } from '../catalog/snapshot.ts';
 import type { Children } from './children.ts';
@@ -66,6 +66,7 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
         refresh(server, isFirst(leg, server, instance, parts) ? LIST_KINDS : [], instance);
       }
       subscriptions().renew(server, instance && ownerOf(instance));
+      subscriptions().news.renew(server, instance);
     },
     personal: (server) => logins.personal(server),
     onNotification: (server, message, instance) => {
@@ -75,7 +76,8 @@ export function upstreamOptions(parts: UpstreamParts): UpstreamRoomOptions {
         subscriptions().updated(server, message, instance && ownerOf(instance));
       else if (message.method === TASK_STATUS) {
         if (guard.meanwhile.mayTell(server, message.params)) tasks().status(server, message, instance?.owner);
-      } else log('debug', 'a notification that concerns nobody', { server, method: message.method });
+      } else if (message.method === TASK_NEWS) subscriptions().news.told(server, message, instance);
+      else log('debug', 'a notification that concerns nobody', { server, method: message.method });
     },
     log,
     now,

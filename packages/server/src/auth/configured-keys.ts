@@ -3,9 +3,9 @@
  * memory. A key that fitted a bcrypt hash once is known from then on without bcrypt, and the hash is not tried for other
  * keys any more, because one key fits it and no second.
  *
- * An unknown key costs bcrypt work for each hash that is left, one key at a time; an address that failed too often causes
- * none. So a key that is right but was not shown since the start can be refused there, for as long as its address is slowed
- * down. What has the form of a client key or of a JWT is never tried against hashes.
+ * An unknown key costs bcrypt work for each hash that is left, one key at a time, and addresses take turns. An address that failed
+ * too often has one key looked at at a time: the right one gets through where others keep showing what was found wrong, which
+ * costs nothing. What has the form of a client key or of a JWT is never tried against hashes.
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
@@ -34,6 +34,8 @@ export interface ConfiguredKeysOptions {
 
 /** Pieces of bcrypt work: under way and waiting. */
 const PLACES = { places: 32, placesPerAddress: 8 };
+/** Of an address that failed too often. */
+const SLOWED_PLACES = 1;
 const MAX_REFUSED = 1000;
 /** It is another way's, and may be of any length. */
 const JWT = /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/;
@@ -93,9 +95,12 @@ export function createConfiguredKeys(options: ConfiguredKeysOptions): Prove {
     const id = Buffer.from(digest).toString('base64');
     const begun = underWay.get(id);
     if (begun !== undefined) return begun;
-    if (refused.has(id) || failures.waitMs(address) > 0) return undefined;
-    const pending = lane.run(address, () => tryHashes(text, digest));
+    if (refused.has(id)) return undefined;
+    const isSlowed = failures.waitMs(address) > 0;
+    const place = { displaced: BUSY, ...(isSlowed && { places: SLOWED_PLACES }) };
+    const pending = lane.run<Proved>(address, () => tryHashes(text, digest), place);
     if (pending === undefined) {
+      if (isSlowed) return undefined;
       // It may be right, so it is not refused for good; but who causes this is slowed down.
       failures.failed(address);
       return BUSY;

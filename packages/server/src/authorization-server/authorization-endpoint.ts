@@ -9,8 +9,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { html } from '../browser/html.ts';
-import type { BrowserIdentity, Handler } from '../browser/types.ts';
-import type { Principal } from '../exchange.ts';
+import type { BrowserIdentity, BrowserSession, Handler } from '../browser/types.ts';
 import {
   canonicalParameters,
   readReturnAddress,
@@ -112,14 +111,15 @@ async function decide(options: AuthorizationEndpointOptions, visit: Visit): Prom
   const address = returnAddress(client, parameters);
   const wanted = readOrReturn(options, visit, address);
   if (wanted === undefined) return;
-  const { principal } = posted.session;
+  const { session } = posted;
+  const { principal } = session;
   const facts = { client: client.id, principal, scopes: wanted.scopes, resource: wanted.resource };
   if (posted.form.get('decision') !== 'approve') {
     report(request, { kind: 'denied', ...facts });
     return sendError(options, visit, address, new OAuthError('access_denied', 'The person said no.'));
   }
   await clients.approved(client);
-  const code = await grants.approve(approvalOf(address, wanted, principal));
+  const code = await grants.approve(approvalOf(address, wanted, session));
   report(request, { kind: 'approved', ...facts });
   send(options, visit, address, { code });
 }
@@ -127,10 +127,11 @@ async function decide(options: AuthorizationEndpointOptions, visit: Visit): Prom
 function approvalOf(
   { client, redirectUri }: ReturnAddress,
   wanted: Wanted,
-  principal: Principal,
+  { principal, renewal, signedInMs }: BrowserSession,
 ): Parameters<Grants['approve']>[0] {
   const refreshes = client.metadata.grant_types.includes('refresh_token');
-  return { clientId: client.id, redirectUri, principal, refreshes, ...wanted };
+  const known = { principal, signedInMs, ...(renewal !== undefined && { renewal }) };
+  return { clientId: client.id, redirectUri, refreshes, ...known, ...wanted };
 }
 
 /** Undefined for a client that is to be found by its document. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createMemoryRecords } from '../browser/testing/memory-records.ts';
+import { createMemoryRecords } from '../memory-records.ts';
 import { createClientPlaces, type ClientPlaces, type PlaceHolder } from './client-places.ts';
 
 type Stored = Omit<PlaceHolder, 'key'>;

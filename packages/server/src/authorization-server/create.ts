@@ -21,7 +21,7 @@ import { createClients } from './clients.ts';
 import type { AuthorizationEvent, Report } from './events.ts';
 import { createGrants, type Grants } from './grants.ts';
 import { jsonEndpoint } from './http.ts';
-import { createRedeem } from './redeem.ts';
+import { createRedeem, type Present } from './redeem.ts';
 import { createRegistrationEndpoint } from './registration-endpoint.ts';
 import {
   AUTHORIZE_PATH,
@@ -57,8 +57,12 @@ export interface AuthorizationServerOptions {
   /** Clients may be described by a document (Client ID Metadata Document). */
   readonly clientIdMetadata: boolean;
   readonly accessTokenMs: number;
-  /** From the approval on; then the person is asked again, and what is known of that person is new again. */
+  /** From the approval on; then the person is asked again. */
   readonly refreshTokenMs: number;
+  /** The same from the sign-in on, for grants without a renewal. */
+  readonly signInMs: number;
+  /** Asked at each exchange of a refresh token. */
+  readonly present: Present;
   /** Wrong clients, codes and refresh tokens, per address. */
   readonly failures: FailureLimit;
   /** For documents of clients. Must reach public addresses alone, whatever a name resolves to. */

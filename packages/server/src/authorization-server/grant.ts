@@ -9,8 +9,11 @@ import type { Principal } from '../exchange.ts';
 
 export interface Grant {
   readonly clientId: string;
-  /** As at the sign-in of the person; without scopes. */
+  /** As it was found last, at the sign-in of the person or since; without scopes. */
   readonly principal: Principal;
+  readonly signedInMs: number;
+  /** What is found by it is who the person is then; absent: nothing but the sign-in is known. */
+  readonly renewal?: string;
   readonly scopes: readonly string[];
   /** The URL that its access tokens are for (RFC 8707). */
   readonly resource: string;
@@ -66,6 +69,8 @@ const isGrant = shape({
     groups: optional(listOf(isText)),
     claims: optional(isObject),
   }),
+  signedInMs: isNumber,
+  renewal: optional(isText),
   scopes: listOf(isText),
   resource: isText,
   approvedMs: isNumber,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '@sallyport/wire';
 import type { Proof } from '../auth/proof.ts';
-import { principalKey } from '../exchange.ts';
+import { principalKey, type Principal } from '../exchange.ts';
 import {
   ALICE,
   challengeOf,
@@ -123,6 +123,35 @@ describe('a grant', () => {
 });
 
 describe('refreshing', () => {
+  it('P1-05 asks who the person is: with the roles of today, no more when it is nobody, and again when nobody can tell', async () => {
+    let present: () => Promise<Principal | undefined> = () => Promise.resolve({ ...ALICE, roles: ['viewer'] });
+    await using at = await TestServer.start(createWorld({ present: async () => await present() }));
+    const client = await at.register();
+    const first = await client.grant();
+    expect(await at.verify(first.access_token)).toMatchObject({ principal: { roles: ['dev'] } });
+    const second = (await (await client.refresh(first.refresh_token)).json()) as Tokens;
+    // All that is in force has them.
+    for (const token of [first.access_token, second.access_token])
+      expect(await at.verify(token)).toMatchObject({ principal: { subject: 'alice', roles: ['viewer'] } });
+    present = () => Promise.reject(new Error('it does not answer'));
+    expect(await errorOf(await client.refresh(second.refresh_token))).toEqual([503, 'temporarily_unavailable']);
+    present = () => Promise.resolve(undefined);
+    expect(await errorOf(await client.refresh(second.refresh_token))).toEqual([400, 'invalid_grant']);
+    expect(outcome(await at.verify(second.access_token))).toBe('invalid');
+  });
+
+  it('P1-05 ends so long after the sign-in where nothing but that is known of the person', async () => {
+    await using at = await TestServer.start(createWorld({ signInMs: 7_200_000 }));
+    const client = await at.register();
+    const first = await client.grant();
+    at.world.clock.nowMs += 7_199_000;
+    const second = (await (await client.refresh(first.refresh_token)).json()) as Tokens;
+    expect(second.expires_in).toBe(1);
+    at.world.clock.nowMs += 1000;
+    expect(await errorOf(await client.refresh(second.refresh_token))).toEqual([400, 'invalid_grant']);
+    expect(outcome(await at.verify(second.access_token))).toBe('invalid');
+  });
+
   it('rotates, and the principal stays as at the sign-in after the session has ended', async () => {
     await using at = await TestServer.start();
     const client = await at.register();
@@ -438,7 +467,7 @@ describe('at rest', () => {
     const code = await client.code();
     const tokens = (await (await client.exchange(code)).json()) as Tokens;
     const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens;
-    const stored = at.world.grants.dump() + at.world.clients.dump();
+    const stored = (await at.world.grants.dump()) + (await at.world.clients.dump());
     expect(stored).toContain('alice');
     for (const secret of [client.secret!, code, ...secretsOf(tokens), ...secretsOf(next)]) {
       // Without the part that is the key of the record.

@@ -24,7 +24,10 @@ export interface GrantsOptions {
 }
 
 /** What a person approved. */
-export type Approval = Pick<Grant, 'clientId' | 'principal' | 'scopes' | 'resource' | 'refreshes'> &
+export type Approval = Pick<
+  Grant,
+  'clientId' | 'principal' | 'signedInMs' | 'renewal' | 'scopes' | 'resource' | 'refreshes'
+> &
   Pick<Grant['code'], 'redirectUri' | 'challenge'>;
 
 export interface FoundGrant {

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFailureLimit } from '../auth/failures.ts';
 import { createBrowser, type Browser } from '../browser/create.ts';
 import { createProvider } from '../browser/provider.ts';
-import { createMemoryRecords } from '../browser/testing/memory-records.ts';
+import { createMemoryRecords } from '../memory-records.ts';
 import { openPeopleProvider, type PeopleProvider } from '../browser/testing/people-provider.ts';
 import { createCertificate, MINUTE, openServer, type Certificate } from '../browser/testing/site.ts';
 import { WebBrowser, type WebPage } from '../browser/testing/web-browser.ts';
@@ -78,12 +78,20 @@ class Application implements OAuthClientProvider {
 
 describe.each(['tls', 'loopback'] as const)('the official client, %s', (kind) => {
   const made: { at?: TestServer; people?: PeopleProvider; browser?: Browser } = {};
+  const clock = { aheadMs: 0 };
   const ca = (): string | undefined => (kind === 'tls' ? fixtures.certificate?.cert : undefined);
 
   beforeAll(async () => {
     const server = await openServer(kind === 'tls' ? fixtures.certificate : undefined);
     made.people = await openPeopleProvider([`${server.origin}/oauth/callback`]);
-    const world: World = { ...createWorld(), browser: () => (made.browser = browserAt(made.people as PeopleProvider)) };
+    const people = made.people;
+    const world: World = {
+      ...createWorld({
+        present: async ({ principal, renewal }) =>
+          renewal === undefined ? principal : await made.browser?.renew(renewal),
+      }),
+      browser: () => (made.browser = browserAt(people, () => Date.now() + clock.aheadMs)),
+    };
     made.at = await TestServer.start(world, server);
   });
   afterAll(async () => {
@@ -154,6 +162,35 @@ describe.each(['tls', 'loopback'] as const)('the official client, %s', (kind) =>
     },
   );
 
+  it('P1-05 has the roles that the person has at the provider when it renews its tokens, and none when it is gone', async () => {
+    const at = made.at as TestServer;
+    const people = made.people as PeopleProvider;
+    people.person = { subject: 'alice', roles: ['admin'], groups: ['eng'] };
+    const web = new WebBrowser(ca());
+    const applications = [new Application('none'), new Application('none')];
+    for (const application of applications) {
+      const back = await web.submit(await toConsent(application, web), 'approve', { decision: 'approve' }, isCallback);
+      await finish(application, back);
+    }
+    const renewed = async (application: Application): Promise<unknown> => {
+      clock.aheadMs += MINUTE;
+      await auth(application, { serverUrl: `${at.origin}/mcp`, fetchFn });
+      const found = await at.verify(application.tokens()?.access_token ?? '');
+      return found !== undefined && 'principal' in found ? found.principal.roles : outcome(found);
+    };
+    people.person = { subject: 'alice', roles: ['viewer'], groups: [] };
+    // The two share one sign-in, or have one each; a token of the provider is never shown twice.
+    for (const application of [...applications, ...applications])
+      expect(await renewed(application)).toEqual(['viewer']);
+    await people.forget();
+    clock.aheadMs += MINUTE;
+    for (const application of applications) {
+      const { access_token: token } = application.tokens() as StoredOAuthTokens;
+      await expect(auth(application, { serverUrl: `${at.origin}/mcp`, fetchFn })).rejects.toThrow('revoked');
+      expect(outcome(await at.verify(token))).toBe('invalid');
+    }
+  });
+
   it('is told when the person says no', async () => {
     const web = new WebBrowser(ca());
     const consent = await toConsent(new Application('none'), web);
@@ -208,13 +245,14 @@ describe.each(['tls', 'loopback'] as const)('the official client, %s', (kind) =>
   });
 });
 
-function browserAt(people: PeopleProvider): Browser {
+function browserAt(people: PeopleProvider, now: () => number): Browser {
   const isSecure = (request: IncomingMessage): boolean => 'encrypted' in request.socket;
   return createBrowser({
     product: 'Sallyport',
-    records: createMemoryRecords(Date.now),
-    now: Date.now,
+    records: createMemoryRecords(now),
+    now,
     random: randomBytes,
+    renewalMs: 60 * MINUTE,
     lifetimes: { idleMs: 30 * MINUTE, absoluteMs: 12 * 60 * MINUTE, rotateMs: 15 * MINUTE },
     provider: createProvider({
       name: 'the Test Office',

@@ -3,7 +3,7 @@
  * checked before.
  *
  * A code is good for one attempt: one that does not fit ends its grant, and so does a second use, with all that the
- * first gave. A refresh token is good for one exchange, and an old one ends the grant. With one exception: for ten
+ * first gave. A refresh token is good for one exchange, at which it is asked anew who the person is, and an old one ends the grant. With one exception: for ten
  * seconds the last one gets the very answer that it got before, since answers are lost and several windows of one client
  * refresh at once. A thief who is as quick shares the new token with its owner, and the next use by either tells.
  */
@@ -26,8 +26,14 @@ export interface RedeemOptions {
   readonly accessTokenMs: number;
   /** From the approval on: then the person is asked again. */
   readonly refreshTokenMs: number;
+  /** The same from the sign-in on, where nothing but the sign-in says who the person is. */
+  readonly signInMs: number;
+  readonly present: Present;
   readonly now: () => number;
 }
+
+/** Who the person of a grant is now; undefined: nobody any more. Rejects while that cannot be told. */
+export type Present = (grant: Pick<Grant, 'principal' | 'renewal'>) => Promise<Principal | undefined>;
 
 /** What is good once came again, or from another client, or without its proof. Its grant has ended. */
 export class MisuseError extends OAuthError {
@@ -108,7 +114,7 @@ async function exchange(
     return await misused(grants, 'code', found);
   }
   checkResource(grant, request.resource);
-  const endsMs = grant.refreshes ? grant.approvedMs + options.refreshTokenMs : now() + options.accessTokenMs;
+  const endsMs = grant.refreshes ? endOf(grant, options) : now() + options.accessTokenMs;
   const accessToken = texts.make('sat_', key);
   const access = accessFor(options, accessToken, grant.scopes, endsMs);
   const refreshToken = grant.refreshes ? texts.make('srt_', key) : undefined;
@@ -146,14 +152,32 @@ async function rotate(
       ? await misused(grants, 'refresh_token', found)
       : { principal, accessToken, ...before, refreshToken };
   }
-  const endsMs = grant.approvedMs + options.refreshTokenMs;
+  const current = await presentOf(options, found);
+  const endsMs = endOf(grant, options);
   const access = accessFor(options, accessToken, request.scopes ?? grant.scopes, endsMs);
   const next: Grant = {
     ...grant,
+    principal: current,
     access: [...grant.access.slice(1 - MAX_ACCESS_TOKENS), access],
     refresh: { hash: digestOf(refreshToken), previous: digestOf(token), rotatedMs: now() },
   };
-  return (await grants.write(found, next, endsMs)) ? { principal, accessToken, ...access, refreshToken } : undefined;
+  const isFirst = await grants.write(found, next, endsMs);
+  return isFirst ? { principal: current, accessToken, ...access, refreshToken } : undefined;
+}
+
+function endOf({ approvedMs, renewal, signedInMs }: Grant, { refreshTokenMs, signInMs }: RedeemOptions): number {
+  const endsMs = approvedMs + refreshTokenMs;
+  return renewal === undefined ? Math.min(endsMs, signedInMs + signInMs) : endsMs;
+}
+
+/** Who the person is now, before the grant goes on: roles and groups are those of today. */
+async function presentOf({ grants, present }: RedeemOptions, found: FoundGrant): Promise<Principal> {
+  const principal = await present(found.grant).catch(() => {
+    throw new OAuthError('temporarily_unavailable', 'Who this is cannot be told at the moment.', { status: 503 });
+  });
+  if (principal !== undefined) return principal;
+  await grants.end(found);
+  return refuse('refresh_token');
 }
 
 /** Asking for what was not granted does not show that a code or token is in wrong hands: it stays as it is. */

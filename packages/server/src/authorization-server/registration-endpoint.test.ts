@@ -117,7 +117,7 @@ describe('P2-01 registration is checked', () => {
       response_types: ['code'],
       token_endpoint_auth_method: 'client_secret_basic',
     });
-    expect(at.world.clients.dump()).not.toContain(registered['client_secret']);
+    expect(await at.world.clients.dump()).not.toContain(registered['client_secret']);
   });
 
   it('registrations are rate limited, by address, good and bad alike', async () => {
@@ -162,7 +162,7 @@ describe('the number of clients', () => {
     const stays = [approved.id, alone.client_id, 'sc_2', 'sc_4'].every((id) => left.has(id));
     expect([left.size, gone, stays]).toEqual([1000, ['sc_0', 'sc_1', 'sc_3'], true]);
     expect(JSON.stringify(await at.world.clients.get(approved.id))).not.toContain('192.0.2.1');
-    expect(at.world.clients.dump()).toContain('"network":"2001:db8:0:0"');
+    expect(await at.world.clients.dump()).toContain('"network":"2001:db8:0:0"');
   });
 
   it('goes down by itself: one that nobody approved within a day is gone, another stays', async () => {

@@ -14,6 +14,7 @@ import type { OnceOptions } from './once.ts';
 import { createOneTimeCodes, isOneTimeCode, type OneTimeCodes } from './one-time-codes.ts';
 import { createPages, type Pages } from './pages.ts';
 import type { Provider } from './provider.ts';
+import { createRenewals, type Renewals } from './renewals.ts';
 import { createReturnPaths } from './return-paths.ts';
 import { createBrowserSessions, type BrowserSessions, type SessionLifetimes } from './sessions.ts';
 import { codeQuestion, signedInNote } from './sign-in-page.ts';
@@ -28,6 +29,8 @@ export interface BrowserOptions extends OnceOptions {
   readonly lifetimes: SessionLifetimes;
   /** Where people sign in; undefined: one-time codes are the only way. */
   readonly provider: Provider | undefined;
+  /** How long a refresh token of the provider is kept from its last use on, in milliseconds. Absent: none is. */
+  readonly renewalMs?: number;
   /** True for a request that came over TLS, to us or to a trusted proxy that says so. */
   readonly isSecure: (request: IncomingMessage) => boolean;
   /** True for a request made on this machine, straight to this listener. */
@@ -55,6 +58,8 @@ export interface Browser extends BrowserIdentity {
   readonly links: LoginLinks;
   readonly codes: OneTimeCodes;
   readonly sessions: BrowserSessions;
+  /** Who a person is now, by `BrowserSession.renewal`. */
+  readonly renew: Renewals['renew'];
 }
 
 export function createBrowser(options: BrowserOptions): Browser {
@@ -64,7 +69,8 @@ export function createBrowser(options: BrowserOptions): Browser {
   const codes = createOneTimeCodes(options);
   const identity = new Identity({ ...options, pages, sessions });
   const mayReturnTo = createReturnPaths(options.returnPaths);
-  const signIn = new SignIn({ ...options, identity, pages, codes, mayReturnTo });
+  const renewals = createRenewals(options);
+  const signIn = new SignIn({ ...options, renewals, identity, pages, codes, mayReturnTo });
   const linkPage = new LinkPage({ ...options, identity, signIn, pages, links });
   const route = createRoute({ identity, signIn, linkPage, pages, isSecure: options.isSecure });
   return {
@@ -75,6 +81,7 @@ export function createBrowser(options: BrowserOptions): Browser {
     links,
     codes,
     sessions,
+    renew: (name) => renewals.renew(name),
     signedIn: (request, response) => identity.signedIn(request, response),
     startSignIn: (request, response, returnTo) => signIn.start(request, response, returnTo),
     posted: (request, response, purpose) => identity.posted(request, response, purpose),

@@ -43,6 +43,7 @@ const PASS_TTL_MS = 10 * 60_000;
 interface Pass {
   readonly principal: Principal;
   readonly signedInMs: number;
+  readonly renewal?: string;
   readonly to: string;
 }
 
@@ -78,15 +79,20 @@ export class Identity {
   }
 
   /** Begins a session with a cookie of its own, whatever cookie came, and sends the browser on. */
-  async accept(request: IncomingMessage, response: ServerResponse, principal: Principal, to: string): Promise<void> {
+  async accept(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { principal, renewal, to }: Omit<Pass, 'signedInMs'>,
+  ): Promise<void> {
     const { isSecure, now, pages, sessions } = this.#options;
     if (!isSecure(request)) {
-      const token = await this.#passes.put({ principal, signedInMs: now(), to });
+      const kept = renewal === undefined ? {} : { renewal };
+      const token = await this.#passes.put({ principal, signedInMs: now(), to, ...kept });
       return pages.redirect(response, withContinue(to, token));
     }
     const before = readCookie(request, SESSION_COOKIE);
     if (before !== undefined) await sessions.end(before);
-    setCookie(response, SESSION_COOKIE, await sessions.begin(principal));
+    setCookie(response, SESSION_COOKIE, await sessions.begin(principal, renewal));
     pages.redirect(response, to);
   }
 
@@ -182,12 +188,16 @@ export class Identity {
 type Distribute<T> = T extends unknown ? Omit<T, 'address'> : never;
 type BrowserEventBody = Distribute<BrowserEvent>;
 
-function knownBy(who: Pick<BrowserSession, 'principal' | 'signedInMs'>, secret: string, isPass: boolean): Known {
-  const { principal, signedInMs } = who;
+function knownBy(
+  who: Pick<BrowserSession, 'principal' | 'renewal' | 'signedInMs'>,
+  secret: string,
+  isPass: boolean,
+): Known {
+  const { principal, renewal, signedInMs } = who;
   const carried = isPass && html`<input type="hidden" name="continue" value="${secret}" />`;
   const fields: BrowserSession['fields'] = (purpose) =>
     html`<input type="hidden" name="csrf" value="${proof(secret, purpose)}" />${carried}`;
-  return { session: { principal, signedInMs, fields }, secret };
+  return { session: { principal, signedInMs, renewal, fields }, secret };
 }
 
 const NOT_OURS: Message = {

@@ -4,7 +4,7 @@ import { wireError } from '@sallyport/wire';
 import type { Credentials } from '../auth/authenticate.ts';
 import { openDoor } from '../testing/door.ts';
 import { createBrowserSessions } from './sessions.ts';
-import { createMemoryRecords } from './testing/memory-records.ts';
+import { createMemoryRecords } from '../memory-records.ts';
 
 it('DSA-13 a cookie is no credential on an MCP path: what authenticates is not given it', async () => {
   const seen: Credentials[] = [];

@@ -330,3 +330,73 @@ describe('the OpenID provider', () => {
     expect((await provider.authorizationUrl(ATTEMPT)).host).toBe('127.0.0.1:9000');
   });
 });
+
+describe('whoever signed in before', () => {
+  const kept = { refresh_token: 'refresh-1' };
+  const refreshed = (init: RequestInit | undefined): boolean =>
+    String(init?.body as URLSearchParams | undefined).includes('grant_type=refresh_token');
+
+  it('is known again by the refresh token, as the provider knows them now', async () => {
+    const { provider, requests } = stage({ tokens: kept, claims: { nonce: undefined, realm_access: { roles: [] } } });
+    const found = await provider.renew('refresh-0', 'alice');
+    expect(found).toMatchObject({
+      refreshToken: 'refresh-1',
+      principal: { subject: 'alice', roles: [], groups: ['eng'] },
+    });
+    const sent = requests.find(({ init }) => refreshed(init))?.init?.body as URLSearchParams | undefined;
+    expect(sent?.get('refresh_token')).toBe('refresh-0');
+    const first = stage({ tokens: kept }).provider;
+    const principal = await first.redeem(RETURNED, ATTEMPT);
+    expect(first.refreshTokenOf(principal)).toBe('refresh-1');
+    expect(first.refreshTokenOf({ ...principal })).toBeUndefined();
+  });
+
+  it('is known by what the userinfo endpoint says where no ID token comes, and keeps a token that is not replaced', async () => {
+    const { provider } = stage({
+      metadata: { userinfo_endpoint: `${ISSUER}/me` },
+      tokens: { id_token: undefined },
+      answer: (url, init) =>
+        url.endsWith('/me')
+          ? Response.json({
+              sub: 'alice',
+              realm_access: { roles: [new Headers(init?.headers).get('authorization')] },
+            })
+          : undefined,
+    });
+    expect(await provider.renew('refresh-0', 'alice')).toMatchObject({
+      refreshToken: 'refresh-0',
+      principal: { issuer: ISSUER, subject: 'alice', roles: [`Bearer ${ACCESS_TOKEN}`] },
+    });
+  });
+
+  const again = { nonce: undefined };
+  it.each<[string, Scene, string]>([
+    [
+      'of whom the provider knows nothing more',
+      {
+        answer: (_url, init) =>
+          refreshed(init) ? Response.json({ error: 'invalid_grant' }, { status: 400 }) : undefined,
+      },
+      'refused',
+    ],
+    ['who is somebody else', { claims: { ...again, sub: 'mallory' } }, 'refused'],
+    [
+      'by a token that a stranger signed',
+      { claims: again, sign: async (jwt, { stranger }) => await jwt.sign(stranger) },
+      'refused',
+    ],
+    ['of whom nothing is said', { tokens: { id_token: undefined } }, 'refused'],
+    [
+      'whose userinfo is not safe to ask',
+      { tokens: { id_token: undefined }, metadata: { userinfo_endpoint: 'http://id.test/me' } },
+      'refused',
+    ],
+    [
+      'while the provider fails',
+      { answer: (_url, init) => (refreshed(init) ? new Response('', { status: 502 }) : undefined) },
+      'unavailable',
+    ],
+  ])('is nobody: %s', async (_name, scene, kind) => {
+    expect(await kindOf(stage(scene).provider.renew('refresh-0', 'alice'))).toBe(kind);
+  });
+});

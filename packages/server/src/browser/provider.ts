@@ -1,7 +1,8 @@
 /**
  * The OpenID provider at which people sign in: where to send a browser, and who it is that came back (OpenID Connect
  * Core §3.1, OAuth 2.1 with PKCE, RFC 9207). Nothing is remembered but the provider's metadata and keys; which browser
- * began which sign-in, and that it is taken once, is known in sign-in.ts. Tokens are thrown away once they are verified.
+ * began which sign-in, and that it is taken once, is known in sign-in.ts. Tokens are thrown away once they are verified; but for
+ * the refresh token, which whoever asks gets, to learn later who the person is then (OpenID Connect Core §12).
  */
 
 import { hash } from 'node:crypto';
@@ -46,6 +47,16 @@ export interface Provider {
   authorizationUrl(attempt: Attempt): Promise<URL>;
   /** Who came back with these parameters. Throws {@link ProviderError}; a token is asked for when they are in order. */
   redeem(parameters: URLSearchParams, attempt: Attempt): Promise<Principal>;
+  /** The refresh token that came with somebody whom `redeem` gave; undefined: none did. */
+  refreshTokenOf(principal: Principal): string | undefined;
+  /** Who the person is now, whose subject is known. Throws {@link ProviderError}: `refused` when there is no telling any more. */
+  renew(refreshToken: string, subject: string): Promise<Renewed>;
+}
+
+export interface Renewed {
+  readonly principal: Principal;
+  /** For the next time; it may be the same. */
+  readonly refreshToken: string;
 }
 
 /** `unavailable`: it does not answer, or not as a provider should. The message is for the log. */
@@ -96,6 +107,7 @@ class OpenIdProvider implements Provider {
   readonly #options: ProviderOptions;
   readonly #client: oauth.Client;
   readonly #requests: Requests;
+  readonly #refreshTokens: WeakMap<Principal, string> = new WeakMap();
   #metadata: { readonly server: Promise<oauth.AuthorizationServer>; readonly readMs: number } | undefined;
 
   constructor(options: ProviderOptions) {
@@ -148,17 +160,67 @@ class OpenIdProvider implements Provider {
     }
   }
 
+  refreshTokenOf(principal: Principal): string | undefined {
+    return this.#refreshTokens.get(principal);
+  }
+
+  async renew(refreshToken: string, subject: string): Promise<Renewed> {
+    const server = await this.#server();
+    try {
+      const authentication = this.#clientAuthentication(server);
+      const request = oauth.refreshTokenGrantRequest;
+      const answer = await request(server, this.#client, authentication, refreshToken, this.#requests);
+      if (answer.status >= 500) throw new ProviderError('unavailable', `its token endpoint answered ${answer.status}`);
+      const tokens = await oauth.processRefreshTokenResponse(server, this.#client, answer);
+      const claims =
+        tokens.id_token === undefined
+          ? await this.#userInfo(server, tokens.access_token, subject)
+          : await this.#idTokenClaims(server, answer, tokens);
+      const principal = this.#principalOf(claims);
+      if (principal.subject !== subject) throw new ProviderError('refused', 'it speaks of somebody else now');
+      return { principal, refreshToken: tokens.refresh_token ?? refreshToken };
+    } catch (error) {
+      throw asProviderError(error);
+    }
+  }
+
   async #verify(server: oauth.AuthorizationServer, answer: Response, nonce: string): Promise<Principal> {
     const expected = { expectedNonce: nonce, requireIdToken: true };
     const tokens = await oauth.processAuthorizationCodeResponse(server, this.#client, answer, expected);
+    const claims = await this.#idTokenClaims(server, answer, tokens);
+    const principal = this.#principalOf(claims);
+    const { id_token: token = '', refresh_token: refreshToken } = tokens;
+    keepSubjectToken(principal, { token, kind: 'id_token', expiresAtMs: Number(claims['exp']) * 1000 });
+    if (refreshToken !== undefined) this.#refreshTokens.set(principal, refreshToken);
+    return principal;
+  }
+
+  async #idTokenClaims(
+    server: oauth.AuthorizationServer,
+    answer: Response,
+    tokens: oauth.TokenEndpointResponse,
+  ): Promise<JsonObject> {
     await oauth.validateApplicationLevelSignature(server, answer, this.#requests);
     const claims = oauth.getValidatedIdTokenClaims(tokens) as JsonObject | undefined;
     if (claims === undefined) throw new ProviderError('refused', 'there is no ID token');
     checkAccessTokenHash(claims['at_hash'], tokens);
+    return claims;
+  }
+
+  /** Where a refreshed ID token does not come (OpenID Connect Core §12.2). */
+  async #userInfo(server: oauth.AuthorizationServer, accessToken: string, subject: string): Promise<JsonObject> {
+    if (!isSafe(server.userinfo_endpoint ?? '', new URL(this.#options.issuer))) {
+      throw new ProviderError('refused', 'it gives no ID token anew, and has no userinfo endpoint');
+    }
+    const answer = await oauth.userInfoRequest(server, this.#client, accessToken, this.#requests);
+    if (answer.status >= 500) throw new ProviderError('unavailable', `its userinfo endpoint answered ${answer.status}`);
+    const claims = await oauth.processUserInfoResponse(server, this.#client, subject, answer);
+    return { ...(claims as JsonObject), iss: this.#options.issuer };
+  }
+
+  #principalOf(claims: JsonObject): Principal {
     const principal = principalOf(claims, this.#options.claims);
     if (principal === undefined) throw new ProviderError('refused', 'its ID token has no subject, or too much in it');
-    const { id_token: token = '' } = tokens;
-    keepSubjectToken(principal, { token, kind: 'id_token', expiresAtMs: Number(claims['exp']) * 1000 });
     return principal;
   }
 

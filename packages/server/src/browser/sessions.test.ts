@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { principalKey, type Principal } from '../exchange.ts';
 import { createBrowserSessions, type BrowserSessions, type SessionLifetimes } from './sessions.ts';
-import { createMemoryRecords } from './testing/memory-records.ts';
+import { createMemoryRecords } from '../memory-records.ts';
 
 const ALICE: Principal = { issuer: 'https://id.test', subject: 'alice', roles: ['dev'], groups: ['eng'] };
 const BOB: Principal = { ...ALICE, subject: 'bob' };
@@ -97,7 +97,7 @@ describe('sessions of browsers', () => {
   it('stores neither half of a cookie', async () => {
     const { records, sessions } = setup();
     const cookie = await sessions.begin(ALICE);
-    const stored = JSON.stringify([...records.all]);
+    const stored = JSON.stringify(await records.list());
     expect(cookie).toMatch(/^[\w-]{86}$/);
     expect([stored.includes(cookie.slice(0, 43)), stored.includes(cookie.slice(43))]).toEqual([false, false]);
   });

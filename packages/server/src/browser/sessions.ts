@@ -31,6 +31,7 @@ export interface BrowserSessionsOptions {
 export interface FoundSession {
   readonly principal: Principal;
   readonly signedInMs: number;
+  readonly renewal: string | undefined;
   /** Known to the browser and to nobody else; what proves a form. It outlives the replacing of the cookie. */
   readonly name: string;
   /** What the cookie must be from now on. */
@@ -48,7 +49,7 @@ export interface BrowserSessions {
    * A new session, and the cookie that is it. The principal's other sessions end when they were begun with other roles or
    * groups, or when there are very many.
    */
-  begin(principal: Principal): Promise<string>;
+  begin(principal: Principal, renewal?: string): Promise<string>;
   /** Counts as activity. */
   find(cookie: string): Promise<SessionLookup>;
   /** At once, in all processes. */
@@ -72,6 +73,7 @@ interface StoredSession {
   readonly issuedMs: number;
   readonly current: string;
   readonly previous?: string;
+  readonly renewal?: string;
 }
 
 export function createBrowserSessions(options: BrowserSessionsOptions): BrowserSessions {
@@ -85,11 +87,12 @@ class Sessions implements BrowserSessions {
     this.#options = options;
   }
 
-  async begin(principal: Principal): Promise<string> {
+  async begin(principal: Principal, renewal?: string): Promise<string> {
     const { now, random, records } = this.#options;
     await this.#endOutdated(principal);
     const [name, secret, nowMs] = [createToken(random), createToken(random), now()];
-    const session = { principal, createdMs: nowMs, lastSeenMs: nowMs, issuedMs: nowMs, current: digest(secret) };
+    const times = { createdMs: nowMs, lastSeenMs: nowMs, issuedMs: nowMs };
+    const session = { principal, ...times, current: digest(secret), ...(renewal !== undefined && { renewal }) };
     await records.put(keyOf(name), asJson(session), { expiresAtMs: this.#endsAt(session) });
     return name + secret;
   }
@@ -101,14 +104,14 @@ class Sessions implements BrowserSessions {
     const record = await records.get(keyOf(name));
     const session = record && asSession(record.value);
     if (record === undefined || session === undefined || now() >= this.#endsAt(session)) return undefined;
-    const { principal, createdMs: signedInMs } = session;
+    const { principal, createdMs: signedInMs, renewal } = session;
     const shown = digest(secret);
     if (isSame(shown, session.current)) {
       const replaced = await this.#use(record, session, name);
-      return { found: { principal, signedInMs, name, replaced } };
+      return { found: { principal, signedInMs, renewal, name, replaced } };
     }
     if (isSame(shown, session.previous ?? '') && now() - session.issuedMs < OVERLAP_MS) {
-      return { found: { principal, signedInMs, name, replaced: undefined } };
+      return { found: { principal, signedInMs, renewal, name, replaced: undefined } };
     }
     await records.delete(record.key);
     return { reused: principal };

@@ -75,7 +75,7 @@ describe.each(['tls', 'loopback'] as const)('signing in at the provider, %s', (k
     ]);
     expect(site().events).toMatchObject([{ kind: 'signed_in', by: 'provider', address: '127.0.0.1' }]);
     expect(people().tokenRequests).toBe(1);
-    expect(JSON.stringify([...site().records.all])).not.toContain('nonce');
+    expect(JSON.stringify(await site().records.list())).not.toContain('nonce');
   });
 
   it.each<[string, RefusalReason, (back: string, browser: WebBrowser) => Promise<string | void>]>([
@@ -371,6 +371,8 @@ describe('without TLS', () => {
         return new URL('https://id.test/');
       },
       redeem: () => Promise.reject(new Error('nobody comes back')),
+      refreshTokenOf: () => undefined,
+      renew: () => Promise.reject(new Error('nobody came')),
     };
     made.site = openSite(await openServer(), { provider, publicUrl: new URL('https://gateway.test/some/path') });
     const post = (origin: string): Promise<WebPage> =>

@@ -14,6 +14,7 @@ import { createOnceTable, type OnceOptions, type OnceTable } from './once.ts';
 import type { OneTimeCodes } from './one-time-codes.ts';
 import type { Pages } from './pages.ts';
 import { ProviderError, type Attempt, type Provider } from './provider.ts';
+import type { Renewals } from './renewals.ts';
 import { splitContinue } from './return-paths.ts';
 import { signInForms } from './sign-in-page.ts';
 import { createToken, digest, isSame, isToken, proof } from './tokens.ts';
@@ -25,6 +26,7 @@ export interface SignInOptions extends OnceOptions {
   readonly pages: Pages;
   readonly codes: OneTimeCodes;
   readonly provider: Provider | undefined;
+  readonly renewals: Pick<Renewals, 'keep'>;
   readonly isSecure: (request: IncomingMessage) => boolean;
   readonly addressOf: (request: IncomingMessage) => string | undefined;
   readonly mayReturnTo: (to: string) => boolean;
@@ -126,7 +128,7 @@ export class SignIn {
 
   /** `GET /oauth/callback`: nothing is asked of the provider before it is known that this browser began this sign-in. */
   async finish(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { identity, isSecure, provider } = this.#options;
+    const { identity, isSecure, provider, renewals } = this.#options;
     if (!identity.admits(request, response) || !identity.allows(request, response, ['GET'])) return;
     const { searchParams: parameters } = new URL(request.url ?? '', 'http://own');
     const state = parameters.get('state');
@@ -143,13 +145,15 @@ export class SignIn {
     const found = await provider.redeem(parameters, this.#attempt(state, redirectUri)).catch((error: unknown) => {
       this.#refuseFor(request, response, error, to);
     });
-    if (found !== undefined) await this.#accept(request, response, { principal: found, to, by: 'provider' });
+    if (found === undefined) return;
+    const renewal = await renewals.keep(found);
+    await this.#accept(request, response, { principal: found, to, by: 'provider', renewal });
   }
 
   async #accept(request: IncomingMessage, response: ServerResponse, accepted: Accepted): Promise<void> {
     const { identity } = this.#options;
-    const { by, principal, to } = accepted;
-    await identity.accept(request, response, principal, to);
+    const { by, principal, renewal, to } = accepted;
+    await identity.accept(request, response, { principal, to, ...(renewal !== undefined && { renewal }) });
     identity.report(request, { kind: 'signed_in', principal, by });
   }
 
@@ -188,6 +192,7 @@ interface Accepted {
   readonly principal: Principal;
   readonly to: string;
   readonly by: 'provider' | 'code';
+  readonly renewal?: string | undefined;
 }
 
 const BAD_RETURN: Refusal = {

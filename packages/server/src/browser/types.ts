@@ -27,6 +27,8 @@ export interface BrowserSession {
   readonly principal: Principal;
   /** When the person signed in, in milliseconds since 1970. */
   readonly signedInMs: number;
+  /** What `Browser.renew` finds the person by; undefined where nothing is kept of the sign-in. */
+  readonly renewal?: string | undefined;
   /**
    * Hidden fields that every form must have: the proof that this session was shown it, for this purpose and no other.
    * On plain loopback, where there is no cookie, they carry the session itself, for one submission to the path of the

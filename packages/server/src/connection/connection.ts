@@ -22,7 +22,7 @@ import {
 } from '@sallyport/wire';
 import { gather, releaseAnswer, responseText, singleLine } from '../answer-bytes.ts';
 import { Asks } from '../asks.ts';
-import { errorAnswer, refusedAnswer, type Answer, type Served } from '../exchange.ts';
+import { errorAnswer, refusedAnswer, type Answer, type NotAdmitted, type Served } from '../exchange.ts';
 import { discoverResult, INITIALIZE_NEEDS, initializeResult, readInitialize } from '../handshake.ts';
 import { ConnectionCall, ConnectionSession, type CallHost, type Peer } from './call.ts';
 
@@ -49,6 +49,8 @@ export interface ConnectionOptions {
   readonly sessionId: string;
   /** Whether the stateless era is served. */
   readonly stateless: boolean;
+  /** Why a request, or what is no message, is not looked at now. Absent where each of them was let in before. */
+  readonly arrived?: (() => NotAdmitted | undefined) | undefined;
   /** Called once, when all is over. */
   readonly onClosed: () => void;
 }
@@ -118,18 +120,24 @@ export class Connection implements CallHost {
   /** Takes one message that was read already. */
   take(incoming: Incoming, text: string): void {
     if (this.#destroyed) return;
+    if (incoming.kind === 'notification') return this.#notified(incoming.message);
+    if (incoming.kind === 'response') return void this.asks.answer(incoming.message);
+    const refused = this.#options.arrived?.();
+    if (refused !== undefined) return this.#tooMuch(incoming, refused.error);
     switch (incoming.kind) {
       case 'request':
         return this.#request(incoming.message, text);
-      case 'notification':
-        return this.#notified(incoming.message);
-      case 'response':
-        return void this.asks.answer(incoming.message);
       case 'batch':
         return this.refuse(wireError('invalid_request', NO_BATCHES));
       case 'invalid':
         return this.write(failure(incoming.error.error, incoming.id));
     }
+  }
+
+  /** A client is told when to come again. Whoever sends what is no message, and so much of it, is none. */
+  #tooMuch(incoming: Incoming, { error }: WireError): void {
+    if (incoming.kind === 'request') this.write(failure(error, incoming.message.id));
+    else this.destroy();
   }
 
   #send(message: string | Buffer): void {

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { wireError, type MessageLimits, type WireError } from '@sallyport/wire';
-import type { LocalClient, Principal, Served } from '../exchange.ts';
+import type { LocalClient, NotAdmitted, Principal, Served } from '../exchange.ts';
 import { Connection, type Channel } from './connection.ts';
 import type { Seats } from './seats.ts';
 
@@ -17,6 +17,8 @@ export interface ConnectionTableOptions {
   /** A connection older than this is drained, as a session of that age is ended. */
   readonly absoluteMs: number;
   readonly now: () => number;
+  /** Why a request over a WebSocket, or what is no message there, is not looked at now. Over SSE each was a request over HTTP. */
+  readonly admit?: ((client: { readonly address: string | undefined }) => NotAdmitted | undefined) | undefined;
   /** The folder that a client works in, where the request that opened its connection tells. Asked when it is wanted. */
   readonly localOf?: (request: IncomingMessage, principal: Principal) => LocalClient | undefined;
 }
@@ -68,7 +70,7 @@ export class ConnectionTable {
 
   /** Opens a connection that was not refused. It is forgotten when it is destroyed. */
   open({ address, channel, endpoint, principal, request, stateless, transport }: ConnectionSeed): Connection {
-    const { absoluteMs, messageLimits, now, localOf, seats, served } = this.#options;
+    const { absoluteMs, admit, messageLimits, now, localOf, seats, served } = this.#options;
     const leave = seats.take(principal);
     const connection: Connection = new Connection({
       channel,
@@ -77,6 +79,7 @@ export class ConnectionTable {
       messageLimits,
       sessionId: randomUUID(),
       stateless,
+      arrived: transport === 'ws' && admit !== undefined ? () => admit({ address }) : undefined,
       onClosed: () => {
         this.#open.delete(connection);
         leave();

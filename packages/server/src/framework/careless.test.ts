@@ -104,14 +104,21 @@ describe.each(ERAS)('in the %s era', (era) => {
   });
 });
 
-it.each(ERAS)('a log that throws leaves no call of the %s era without an answer', async (era) => {
-  const log = (): never => {
-    throw new Error('full');
-  };
+it.each<[string, Log]>([
+  [
+    'throws',
+    () => {
+      throw new Error('full');
+    },
+  ],
+  ['rejects', async () => await Promise.reject(new Error('full'))],
+])('a log that %s changes nothing of what a caller is told', async (_what, log) => {
   const server = createServer({ name: 'test', version: '1.0.0', log });
   server.addTool({ name: 'fails' }, () => Promise.reject(new Error('no')));
-  const client = await connectInMemory(server, { era });
-  await expect(client.callTool('fails')).rejects.toMatchObject({ code: -32603 });
+  for (const era of ERAS) {
+    const client = await connectInMemory(server, { era });
+    expect(await client.callTool('fails')).toMatchObject({ isError: true });
+  }
 });
 
 describe('a structured result', () => {

@@ -23,3 +23,8 @@ export class MissingCapabilityError extends ToolError {
 export class NotAnsweredError extends ToolError {
   override readonly name: string = 'NotAnsweredError';
 }
+
+/** Of a resource: there is none at this URI. Answered as a URI that nobody reads, whatever the message says. */
+export class ResourceNotFoundError extends ToolError {
+  override readonly name: string = 'ResourceNotFoundError';
+}

@@ -18,6 +18,7 @@ import type {
   Variables,
 } from './definitions.ts';
 import type { Log } from '../serving/log.ts';
+import { ResourceNotFoundError } from './errors.ts';
 import { isSeen, isUsable, type Entry, type Registry } from './registry.ts';
 import { createUriTemplate, type UriTemplate } from './uri-template.ts';
 import { restrictionOf, shownOf } from './visibility.ts';
@@ -128,6 +129,7 @@ export async function readResource(reader: Reader, call: Call, exchange: Exchang
     const caching = exchange.era === 'session' ? {} : { ttlMs: 0, cacheScope: 'private' };
     return completed({ contents, ...caching }, exchange, parts.info);
   } catch (error) {
+    if (error instanceof ResourceNotFoundError) return unknownResource(exchange);
     const name = isResource ? reader.resource.key : reader.template.key;
     return failureAnswer({ exchange, noun: 'resource', name, error, log: parts.log });
   }

@@ -5,8 +5,8 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
+import { canonicalJson } from '@sallyport/wire';
 import { principalKey, type Exchange } from '../exchange.ts';
-import { canonical } from '../schema/run.ts';
 
 /** What waits. */
 export interface Waiting {
@@ -99,6 +99,6 @@ function boundTo({ endpoint, message, principal }: Exchange): string {
   const { _meta, inputResponses: _responses, requestState: _state, ...lasting } = message.params ?? {};
   const facts = JSON.stringify([principalKey(principal), endpoint, message.method]);
   return createHash('sha256')
-    .update(`${facts}\n${canonical(lasting)}`)
+    .update(`${facts}\n${canonicalJson(lasting)}`)
     .digest('base64url');
 }

@@ -4,11 +4,17 @@
  */
 
 import { createRequire } from 'node:module';
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import {
+  compileSchema,
+  isObject,
+  SchemaError,
+  TooCostly,
+  type JsonObject,
+  type JsonValue,
+  type SchemaCheck,
+} from '@sallyport/wire';
 import type { toJsonSchema } from '@valibot/to-json-schema';
-import { compileSchema, type SchemaCheck } from '../schema/compile.ts';
 import { linearPattern } from '../schema/patterns.ts';
-import { SchemaError, TooCostly } from '../schema/run.ts';
 import type { AnySchema, StandardIssue, StandardResult, StandardSchema } from './standard-schema.ts';
 
 /** The value as the handler gets it, or what is wrong with it: `a.b[0]: what`, joined by semicolons. */

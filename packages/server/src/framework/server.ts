@@ -5,6 +5,7 @@
 
 import type { JsonObject, JsonValue, LogLevel } from '@sallyport/wire';
 import type { Served } from '../exchange.ts';
+import { guardLog } from './author.ts';
 import type { Viewer } from './context.ts';
 import type {
   PromptDefinition,
@@ -94,7 +95,7 @@ export function createServer(options: ServerOptions): McpServer {
     instructions: options.instructions,
     pageSize,
     cursorKey,
-    log,
+    log: guardLog(log),
     setTimer: (fire, ms) => clock.setTimer(fire, ms),
   });
   const { kinds } = dispatch;

@@ -87,6 +87,7 @@ describe.each(RESTRICTIONS)('what needs %s', (_what, restriction, entitled) => {
 
 it.each<[string, unknown]>([
   ['a promise', () => Promise.resolve(true)],
+  ['a promise that is rejected', () => Promise.reject(new Error('no'))],
   ['a text', () => 'no'],
 ])('a rule that gives %s hides', async (_what, visible) => {
   const client = await connectInMemory(closed({ visible: visible as () => boolean }));
@@ -94,15 +95,27 @@ it.each<[string, unknown]>([
   await expect(client.callTool('secret')).rejects.toThrow('Unknown tool');
 });
 
-it.each<object>([{ requireRole: undefined }, { requireRole: [] }, { requireScope: undefined }, { visible: undefined }])(
-  'what would restrict nothing is refused: %j',
-  (restriction) => {
-    const server = createServer({ name: 'test', version: '1.0.0' });
-    expect(() => server.addTool({ name: 'a', ...restriction }, () => '')).toThrow(/would restrict nothing/);
-    const added = server.addTool({ name: 'b', requireRole: 'admin' }, () => '');
-    expect(() => added.update(restriction)).toThrow(/would restrict nothing/);
-  },
-);
+it.each<object>([
+  { requireRole: undefined },
+  { requireRole: [] },
+  { requireRole: '' },
+  { requireRole: 7 },
+  { requireRole: { admin: true } },
+  { requireRole: ['admin', undefined] },
+  { requireScope: undefined },
+  { requireScope: null },
+  { requireScope: [] },
+  { visible: undefined },
+  { visible: true },
+  { requireRoles: 'admin' },
+  { roles: ['admin'] },
+  { require_scope: 'a' },
+])('what would restrict nothing is refused: %j', (restriction) => {
+  const server = createServer({ name: 'test', version: '1.0.0' });
+  expect(() => server.addTool({ name: 'a', ...restriction }, () => '')).toThrow(/would restrict nothing/);
+  const added = server.addTool({ name: 'b', requireRole: 'admin' }, () => '');
+  expect(() => added.update(restriction)).toThrow(/would restrict nothing/);
+});
 
 it('a rule that throws hides', async () => {
   const visible = (): never => {

@@ -1,8 +1,10 @@
 /** Who may know of what: roles, scopes and the author's own word. What is not visible is answered like what does not exist. */
 
 import type { JsonObject } from '@sallyport/wire';
+import { askAuthor, ignore } from './author.ts';
 import type { Viewer } from './context.ts';
 import type { Restriction } from './definitions.ts';
+import { listed, rightsProblem } from './rights.ts';
 
 /** `scopes`: it is there, and these are needed besides. */
 export type Seen = 'visible' | 'hidden' | { readonly scopes: readonly string[] };
@@ -31,28 +33,16 @@ const RESTRICTIONS = ['requireRole', 'requireScope', 'visible'] as const;
 
 /** A variable that was not set must not open what its author wanted closed. */
 function checkRestriction(restriction: Restriction): void {
-  const unset = RESTRICTIONS.find((name) => Object.hasOwn(restriction, name) && restriction[name] === undefined);
-  if (unset !== undefined) {
-    throw new TypeError(`${unset} is undefined, which would restrict nothing: leave it out if that is meant.`);
+  const problem = rightsProblem(restriction, RESTRICTIONS);
+  if (problem !== undefined) throw new TypeError(`${problem}.`);
+  if (Object.hasOwn(restriction, 'visible') && typeof restriction.visible !== 'function') {
+    throw new TypeError('visible must be a function; else it would restrict nothing: leave it out if that is meant.');
   }
-  const { requireRole, visible } = restriction;
-  if (requireRole !== undefined && listed(requireRole).length === 0) {
-    throw new TypeError('requireRole names no role, which would restrict nothing: leave it out if that is meant.');
-  }
-  if (visible !== undefined && typeof visible !== 'function') throw new TypeError('visible must be a function.');
 }
 
-function listed(value: string | readonly string[] | undefined): readonly string[] {
-  return typeof value === 'string' ? [value] : (value ?? []);
-}
-
+/** A promise is no answer: what is not known now is not visible. */
 function agreed(visible: (viewer: Viewer) => boolean, viewer: Viewer): boolean {
-  try {
-    // A promise is none: what is not known now is not visible.
-    return (visible(viewer) as unknown) === true;
-  } catch {
-    return false;
-  }
+  return askAuthor(() => visible(viewer), ignore) === true;
 }
 
 /** What of a definition is for this server alone, or is shown in another form. */

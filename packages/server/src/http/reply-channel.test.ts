@@ -219,7 +219,7 @@ describe('large answers', () => {
 });
 
 describe('sweeps', () => {
-  it('cut a peer that stops reading within two, whatever form the answer has', async () => {
+  it('cut a peer that stops reading, whatever form the answer has', async () => {
     const opened = await door({
       handle: async (exchange) => {
         const { method } = exchange.message;
@@ -234,12 +234,15 @@ describe('sweeps', () => {
       client.socket.pause();
       client.post(...stateless(1, method));
       await expect.poll(() => opened.endpoint.open).toBe(1);
-      // Until the kernel takes no more, the peer may still be said to live.
-      await new Promise((resolve) => setTimeout(resolve, 200));
       opened.sweep();
       expect(opened.endpoint.open).toBe(1);
-      opened.sweep();
-      await expect.poll(() => opened.endpoint.open).toBe(0);
+      // As long as the kernel takes more, the peer is said to live.
+      await expect
+        .poll(() => {
+          opened.sweep();
+          return opened.endpoint.open;
+        })
+        .toBe(0);
       client.destroy();
     }
   });

@@ -148,6 +148,8 @@ function ownNames({ host, hosts, publicUrl }: ShieldOptions): ReadonlySet<string
 export interface CorsOptions {
   readonly exposedHeaders: readonly string[];
   readonly allowedHeaders: readonly string[];
+  /** Besides GET, POST and DELETE. */
+  readonly allowedMethods?: readonly string[];
   /** For how long a preflight is believed. */
   readonly maxAgeMs: number;
 }
@@ -178,7 +180,7 @@ export function preflightHeaders(
     .map((name) => name.trim());
   return {
     ...corsHeaders(origin, cors),
-    'access-control-allow-methods': 'GET, POST, DELETE',
+    'access-control-allow-methods': ['GET, POST, DELETE', ...(cors?.allowedMethods ?? [])].join(', '),
     'access-control-allow-headers': [
       ALLOWED_HEADERS,
       ...(cors?.allowedHeaders ?? []),

@@ -2,7 +2,7 @@
 
 export interface FakeClock {
   /** Milliseconds. */
-  now(): number;
+  readonly now: () => number;
   /** As `Clock.setTimer` of a server. */
   setTimer(fire: () => void, ms: number): () => void;
   /** Fires what becomes due on the way, in order. */

@@ -32,7 +32,12 @@ export interface FakeIssuer {
 
 const ALGORITHM = 'ES256';
 
-export async function fakeIssuer(): Promise<FakeIssuer> {
+export interface FakeIssuerOptions {
+  /** Milliseconds since 1970, by which tokens are issued. That of the machine. */
+  readonly now?: () => number;
+}
+
+export async function fakeIssuer({ now = Date.now }: FakeIssuerOptions = {}): Promise<FakeIssuer> {
   let key = await newKey();
   const server = createServer((request, response) => {
     const body = documents()[request.url ?? ''];
@@ -63,15 +68,11 @@ export async function fakeIssuer(): Promise<FakeIssuer> {
     issuer,
     jwksUri,
     token: async ({ audience, claims, expiresInSeconds = 300, scopes, subject = 'alice' }) => {
-      const issuedAt = Math.floor(Date.now() / 1000);
+      const issuedAt = Math.floor(now() / 1000);
+      const own = { iss: issuer, sub: subject, aud: audience, iat: issuedAt, exp: issuedAt + expiresInSeconds };
       const scope = scopes && { scope: scopes.join(' ') };
-      return await new SignJWT({ ...scope, ...claims })
+      return await new SignJWT({ ...(own as JsonObject), ...scope, ...claims })
         .setProtectedHeader({ alg: ALGORITHM, kid: key.shown.kid, typ: 'at+jwt' })
-        .setIssuer(issuer)
-        .setSubject(subject)
-        .setAudience(typeof audience === 'string' ? audience : [...audience])
-        .setIssuedAt(issuedAt)
-        .setExpirationTime(issuedAt + expiresInSeconds)
         .sign(key.privateKey);
     },
     rotate: async () => void (key = await newKey()),

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createServer } from '../framework/server.ts';
 import { connectInMemory } from './client.ts';
@@ -45,6 +45,19 @@ it('a fake issuer signs what its key set verifies, and expires what it is told t
     await provider.rotate();
     await expect(verify(token)).rejects.toMatchObject({ code: 'ERR_JWKS_NO_MATCHING_KEY' });
     expect((await fetch(`${issuer}/token`)).status).toBe(404);
+  } finally {
+    await provider.close();
+  }
+});
+
+it('a fake issuer goes by a fake clock, and says of itself and its people what it is told to', async () => {
+  const clock = fakeClock(1_000_000);
+  const provider = await fakeIssuer({ now: clock.now });
+  try {
+    const token = await provider.token({ audience: 'https://mcp.test', expiresInSeconds: 60 });
+    expect(decodeJwt(token)).toMatchObject({ iat: 1000, exp: 1060 });
+    const strange = await provider.token({ audience: 'a', claims: { iss: 'https://other.test', sub: 7, exp: 1 } });
+    expect(decodeJwt(strange)).toEqual({ iss: 'https://other.test', sub: 7, aud: 'a', iat: 1000, exp: 1 });
   } finally {
     await provider.close();
   }

@@ -1,8 +1,6 @@
-import type { JsonObject, JsonValue } from '@sallyport/wire';
+import { compileSchema, type JsonObject, type JsonValue, type Schema } from '@sallyport/wire';
 import { assert, jsonValue, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileSchema } from './compile.ts';
-import type { Schema } from './names.ts';
 import { linearPattern } from './patterns.ts';
 
 const problems = (schema: Schema, value: JsonValue): string[] =>

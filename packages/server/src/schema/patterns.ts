@@ -4,8 +4,8 @@
  */
 
 import { createRequire } from 'node:module';
+import type { CompilePattern } from '@sallyport/wire';
 import type { RE2JS } from 're2js';
-import type { CompilePattern } from './making.ts';
 
 /** An ECMAScript pattern. Throws for one that needs more than linear time. */
 export const linearPattern: CompilePattern = (source) => {

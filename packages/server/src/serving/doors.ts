@@ -5,8 +5,8 @@
 
 import { ConnectionTable } from '../connection/table.ts';
 import { createSeats } from '../connection/seats.ts';
-import { wireError } from '@sallyport/wire';
-import type { Served } from '../exchange.ts';
+import { isObject, wireError } from '@sallyport/wire';
+import type { NotAdmitted, Served } from '../exchange.ts';
 import type { Place, PublicRoute, UpgradeEndpoint } from '../http/arrival.ts';
 import { createListener } from '../http/listener.ts';
 import type { Listener } from '../http/listener-options.ts';
@@ -16,9 +16,12 @@ import { createSseDoor, type SseDoor } from '../http/sse.ts';
 import type { TlsOptions } from '../http/tls-options.ts';
 import { createWebSocketDoor } from '../http/web-socket.ts';
 import { SessionTable } from '../sessions.ts';
+import { askAuthor } from '../framework/author.ts';
 import type { Identity } from './identity.ts';
+import { guardStore } from './kept-sessions.ts';
 import { MESSAGES_PATH, SSE_PATH } from './options.ts';
 import type { Rates } from './rates.ts';
+import { checkPlaces } from './route-checks.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import type { Settled } from './settle.ts';
 
@@ -46,11 +49,10 @@ export class Doors {
   readonly #sse: SseDoor | undefined;
   readonly #routes: Routes;
   readonly #refresh: NodeJS.Timeout;
-  #draining = false;
 
   constructor(options: DoorsOptions) {
     this.#options = options;
-    const { identity, served, settled } = options;
+    const { served, settled } = options;
     const { bodyBytes, log, messageLimits, now, place, sessionLimits, shield } = settled;
     const seats = createSeats(settled.streamsPerPrincipal);
     const localOf: NonNullable<ConstructorParameters<typeof McpEndpoint>[0]['localOf']> = ({ headers, socket }) =>
@@ -63,19 +65,25 @@ export class Doors {
         closed: (session) => served.sessionClosed(session),
       },
       now,
-      place.sessions?.store,
+      place.sessions?.store && guardStore(place.sessions.store, log),
     );
     const { sessions } = this;
     const { absoluteMs, resumeMs } = sessionLimits;
     const limits = { maxBodyBytes: bodyBytes, messageLimits };
     this.#endpoint = new McpEndpoint({ ...limits, served, sessions, seats, resumeMs, localOf });
-    this.connections = new ConnectionTable({ served, seats, messageLimits, absoluteMs, now, localOf });
+    this.connections = new ConnectionTable({
+      served,
+      seats,
+      messageLimits,
+      absoluteMs,
+      now,
+      localOf,
+      admit: options.rates && ((client) => this.#arrived(client)),
+    });
     const { connections } = this;
     if (place.websocket === true) this.#webSocket = createWebSocketDoor({ connections, maxMessageBytes: bodyBytes });
     if (place.sse === true) this.#sse = createSseDoor({ ...limits, connections, messagesPath: MESSAGES_PATH });
-    const { challenge } = identity;
-    const taken = [settled.path, ...(place.sse === true ? [SSE_PATH, MESSAGES_PATH] : [])];
-    this.#routes = createRoutes({ routes: place.routes ?? [], taken, challenge, browser: () => identity.browser, log });
+    this.#routes = this.#createRoutes();
     this.listener = this.#createListener();
     this.#refresh = setInterval(() => void this.#recheck(), REFRESH_MS).unref();
   }
@@ -93,7 +101,6 @@ export class Doors {
 
   /** Lets nobody in any more. Resolves when all that was under way is answered, or after so many milliseconds. */
   async drain(graceMs: number): Promise<void> {
-    this.#draining = true;
     this.#endpoint.drain();
     this.connections.drain();
     await this.listener.close(graceMs);
@@ -104,6 +111,17 @@ export class Doors {
     clearInterval(this.#refresh);
     this.sessions.close();
     this.connections.close();
+  }
+
+  /** A request over a WebSocket, which does not come by the listener. */
+  #arrived(client: { readonly address: string | undefined }): NotAdmitted | undefined {
+    const refused = this.#options.rates?.arrival(client);
+    if (refused !== undefined) this.#countRefused('rate_limited');
+    return refused;
+  }
+
+  #countRefused(reason: string): void {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
   }
 
   async #recheck(): Promise<void> {
@@ -131,15 +149,28 @@ export class Doors {
       admit: rates?.arrival,
       heads,
       cors,
-      onRefused: (reason) => {
-        this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
-      },
+      onRefused: (reason) => this.#countRefused(reason),
       onSweep: () => {
         this.#endpoint.sweep(now());
         this.sessions.sweep();
         this.connections.sweep();
       },
     });
+  }
+
+  /** Throws a ServeError for one that could not be served. */
+  #createRoutes(): Routes {
+    const { identity, settled } = this.#options;
+    const { log, path, place } = settled;
+    const { routes = [] } = place;
+    const taken = [path, settled.health, ...(place.sse === true ? [SSE_PATH, MESSAGES_PATH] : [])];
+    checkPlaces({
+      routes,
+      taken: taken.filter((each) => each !== undefined),
+      isTaken: (each) => identity.route(each) !== undefined,
+      hasBrowser: identity.browser !== undefined,
+    });
+    return createRoutes({ routes, challenge: identity.challenge, browser: () => identity.browser, log });
   }
 
   #isMcpPath(path: string): boolean {
@@ -160,37 +191,39 @@ export class Doors {
 
   /** The place as the query of a request makes it. */
   #asked(place: Place, query: string): Place {
-    const { query: read } = this.#options.settled.place;
+    const { log, place: options } = this.#options.settled;
+    const { query: read } = options;
     if (read === undefined || query === '') return place;
-    const more = read(new URLSearchParams(query));
+    const failed = (error: unknown): void => log('error', 'the function `query` failed', { error });
+    const more: unknown = askAuthor(() => read(new URLSearchParams(query)), failed);
     if (typeof more === 'string') return more === '' ? place : { ...place, name: `${place.name}?${more}` };
-    const refused = wireError('invalid_request', more.refused);
+    const words = isObject(more) ? more['refused'] : undefined;
+    const refused = typeof words === 'string' ? wireError('invalid_request', words) : wireError('internal');
     return { name: place.name, endpoint: { handle: (arrival) => refuseArrival(arrival, refused) } };
   }
 
   #route(path: string): PublicRoute | undefined {
     const { identity, settled } = this.#options;
-    if (path === settled.health) return this.#draining ? STOPPING : WELL;
+    if (path === settled.health) return WELL;
+    const own = identity.route(path);
+    if (own !== undefined) return own;
     const open = this.#routes.open(path);
-    return open === undefined ? identity.route(path) : identity.known(open);
+    return open === undefined ? identity.absent(path) : identity.known(open);
   }
 }
 
 const HERE = { folder: undefined };
 
-const WELL: PublicRoute = health(200, '{"status":"ok"}');
-const STOPPING: PublicRoute = health(503, '{"status":"stopping"}');
+const WELL_BODY = '{"status":"ok"}';
 
-/** The same for everybody, whatever host they ask for: nothing stands in it. */
-function health(status: number, body: string): PublicRoute {
-  return {
-    hostExempt: true,
-    handle: (request, response) => {
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
-      }
-      const head = { 'content-type': 'application/json', 'content-length': body.length };
-      response.writeHead(status, head).end(request.method === 'HEAD' ? undefined : body);
-    },
-  };
-}
+/** The same for everybody, whatever host they ask for: nothing stands in it. Where nobody is let in any more there is none. */
+const WELL: PublicRoute = {
+  hostExempt: true,
+  handle: (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return refusePlain(response, wireError('method_not_allowed'), { allow: 'GET, HEAD' });
+    }
+    const head = { 'content-type': 'application/json', 'content-length': WELL_BODY.length };
+    response.writeHead(200, head).end(request.method === 'HEAD' ? undefined : WELL_BODY);
+  },
+};

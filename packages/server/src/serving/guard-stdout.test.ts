@@ -26,10 +26,13 @@ describe('standard output while MCP is spoken on it', () => {
     author.info('info');
     author.table([{ a: 1 }]);
     output.write('raw\n');
+    output.cork();
+    await new Promise<void>((resolve) => output.end('last\n', resolve));
+    output.end();
     await new Promise<void>((resolve) => stream.write('{"jsonrpc":"2.0"}\n', () => resolve()));
     expect(read(output)).toBe('{"jsonrpc":"2.0"}\n');
     const heard = read(other);
-    for (const each of ['log\n', 'info\n', 'raw\n', '│']) expect(heard).toContain(each);
+    for (const each of ['log\n', 'info\n', 'raw\n', 'last\n', '│']) expect(heard).toContain(each);
     expect(warnings).toBe(1);
     release();
     release();

@@ -16,9 +16,10 @@ import type { Served } from '../exchange.ts';
 import type { PublicRoute } from '../http/arrival.ts';
 import type { RemoteClient } from '../http/forwarded.ts';
 import { refusePlain } from '../http/refuse.ts';
-import { LOCAL, type AuthParts, type OpenAuth } from './auth/provider.ts';
+import { LOCAL, type AuthParts, type AuthProvider, type OpenAuth } from './auth/provider.ts';
 import { ServeError } from './errors.ts';
 import { MESSAGES_PATH, SSE_PATH, type PlaceOptions } from './options.ts';
+import type { Log } from './log.ts';
 import type { Settled } from './settle.ts';
 
 export interface Identity {
@@ -31,6 +32,8 @@ export interface Identity {
   known(route: PublicRoute): PublicRoute;
   /** What stands at a path for those who are not known yet. */
   route(path: string): PublicRoute | undefined;
+  /** What stands where nobody has put anything, and no credential would change that. */
+  absent(path: string): PublicRoute | undefined;
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
@@ -75,7 +78,7 @@ export async function openIdentity({ bases, isMounted, name, settled }: Identity
     now,
     random: randomBytes,
   };
-  for (const provider of settled.providers) opened.push(await provider.open(parts));
+  await openAll(settled.providers, parts, opened);
   const takesTokens = opened.some(({ authorizationServers }) => authorizationServers !== undefined);
   if (takesTokens && isMounted && publicUrl === undefined) throw new ServeError('mount_needs_public_url');
   const challenge = createChallenge({
@@ -99,12 +102,12 @@ export async function openIdentity({ bases, isMounted, name, settled }: Identity
     route: (path) => {
       const own = routeIn(opened, path);
       if (own !== undefined) return known(own);
-      if (takesTokens && resources.metadata({ path }) !== undefined) return metadataRoute(path, resources);
-      // Where the app around it has documents of its own, they are not for us to deny.
-      return !isMounted && path.startsWith(WELL_KNOWN) ? NOTHING : undefined;
+      return takesTokens && resources.metadata({ path }) !== undefined ? metadataRoute(path, resources) : undefined;
     },
-    refresh: () => each(opened, 'refresh'),
-    close: () => each(opened, 'close'),
+    // Where the app around it has documents of its own, they are not for us to deny.
+    absent: (path) => (!isMounted && path.startsWith(WELL_KNOWN) ? NOTHING : undefined),
+    refresh: async () => void (await Promise.all(opened.map(async (auth) => await auth.refresh?.()))),
+    close: async () => await closeAll(opened, log),
   };
 }
 
@@ -113,6 +116,16 @@ export async function nameOf(served: Served, path: string): Promise<string> {
   const { info } = await served.describe({ endpoint: path, principal: LOCAL }, 'stateless');
   const name = info['title'] ?? info['name'];
   return typeof name === 'string' ? name : 'MCP server';
+}
+
+/** What `open` makes of an identity; where it throws, the identity is closed again. */
+export async function closedOnFailure<T>(identity: Identity, open: () => T): Promise<T> {
+  try {
+    return open();
+  } catch (error) {
+    await identity.close();
+    throw error;
+  }
 }
 
 function routeIn(opened: readonly OpenAuth[], path: string): PublicRoute | undefined {
@@ -127,8 +140,22 @@ function browserPathsOf({ routes = [] }: PlaceOptions): readonly string[] {
   return routes.filter(({ auth }) => auth === 'browser').map(({ path }) => path);
 }
 
-async function each(opened: readonly OpenAuth[], what: 'close' | 'refresh'): Promise<void> {
-  await Promise.all(opened.map(async (auth) => await auth[what]?.()));
+/** Into `opened`. Where one cannot be used, those before it are closed again. */
+async function openAll(providers: readonly AuthProvider[], parts: AuthParts, opened: OpenAuth[]): Promise<void> {
+  try {
+    for (const provider of providers) opened.push(await provider.open(parts));
+  } catch (error) {
+    await closeAll(opened, parts.log);
+    throw error;
+  }
+}
+
+/** What one of them fails at keeps neither the others nor the server from closing. */
+async function closeAll(opened: readonly OpenAuth[], log: Log): Promise<void> {
+  const ended = await Promise.allSettled(opened.map(async (auth) => await auth.close?.()));
+  for (const each of ended) {
+    if (each.status === 'rejected') log('error', 'a provider of authentication did not close', { error: each.reason });
+  }
 }
 
 /** Documents for strangers (RFC 8615): one that is not there is not there for anybody, and no credential changes that. */

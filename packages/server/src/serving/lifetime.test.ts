@@ -145,6 +145,24 @@ describe('a listen that is open', () => {
   });
 });
 
+it('a mounted server says who is connected, and what there was', async () => {
+  const { server } = slow();
+  const made = await mounted(server);
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  const greet = new Request('http://localhost/mcp', { method: 'POST', body: INITIALIZE, headers });
+  expect([made.connections(), made.stats()]).toMatchObject([[], { calls: 0, sessions: 0, refused: {} }]);
+  const greeted = await made.fetch(greet, HERE);
+  await greeted.text();
+  expect(made.connections()).toMatchObject([
+    { transport: 'http', endpoint: '/mcp', principal: { subject: 'local' }, client: { name: 'test' } },
+  ]);
+  const unknown = await made.fetch(request('unknown'), HERE);
+  await unknown.text();
+  const stranger = await made.fetch(request('unknown'), { address: '192.0.2.1' });
+  await stranger.text();
+  expect(made.stats()).toMatchObject({ calls: 1, sessions: 1, stdio: 0, underWay: 0, refused: { unauthenticated: 1 } });
+});
+
 describe('destroy', () => {
   it('cuts a call, also while close waits for it', async () => {
     const { called, gone, server } = slow();

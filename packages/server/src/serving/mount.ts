@@ -8,23 +8,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { failure, wireError } from '@sallyport/wire';
 import { refusePlain } from '../http/refuse.ts';
+import { checkMountOptions } from './check-options.ts';
 import { Doors } from './doors.ts';
 import { answerFetch, type FetchClient } from './fetch-bridge.ts';
-import { nameOf, openIdentity } from './identity.ts';
+import { connectionsOf, statsOf, type ConnectionInfo, type ServingStats } from './facts.ts';
+import { closedOnFailure, nameOf, openIdentity } from './identity.ts';
 import type { Log } from './log.ts';
-import type { PlaceOptions, Servable } from './options.ts';
+import type { MountOptions, Servable } from './options.ts';
 import { createRates } from './rates.ts';
 import { settle, type Listening } from './settle.ts';
 import { watch } from './watched.ts';
-
-/** There is no health route unless one is named: the app around it has its own. */
-export interface MountOptions extends PlaceOptions {
-  /**
-   * The app around it listens at addresses of this machine alone, and no proxy stands before it: whoever comes is local. Without
-   * it nobody is, because a proxy on this machine looks the same from here.
-   */
-  readonly loopback?: boolean;
-}
 
 type Next = (error?: unknown) => void;
 
@@ -61,6 +54,10 @@ export interface Mounted {
   readonly fastify: (app: FastifyLike) => void;
   /** From a request to a response. `client.address`: of the peer, when it is known. */
   readonly fetch: (request: Request, client?: FetchClient) => Promise<Response>;
+  /** Each open session. */
+  readonly connections: () => readonly ConnectionInfo[];
+  /** `http`: of the sockets that the app accepted, those that have asked for something of this server. */
+  readonly stats: () => ServingStats;
   /** Lets nobody in any more, and waits for what is under way, `limits.drainMs` at most. Idempotent. */
   readonly close: () => Promise<void>;
   /** Cuts everything. Idempotent. */
@@ -69,10 +66,11 @@ export interface Mounted {
 
 /** Rejects with a {@link ServeError} for options that cannot be used. */
 export async function mount(server: Servable, options: MountOptions = {}): Promise<Mounted> {
+  checkMountOptions(options);
   const settled = settle({ health: false, ...options }, options.loopback === true ? {} : ANYWHERE);
   const inner = 'served' in server ? server.served : server;
   const { log, now, path, publicUrl } = settled;
-  const rates = createRates(options.limits?.rate ?? {}, () => performance.now(), log);
+  const rates = createRates(options.limits?.rate ?? {}, settled.monotonic, log);
   const name = await nameOf(inner, path);
   const bases = (): readonly string[] => [publicUrl?.href.replace(/\/+$/, '') ?? 'http://localhost'];
   const identity = await openIdentity({ settled, bases, name, isMounted: true });
@@ -82,7 +80,8 @@ export async function mount(server: Servable, options: MountOptions = {}): Promi
     challenge: identity.takesTokens ? identity.challenge : undefined,
     now,
   });
-  const doors = new Doors({ settled, served: watched.served, identity, rates });
+  const startedMs = now();
+  const doors = await closedOnFailure(identity, () => new Doors({ settled, served: watched.served, identity, rates }));
   let closing: Promise<void> | undefined;
   const isClosed = (): boolean => closing !== undefined;
   const close = async (graceMs: number): Promise<void> => {
@@ -93,6 +92,8 @@ export async function mount(server: Servable, options: MountOptions = {}): Promi
   };
   return {
     ...facesOf(doors, isClosed, log),
+    connections: () => connectionsOf(watched),
+    stats: () => statsOf({ startedMs, watched, doors, stdio: 0 }),
     close: () => (closing ??= close(settled.drainMs)),
     destroy: () => {
       closing ??= close(0);

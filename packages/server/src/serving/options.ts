@@ -12,7 +12,7 @@ import type { SessionLimits } from '../sessions.ts';
 import type { AuthProvider } from './auth/provider.ts';
 import type { Log } from './log.ts';
 import type { RateOptions } from './rates.ts';
-import type { Route } from './routes.ts';
+import type { Route } from './route.ts';
 
 /** What can be served: anything with a `Served`, such as what `createServer` makes, or one itself. */
 export type Servable = Served | { readonly served: Served };
@@ -85,7 +85,8 @@ export interface PlaceOptions {
   readonly hosts?: readonly string[];
   /** Origins of web pages that may call; never `*`. */
   readonly origins?: readonly string[];
-  readonly cors?: Partial<CorsOptions>;
+  /** The methods of `routes` are allowed besides. */
+  readonly cors?: Partial<Omit<CorsOptions, 'allowedMethods'>>;
   /** Where clients reach it, when that is not its own address. */
   readonly publicUrl?: string;
   /** Addresses and networks (CIDR) of proxies whose word on their clients is taken. */
@@ -105,7 +106,7 @@ export interface PlaceOptions {
   readonly openToStrangers?: boolean;
   /** Lines of JSON on stderr; `false`: nothing. */
   readonly log?: Log | false;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970. Sessions, credentials and limits over time go by it, timers (heartbeats, timeouts) do not. */
   readonly now?: () => number;
 }
 
@@ -116,6 +117,15 @@ export interface ServeOptions extends PlaceOptions {
   readonly https?: HttpsOptions;
   /** Speaks plain HTTP beyond loopback: a proxy in front speaks TLS. */
   readonly plainBehindProxy?: boolean;
+}
+
+/** There is no health route unless one is named: the app around it has its own. */
+export interface MountOptions extends PlaceOptions {
+  /**
+   * The app around it listens at addresses of this machine alone, and no proxy stands before it: whoever comes is local. Without
+   * it nobody is, because a proxy on this machine looks the same from here.
+   */
+  readonly loopback?: boolean;
 }
 
 export const BODY_BYTES: number = 4 * 1024 * 1024;

@@ -12,6 +12,7 @@ import { createBucketTable, type BucketTable } from '../limits/table.ts';
 import { durationText, rateText } from '../limits/text.ts';
 import { networkOf } from '../network.ts';
 import { LOCAL } from './auth/provider.ts';
+import { askAuthor } from '../framework/author.ts';
 import { badOption } from './errors.ts';
 import type { Log } from './log.ts';
 
@@ -36,7 +37,7 @@ export interface LimitReached extends Spent {
 
 /** Each limit that is named holds for everybody; those in force without being named spare the user of this machine. */
 export interface RateOptions {
-  /** Every request that an address makes over HTTP, whatever becomes of it, and its messages over WebSocket. */
+  /** Every request that an address makes over HTTP, whatever becomes of it; over WebSocket, and what is no message there. */
   readonly perAddress?: RateText;
   readonly perPrincipal?: RateText;
   readonly perSession?: RateText;
@@ -46,18 +47,21 @@ export interface RateOptions {
   readonly perTool?: RateText | Readonly<Record<string, RateText>>;
   /** All together. */
   readonly global?: RateText;
-  /** True: this request is not counted. */
-  readonly skip?: (caller: RateCaller) => boolean;
-  /** What `perPrincipal`, `perMethod` and `perTool` count by instead of the principal, such as its tenant. */
-  readonly key?: (caller: RateCaller) => string | undefined;
-  /** Called for each request that was refused. */
-  readonly onLimitReached?: (reached: LimitReached) => void;
+  /** True: this request is not counted. Whatever else it gives, also a promise, counts as no. */
+  readonly skip?: (caller: RateCaller) => unknown;
+  /**
+   * What `perPrincipal`, `perMethod` and `perTool` count by instead of the principal, such as its tenant: a text. Whatever else
+   * it gives, also a promise, counts as nothing.
+   */
+  readonly key?: (caller: RateCaller) => unknown;
+  /** Called for each request that was refused. Nobody waits for it. */
+  readonly onLimitReached?: (reached: LimitReached) => unknown;
 }
 
-export type Calling = Pick<Exchange, 'address' | 'message' | 'principal' | 'session' | 'transport'>;
+export type Calling = Pick<Exchange, 'address' | 'message' | 'principal' | 'session'>;
 
 export interface Rates {
-  /** For a request over HTTP of which nothing is known yet. */
+  /** For a request over HTTP, or a message, of which nothing is known yet. */
   readonly arrival: (client: { readonly address: string | undefined }) => NotAdmitted | undefined;
   /** For a request that is a call, or a greeting. */
   readonly call: (calling: Calling) => NotAdmitted | undefined;
@@ -123,9 +127,9 @@ class Limits implements Rates {
     const rates = calling.principal === LOCAL ? this.#named : this.#all;
     if (rates === NOTHING) return undefined;
     const { address, message, principal, session } = calling;
-    const caller: RateCaller = { address, principal, session, method: message.method, tool: toolOf(message) };
+    const caller = { address, principal, session, method: message.method, tool: toolOf(message) };
     if (this.#isSkipped(caller)) return undefined;
-    const buckets = this.#buckets(rates, calling, caller);
+    const buckets = this.#buckets(rates, caller);
     const refused = this.#refusal(buckets, caller);
     if (refused === undefined) for (const [, bucket] of buckets) take(bucket);
     return refused;
@@ -140,7 +144,8 @@ class Limits implements Rates {
 
   #keyOf(caller: RateCaller): string | undefined {
     const { key } = this.#options;
-    return key && this.#asked('key', () => key(caller));
+    const found = key && this.#asked('key', () => key(caller));
+    return typeof found === 'string' ? found : undefined;
   }
 
   #tell(reached: LimitReached): void {
@@ -148,22 +153,15 @@ class Limits implements Rates {
     if (onLimitReached !== undefined) this.#asked('onLimitReached', () => onLimitReached(reached));
   }
 
-  #asked<T>(option: string, ask: () => T): T | undefined {
-    try {
-      return ask();
-    } catch (error) {
-      this.#log('error', 'a function of limits.rate failed', { option, error });
-      return undefined;
-    }
+  #asked(option: string, ask: () => unknown): unknown {
+    const failed = (error: unknown): void => this.#log('error', 'a function of limits.rate failed', { option, error });
+    return askAuthor(ask, failed);
   }
 
-  #buckets(rates: Settled, { transport }: Calling, caller: RateCaller): readonly Asked[] {
-    const { address, method, principal, session, tool } = caller as RateCaller & Pick<Calling, 'principal'>;
+  #buckets(rates: Settled, caller: RateCaller & Pick<Calling, 'principal'>): readonly Asked[] {
+    const { method, principal, session, tool } = caller;
     const who = this.#keyOf(caller) ?? principalKey(principal);
-    // A message on a WebSocket is no request over HTTP, which would have been counted when it came.
-    const network = transport === 'ws' ? networkOf(address) : undefined;
     return [
-      ['perAddress', this.#bucket(network, rates.perAddress)],
       ['perPrincipal', this.#bucket(who, rates.perPrincipal)],
       ['perSession', this.#bucket(session?.id, rates.perSession)],
       ['perMethod', this.#bucket(join(who, method), rates.perMethod?.(method ?? ''))],

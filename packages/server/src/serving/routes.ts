@@ -7,54 +7,20 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { wireError } from '@sallyport/wire';
-import type { BrowserIdentity, BrowserSession, Html } from '../browser/types.ts';
+import type { BrowserIdentity, BrowserSession } from '../browser/types.ts';
 import type { Challenge } from '../auth/challenge.ts';
 import type { Principal } from '../exchange.ts';
 import type { Arrival, Endpoint, PublicRoute } from '../http/arrival.ts';
 import { readBody } from '../http/body.ts';
 import type { RemoteClient } from '../http/forwarded.ts';
 import { refusePlain } from '../http/refuse.ts';
-import { badOption } from './errors.ts';
+import { listed } from '../framework/rights.ts';
 import type { Log } from './log.ts';
-
-/** Who asks, and how it is answered in few words. */
-export interface RouteVisit {
-  /** Undefined on open routes. */
-  readonly principal: Principal | undefined;
-  /** The client's network address, behind trusted proxies the one that they name. */
-  readonly address: string | undefined;
-  /** It came over TLS. */
-  readonly secure: boolean;
-  /** On routes for people: the hidden fields that a form of this path must have. */
-  readonly fields?: Html;
-  /** On routes for people: writes pages. */
-  readonly browser?: BrowserIdentity;
-  /** On routes for people: the form that was posted, checked to come from the page of this path. */
-  readonly form?: URLSearchParams;
-  /** The body as text; undefined, and answered, when it is larger or no UTF-8. */
-  readonly body: (maxBytes: number) => Promise<string | undefined>;
-  readonly json: (value: unknown, status?: number) => void;
-}
-
-export interface Route {
-  /** As it is sent: compared whole. With `/*` at its end, all below it. */
-  readonly path: string;
-  /** GET and HEAD. */
-  readonly methods?: readonly string[];
-  /** `required`: a credential as at the MCP endpoint. `browser`: a person who has signed in. */
-  readonly auth: 'none' | 'required' | 'browser';
-  /** One of these. */
-  readonly requireRole?: string | readonly string[];
-  /** All of these. */
-  readonly requireScope?: string | readonly string[];
-  /** What it throws is logged, and answered with 500 and the id of the line. */
-  readonly handle: (request: IncomingMessage, response: ServerResponse, visit: RouteVisit) => void | Promise<void>;
-}
+import type { Route, RouteVisit } from './route.ts';
+import { covers } from './route-checks.ts';
 
 export interface RoutesParts {
   readonly routes: readonly Route[];
-  /** Paths that are not to be had. */
-  readonly taken: readonly string[];
   readonly challenge: Challenge;
   readonly browser: () => BrowserIdentity | undefined;
   readonly log: Log;
@@ -67,15 +33,9 @@ export interface Routes {
   closed(path: string): { readonly name: string; readonly endpoint: Endpoint } | undefined;
 }
 
-/** Throws a ServeError for a path that is none. */
+/** Of routes that were checked. */
 export function createRoutes(parts: RoutesParts): Routes {
-  for (const { auth, path, ...rights } of parts.routes) {
-    if (!/^\/[^?#\s]*$/.test(path)) throw badOption('routes', `${JSON.stringify(path)} is no path`);
-    if (parts.taken.some((each) => matches(path, each))) throw badOption('routes', `${path} is a path of the server`);
-    checkRights(path, auth, rights);
-    if (auth === 'browser' && path.endsWith('*')) throw badOption('routes', `${path}: a page has one path`);
-  }
-  const find = (path: string): Route | undefined => parts.routes.find((route) => matches(route.path, path));
+  const find = (path: string): Route | undefined => parts.routes.find((route) => covers(route.path, path));
   return {
     open: (path) => {
       const route = find(path);
@@ -92,19 +52,6 @@ export function createRoutes(parts: RoutesParts): Routes {
       return { name: route.path, endpoint: { handle: (arrival) => void answerKnown(route, parts, arrival) } };
     },
   };
-}
-
-/** What would restrict nothing is not what its author meant. */
-function checkRights(path: string, auth: Route['auth'], rights: Pick<Route, 'requireRole' | 'requireScope'>): void {
-  for (const name of ['requireRole', 'requireScope'] as const) {
-    if (!Object.hasOwn(rights, name)) continue;
-    if (listOf(rights[name]).length === 0) throw badOption('routes', `${path}: ${name} names nothing`);
-    if (auth === 'none') throw badOption('routes', `${path}: ${name} needs to know who asks, and auth is none`);
-  }
-}
-
-function matches(pattern: string, path: string): boolean {
-  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
 }
 
 interface Asked {
@@ -175,7 +122,7 @@ function mayEnter({ parts, request, response, route }: Asked, principal: Princip
     return false;
   }
   const asked = { path: route.path, host: request.headers.host };
-  const challenge = parts.challenge(asked, 'insufficient_scope', listOf(route.requireScope));
+  const challenge = parts.challenge(asked, 'insufficient_scope', listed(route.requireScope));
   refusePlain(response, wireError('insufficient_scope'), { 'www-authenticate': challenge });
   return false;
 }
@@ -185,14 +132,10 @@ function missingRight(
   { roles, scopes }: Principal,
   { requireRole, requireScope }: Pick<Route, 'requireRole' | 'requireScope'>,
 ): 'role' | 'scope' | undefined {
-  const wanted = listOf(requireRole);
+  const wanted = listed(requireRole);
   if (wanted.length > 0 && !wanted.some((role) => roles.includes(role))) return 'role';
   if (scopes === undefined) return undefined;
-  return listOf(requireScope).every((scope) => scopes.includes(scope)) ? undefined : 'scope';
-}
-
-function listOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+  return listed(requireScope).every((scope) => scopes.includes(scope)) ? undefined : 'scope';
 }
 
 function visitOf({ client, request, response }: Asked, principal: Principal | undefined): RouteVisit {

@@ -21,7 +21,7 @@ import { auth0, google, keycloak, microsoft, okta } from './auth/presets.ts';
 import { session } from './auth/session.ts';
 import { introspection, jwt, oidc } from './auth/tokens.ts';
 import { ServeError } from './errors.ts';
-import { createMemoryRecords } from './memory-records.ts';
+import { createMemoryRecords } from '../memory-records.ts';
 import type { ServeOptions } from './options.ts';
 import type { RateCaller } from './rates.ts';
 import { createRecordKeys } from './record-keys.ts';
@@ -175,6 +175,8 @@ describe('tokens', () => {
       await made.token({ ...good, expiresInSeconds: -90 }),
       await made.token({ ...good, audience: 'https://elsewhere.example/mcp' }),
       await made.token({ ...good, claims: { ...claims, nbf: now + 90 } }),
+      await made.token({ ...good, claims: { ...claims, iss: `${made.issuer}/` } }),
+      await made.token({ ...good, claims: { ...claims, iss: [made.issuer] } }),
       await made.token({ ...good, claims: { ...claims, nonce: 'n', at_hash: 'h' } }).then(unsigned),
       unsigned(await made.token(good)),
       `${(await made.token(good)).slice(0, -8)}AAAAAAAA`,

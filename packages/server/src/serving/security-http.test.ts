@@ -3,9 +3,11 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { createServer, type McpServer } from '../framework/server.ts';
+import { fakeClock } from '../kit/clock.ts';
 import { openCertificates, type Certificates } from '../testing/certificates.ts';
 import { RawClient } from '../testing/raw-client.ts';
 import { ServeError, type ServeErrorCode } from './errors.ts';
@@ -135,6 +137,7 @@ describe('transport', () => {
     expect([plain.status, plain.headers.location]).toEqual([308, url]);
     const answer = await ask(url, { ...call('echo', { text: 'x' }), ca: first.ca });
     expect(answer.headers['strict-transport-security']).toContain('max-age=');
+    await expect(ask(url, { ca: first.ca, maxVersion: 'TLSv1.2' })).rejects.toThrow('protocol version');
     writeFileSync(key, 'no key');
     expect(() => serving.reloadTls()).toThrow('private key');
     write(second);
@@ -234,6 +237,7 @@ describe('headers', () => {
     const { url } = await site({
       origins: ['https://app.example', 'https://*.team.example'],
       cors: { exposedHeaders: ['x-mine'], maxAgeMs: 5000 },
+      routes: [{ path: '/mine', methods: ['GET', 'PUT'], auth: 'none', handle: (_asked, answer) => void answer.end() }],
     });
     const asked = call('echo', { text: 'x' });
     const from = (origin: string): ReturnType<typeof ask> =>
@@ -263,6 +267,7 @@ describe('headers', () => {
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers['access-control-max-age']).toBe('5');
+    expect(preflight.headers['access-control-allow-methods']).toBe('GET, POST, DELETE, PUT');
     expect(preflight.headers['access-control-allow-headers']).toContain('mcp-session-id');
   });
 });
@@ -281,6 +286,21 @@ describe('limits over time', () => {
     expect(third.headers['ratelimit-remaining']).toBe('0');
     expect(reached.map(({ caller, limit }) => [limit, caller.method])).toEqual([['perPrincipal', 'initialize']]);
     expect(open[0]?.stats().limited).toBe(1);
+  });
+
+  it('S2-13 come again by the clock of the author, where there is one', async () => {
+    const clock = fakeClock(1_000_000);
+    const { url } = await site({ now: clock.now, limits: { rate: { perPrincipal: '2/m' } } });
+    const statuses = async (): Promise<number[]> => {
+      const all = [await ask(url, call('echo', { text: 'x' })), await ask(url, call('echo', { text: 'x' }))];
+      return all.map(({ status }) => status);
+    };
+    expect([await statuses(), await statuses()]).toEqual([
+      [200, 200],
+      [429, 429],
+    ]);
+    clock.advance(30_000);
+    expect(await statuses()).toEqual([200, 429]);
   });
 
   it('S2-13 give no fresh bucket for a session that the client makes up', async () => {
@@ -340,6 +360,31 @@ describe('limits over time', () => {
   });
 });
 
+describe('a WebSocket', () => {
+  it.each([
+    ['no JSON', '{'],
+    ['a batch', '[]'],
+    ['calls before it has said hello', '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'],
+  ])('S2-25 S2-13 gets as many answers as its address may have: to %s', async (_what, message) => {
+    const { port } = await site({ websocket: true, limits: { rate: { perAddress: '5/h' } } });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/mcp`, 'mcp');
+    const answers: string[] = [];
+    const over = new Promise<void>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        if (answers.push(data.toString('utf8')) === 20) resolve();
+      });
+      socket.once('close', () => resolve());
+    });
+    await new Promise((resolve) => socket.once('open', resolve));
+    for (let sent = 0; sent < 20; sent++) socket.send(message);
+    await over;
+    socket.terminate();
+    // The handshake was a request too.
+    expect(answers.filter((each) => !each.includes('rate_limited')).length).toBeLessThanOrEqual(4);
+    expect(open[0]?.stats().refused['rate_limited']).toBeGreaterThan(0);
+  });
+});
+
 describe('what comes in', () => {
   it('S2-17 is checked against the schema, S2-18 before the tool runs', async () => {
     const { url } = await site();
@@ -366,12 +411,19 @@ describe('what comes in', () => {
   ])('S2-20 is JSON and says so: %s', async (type, body, status) => {
     const { url } = await site();
     expect((await ask(url, { body, headers: { 'content-type': type } })).status).toBe(status);
+    const packed = gzipSync(body);
+    expect((await ask(url, { body: packed, headers: { 'content-encoding': 'gzip' } })).status).toBe(415);
   });
 
   it('S2-21 has a size that can be set', async () => {
     const { url } = await site({ limits: { bodyBytes: 600 } });
     expect((await ask(url, call('echo', { text: 'x' }))).status).toBe(200);
-    expect((await ask(url, call('echo', { text: 'x'.repeat(1000) }))).status).toBe(413);
+    const large = call('echo', { text: 'x'.repeat(1000) });
+    expect((await ask(url, large)).status).toBe(413);
+    // One that does not say how large it is.
+    expect((await ask(url, { ...large, headers: { ...large.headers, 'transfer-encoding': 'chunked' } })).status).toBe(
+      413,
+    );
   });
 
   it('S2-22 is UTF-8', async () => {

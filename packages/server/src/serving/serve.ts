@@ -5,51 +5,21 @@
 
 import type { Writable } from 'node:stream';
 import { openStdioDoor, type StdioDoor } from '../stdio/door.ts';
-import type { Principal, Served, Session } from '../exchange.ts';
+import type { Served } from '../exchange.ts';
 import { isLoopbackHost } from '../http/shield.ts';
 import { LOCAL } from './auth/provider.ts';
 import { basesOf } from './bases.ts';
+import { checkServeOptions } from './check-options.ts';
 import { Doors } from './doors.ts';
 import { ServeError } from './errors.ts';
 import { guardOutput } from './guard-stdout.ts';
-import { nameOf, openIdentity } from './identity.ts';
+import { connectionsOf, statsOf, type ConnectionInfo, type ServingStats } from './facts.ts';
+import { closedOnFailure, nameOf, openIdentity } from './identity.ts';
 import type { Servable, ServeOptions, StdioOptions } from './options.ts';
 import { createRates, type Rates } from './rates.ts';
 import { settle, type Settled } from './settle.ts';
 import { tlsOptionsOf, watchTls } from './tls-material.ts';
 import { watch, type Watched } from './watched.ts';
-
-/** A session that is open, or a connection with one. */
-export interface ConnectionInfo {
-  readonly transport: Session['transport'];
-  readonly principal: Pick<Principal, 'issuer' | 'subject'>;
-  /** The place that was asked: a path, with what `query` made of its query, or `stdio`. */
-  readonly endpoint: string;
-  readonly revision: string;
-  /** As the client calls itself. */
-  readonly client: unknown;
-  /** Milliseconds since 1970. */
-  readonly sinceMs: number;
-}
-
-export interface ServingStats {
-  /** Milliseconds since 1970. */
-  readonly startedMs: number;
-  /** Sockets over HTTP, without those of WebSocket and SSE. */
-  readonly http: number;
-  readonly ws: number;
-  readonly sse: number;
-  readonly stdio: number;
-  /** Sessions of the session era over HTTP. */
-  readonly sessions: number;
-  /** Responses of the MCP endpoint that are not ended. */
-  readonly underWay: number;
-  /** Requests that were calls, since the start, and those of them that a limit refused. */
-  readonly calls: number;
-  readonly limited: number;
-  /** Requests that were refused before they became calls, by the code of the error. */
-  readonly refused: Readonly<Record<string, number>>;
-}
 
 export interface Serving {
   /** Of the MCP endpoint, for a client on this machine; undefined where only stdio is served. */
@@ -69,6 +39,7 @@ export interface Serving {
 
 /** Rejects with a {@link ServeError} for options that cannot be used, or with the system's error (EADDRINUSE …). */
 export async function serve(server: Servable, options: ServeOptions = {}): Promise<Serving> {
+  checkServeOptions(options);
   const overHttp = hasHttp(options);
   if (!overHttp && !hasStdio(options)) throw new ServeError('nothing_to_serve');
   const settled = settle(options, options);
@@ -115,6 +86,7 @@ class Running implements Serving {
   #watched: Watched;
   #http: OpenHttp | undefined;
   #stdio: { readonly door: StdioDoor; readonly release: () => void } | undefined;
+  #stdioClients = 0;
   #closing: Promise<void> | undefined;
 
   constructor(served: Served, settled: Settled, options: ServeOptions) {
@@ -123,7 +95,7 @@ class Running implements Serving {
     this.#options = options;
     this.closed = this.#ended.promise;
     this.#startedMs = settled.now();
-    this.#rates = createRates(settled.place.limits?.rate ?? {}, () => performance.now(), settled.log);
+    this.#rates = createRates(options.limits?.rate ?? {}, settled.monotonic, settled.log);
     this.#watched = watch({ served, rates: this.#rates, challenge: undefined, now: settled.now });
   }
 
@@ -136,12 +108,9 @@ class Running implements Serving {
     const identity = await openIdentity({ settled: this.#settled, bases: bases.all, name, isMounted: false });
     const challenge = identity.takesTokens ? identity.challenge : undefined;
     this.#watched = watch({ served: this.#served, rates: this.#rates, challenge, now });
-    const doors = new Doors({
-      settled: this.#settled,
-      served: this.#watched.served,
-      identity,
-      rates: this.#rates,
-      tls: https && tlsOptionsOf(https, this.#needsCertificate()),
+    const parts = { settled: this.#settled, served: this.#watched.served, identity, rates: this.#rates };
+    const doors = await closedOnFailure(identity, () => {
+      return new Doors({ ...parts, tls: https && tlsOptionsOf(https, this.#needsCertificate()) });
     });
     const endTlsWatch = https === undefined ? () => {} : watchTls(https, () => this.#tryReload());
     this.#http = {
@@ -169,8 +138,12 @@ class Running implements Serving {
       messageLimits,
     });
     this.#stdio = { door, release: () => guarded?.release() };
-    // Nobody else can come.
-    void door.done.then(() => (this.#http === undefined ? this.close() : undefined));
+    this.#stdioClients = 1;
+    void door.done.then(() => {
+      this.#stdioClients = 0;
+      // Nobody else can come.
+      return this.#http === undefined ? this.close() : undefined;
+    });
   }
 
   get url(): string | undefined {
@@ -182,20 +155,12 @@ class Running implements Serving {
   }
 
   connections(): readonly ConnectionInfo[] {
-    return [...this.#watched.sessions].map(([session, sinceMs]) => {
-      const { client, endpoint, principal, revision, transport } = session;
-      const { issuer, subject } = principal;
-      return { transport, principal: { issuer, subject }, endpoint, revision, client: client.info, sinceMs };
-    });
+    return connectionsOf(this.#watched);
   }
 
   stats(): ServingStats {
-    return {
-      startedMs: this.#startedMs,
-      ...statsOf(this.#http?.doors),
-      stdio: this.#stdio === undefined ? 0 : 1,
-      ...this.#watched.counts,
-    };
+    const [startedMs, stdio] = [this.#startedMs, this.#stdioClients];
+    return statsOf({ startedMs, watched: this.#watched, doors: this.#http?.doors, stdio });
   }
 
   reloadTls(): void {
@@ -242,16 +207,6 @@ class Running implements Serving {
     const { host, providers } = this.#settled;
     return providers.length > 0 && providers.every(({ kind }) => kind === 'mtls') && !isLoopbackHost(host);
   }
-}
-
-type HttpStats = Pick<ServingStats, 'http' | 'refused' | 'sessions' | 'sse' | 'underWay' | 'ws'>;
-
-function statsOf(doors: Doors | undefined): HttpStats {
-  if (doors === undefined) return { http: 0, ws: 0, sse: 0, sessions: 0, underWay: 0, refused: {} };
-  const { connections, listener, refused, sessions, underWay } = doors;
-  const { sse, ws } = connections.counts();
-  const http = Math.max(0, listener.sockets - ws - sse);
-  return { http, ws, sse, sessions: sessions.size, underWay, refused: Object.fromEntries(refused) };
 }
 
 const WARNING =

@@ -3,15 +3,17 @@
  * server is refused unless it is said by name. Nothing is opened here.
  */
 
-import { MAX_JSON_MEMBERS, MESSAGE_LIMITS, type MessageLimits } from '@sallyport/wire';
+import { MESSAGE_LIMITS, type MessageLimits } from '@sallyport/wire';
 import { LISTENER_LIMITS, type ListenerLimits } from '../http/listener-options.ts';
 import { headTexts, type HeadTexts } from '../http/headers.ts';
 import { createShield, isLoopbackHost, type CorsOptions, type Shield } from '../http/shield.ts';
 import { CONNECTIONS_PER_PRINCIPAL } from '../connection/seats.ts';
 import { SESSION_LIMITS, type SessionLimits } from '../sessions.ts';
+import { guardLog } from '../framework/author.ts';
 import { none, providerOf, type AuthProvider } from './auth/provider.ts';
 import { badOption, ServeError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
+import { isPathAsSent } from './route-checks.ts';
 import {
   BODY_BYTES,
   DRAIN_MS,
@@ -48,6 +50,8 @@ export interface Settled {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** The author's clock where there is one; else milliseconds that nobody can set. */
+  readonly monotonic: () => number;
 }
 
 /** Throws a {@link ServeError}. */
@@ -68,27 +72,38 @@ export function settle(place: PlaceOptions, listening: Listening = {}): Settled 
     shield: shieldOf(place, { host, publicUrl, ...(hasTls && { tls: {} }) }),
     publicUrl,
     ...headersOf(place),
-    sessionLimits: lifetimesOf(place),
+    sessionLimits: given(SESSION_LIMITS, place.sessions),
     ...limitsOf(limits),
     log: logOf(place.log, now),
     now,
+    monotonic: place.now ?? (() => performance.now()),
   };
 }
 
 function pathsOf({ health = '/healthz', path = '/mcp' }: PlaceOptions): Pick<Settled, 'health' | 'path'> {
+  if (path === health) throw badOption('health', `${path} is the path of the MCP endpoint`);
   return { path: checkedPath(path), health: health === false ? undefined : checkedPath(health) };
 }
 
-function headersOf({ cors, headers }: PlaceOptions): Pick<Settled, 'cors' | 'heads'> {
+function headersOf({ cors, headers, routes = [] }: PlaceOptions): Pick<Settled, 'cors' | 'heads'> {
+  // What a route does for a page of its own origin it does for those that may call.
+  const methods = new Set(routes.flatMap((route) => route.methods ?? []));
+  const allowedMethods = [...methods].filter((method) => !SAFE_METHODS.has(method));
   return {
     heads: headers && headsOf(headers),
-    cors: cors && { exposedHeaders: [], allowedHeaders: [], maxAgeMs: 600_000, ...cors },
+    cors: (cors ?? allowedMethods.length > 0) ? { ...given(CORS, cors), allowedMethods } : undefined,
   };
 }
 
-function lifetimesOf({ sessions = {} }: PlaceOptions): SessionLimits {
-  const { store: _store, ...lifetimes } = sessions;
-  return { ...SESSION_LIMITS, ...lifetimes };
+/** That a preflight allows anyway, or none is made for. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE']);
+
+const CORS: CorsOptions = { exposedHeaders: [], allowedHeaders: [], maxAgeMs: 600_000 };
+
+/** Defaults, with what an author gave for some of them. */
+function given<T extends object>(defaults: T, options: Partial<T> = {}): T {
+  const names = Object.keys(defaults) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, options[name] ?? defaults[name]])) as T;
 }
 
 function limitsOf(
@@ -98,8 +113,8 @@ function limitsOf(
   'bodyBytes' | 'drainMs' | 'failedAuthentications' | 'listenerLimits' | 'messageLimits' | 'streamsPerPrincipal'
 > {
   return {
-    listenerLimits: { ...LISTENER_LIMITS, ...limits.listener },
-    messageLimits: { ...MESSAGE_LIMITS, members: MAX_JSON_MEMBERS, ...limits.message },
+    listenerLimits: given(LISTENER_LIMITS, limits.listener),
+    messageLimits: given(MESSAGE_LIMITS, limits.message),
     bodyBytes: limits.bodyBytes ?? BODY_BYTES,
     streamsPerPrincipal: limits.streamsPerPrincipal ?? CONNECTIONS_PER_PRINCIPAL,
     failedAuthentications: limits.failedAuthentications ?? FAILED_AUTHENTICATIONS,
@@ -127,7 +142,9 @@ function checkOpen({ hasTls, host, kinds, listening, place }: Opening): void {
 }
 
 function checkedPath(path: string): string {
-  if (!/^\/[\w\-.~/]*$/.test(path)) throw badOption('path', `${JSON.stringify(path)} is no path`);
+  if (!/^\/[\w\-.~/]*$/.test(path) || !isPathAsSent(path)) {
+    throw badOption('path', `${JSON.stringify(path)} is no path`);
+  }
   if (path === SSE_PATH || path === MESSAGES_PATH) throw badOption('path', `${path} is that of the SSE transport`);
   return path;
 }
@@ -137,6 +154,12 @@ function urlOf(text: string | undefined): URL | undefined {
   const url = URL.parse(text);
   if (url === null || !['http:', 'https:'].includes(url.protocol))
     throw badOption('publicUrl', 'it must be an http URL');
+  if (`${url.username}${url.password}${url.search}${url.hash}` !== '') {
+    throw badOption('publicUrl', 'it has a user, a query or a fragment');
+  }
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname.replace(/^\[(.*)\]$/, '$1'))) {
+    throw badOption('publicUrl', 'beyond this machine it must be https: credentials are sent there');
+  }
   return url;
 }
 
@@ -161,5 +184,6 @@ function headsOf(headers: NonNullable<PlaceOptions['headers']>): HeadTexts {
 
 function logOf(log: PlaceOptions['log'], now: () => number): Log {
   if (log === false) return () => {};
-  return log ?? createLog({ now, write: (line) => void process.stderr.write(line) });
+  if (log !== undefined) return guardLog(log);
+  return createLog({ now, write: (line) => void process.stderr.write(line) });
 }

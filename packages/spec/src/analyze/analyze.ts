@@ -6,11 +6,11 @@ import { parseConstitution } from '../grammar/constitution.ts';
 import { parseDataModel } from '../grammar/design.ts';
 import { parsePlan } from '../grammar/plan.ts';
 import { parseSpec } from '../grammar/spec.ts';
-import { parseTasks } from '../grammar/tasks.ts';
 import { CONSTITUTION } from '../layout/paths.ts';
+import { graphOfText } from '../tasks/graph.ts';
 import { ungatedPrinciples } from '../workflow/plan.ts';
 import { artifactPath, featureOf, type Project, readArtifact } from '../workflow/project.ts';
-import { type Coverage, coverageOf } from './coverage.ts';
+import { type Coverage, coverageOf, percentCovered } from './coverage.ts';
 import type { AnalyzeFinding, Category, Material, Pass, RawFinding, Severity } from './finding.ts';
 import { constitution, coverage, inconsistency } from './link-passes.ts';
 import { ambiguity, duplication, underspecification } from './text-passes.ts';
@@ -51,13 +51,15 @@ async function materialOf(project: Project, directory: string): Promise<Material
   const feature = { directory };
   const spec = parseSpec(await readArtifact(project.workspace, feature, 'spec'));
   const plan = parsePlan(await readArtifact(project.workspace, feature, 'plan'));
-  const tasks = parseTasks(await readArtifact(project.workspace, feature, 'tasks'));
+  const graph = project.workspace.derive(await readArtifact(project.workspace, feature, 'tasks'), graphOfText);
+  const tasks = graph.source;
   const model = await project.workspace.read(artifactPath(feature, 'data-model'));
   const text = await project.workspace.read(CONSTITUTION);
   return {
     spec,
     plan,
     tasks,
+    graph,
     entities: model === undefined ? [] : parseDataModel(model).entities,
     constitution: text === undefined ? undefined : parseConstitution(text),
     ungated: await ungatedPrinciples(project.workspace, plan),
@@ -98,7 +100,6 @@ export async function analyze(project: Project, named?: string): Promise<Analysi
   const overflow: Partial<Record<Category, number>> = {};
   for (const { category } of worst.slice(MOST_FINDINGS)) overflow[category] = (overflow[category] ?? 0) + 1;
   const { rows, unmapped } = material.coverage;
-  const covered = rows.filter(({ by }) => by !== 'none').length;
   const count = (category: Category): number => found.filter((finding) => finding.category === category).length;
   return {
     feature: feature.name,
@@ -109,7 +110,7 @@ export async function analyze(project: Project, named?: string): Promise<Analysi
     metrics: {
       requirements: rows.length,
       tasks: material.tasks.tasks.length,
-      coverage: rows.length === 0 ? 100 : Math.round((covered / rows.length) * 100),
+      coverage: percentCovered(material.coverage),
       ambiguities: count('Ambiguity'),
       duplications: count('Duplication'),
       critical: found.filter(({ severity }) => severity === 'CRITICAL').length,

@@ -66,13 +66,20 @@ export function coverageOf(spec: Spec, tasks: readonly Task[]): Coverage {
     if (set === undefined) map.set(id, new Set([task]));
     else set.add(task);
   };
-  const unmapped: string[] = [];
+  const nameless = new Set<Task>();
   for (const task of tasks) {
     const ids = (task.text.match(/\b(?:FR|NFR|SC)-\d{3,5}\b/g) ?? []).filter((id) => byId.has(id));
     for (const id of ids) put(named, id, task);
-    const alike = matches(task, byWord);
+    if (ids.length === 0) nameless.add(task);
+  }
+  // Words are looked at where they decide something: for a requirement nobody names, or a task that names nothing.
+  const guesses = named.size < byId.size;
+  const unmapped: string[] = [];
+  for (const task of tasks) {
+    const isLost = task.story === undefined && nameless.has(task);
+    const alike = guesses || isLost ? matches(task, byWord) : [];
     for (const { id } of alike) put(guessed, id, task);
-    if (ids.length === 0 && alike.length === 0 && task.story === undefined) unmapped.push(task.id);
+    if (isLost && alike.length === 0) unmapped.push(task.id);
   }
   const rows = entries.map(({ id, line }): CoverageRow => {
     const found = named.get(id) ?? guessed.get(id) ?? new Set<Task>();
@@ -84,3 +91,7 @@ export function coverageOf(spec: Spec, tasks: readonly Task[]): Coverage {
   });
   return { rows, unmapped };
 }
+
+/** Percent of the requirements with a task; 100 when there are none. */
+export const percentCovered = ({ rows }: Coverage): number =>
+  rows.length === 0 ? 100 : Math.round((rows.filter(({ by }) => by !== 'none').length / rows.length) * 100);

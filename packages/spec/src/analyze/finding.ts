@@ -4,6 +4,7 @@ import type { Entity } from '../grammar/design.ts';
 import type { Plan } from '../grammar/plan.ts';
 import type { Spec } from '../grammar/spec.ts';
 import type { Tasks } from '../grammar/tasks.ts';
+import type { TaskGraph } from '../tasks/graph.ts';
 import type { Coverage } from './coverage.ts';
 
 export type Category =
@@ -34,6 +35,7 @@ export interface Material {
   readonly spec: Spec;
   readonly plan: Plan;
   readonly tasks: Tasks;
+  readonly graph: TaskGraph;
   readonly entities: readonly Entity[];
   readonly constitution: Constitution | undefined;
   /** Principles that no gate of the plan speaks of. */

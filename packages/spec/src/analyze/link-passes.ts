@@ -1,6 +1,5 @@
 /** The passes that look at what belongs together: constitution, coverage, consistency. */
 import type { Norm } from '../grammar/constitution.ts';
-import { graphOf } from '../tasks/graph.ts';
 import { storyProblems } from '../workflow/tasks.ts';
 import type { Pass, RawFinding } from './finding.ts';
 import { wordsOf } from './words.ts';
@@ -25,13 +24,17 @@ function gateFindings({ plan, ungated }: Parameters<Pass>[0]): RawFinding[] {
 
 /** "MUST NOT use X", and the plan or a task that speaks of X. */
 function forbiddenFindings({ plan, tasks }: Parameters<Pass>[0], norms: readonly Norm[]): RawFinding[] {
-  const texts = [...plan.context.values(), ...tasks.tasks].map(({ text }) => text);
-  const said = [plan.summary, ...texts].map((text) => ({ text, words: wordsOf(text) }));
-  return norms.flatMap(({ text, line }) => {
+  const bans = norms.flatMap(({ text, line }) => {
     const [, forbidden = ''] =
       /\b(?:MUST|SHALL) NOT (?:use|depend on|rely on|contain|include)\s+([^.;,]{3,80})/i.exec(text) ?? [];
     const wanted = [...wordsOf(forbidden)];
-    const at = wanted.length === 0 ? undefined : said.find(({ words }) => wanted.every((word) => words.has(word)));
+    return wanted.length === 0 ? [] : [{ text, line, wanted }];
+  });
+  if (bans.length === 0) return [];
+  const texts = [...plan.context.values(), ...tasks.tasks].map(({ text }) => text);
+  const said = [plan.summary, ...texts].map((text) => ({ text, words: wordsOf(text) }));
+  return bans.flatMap(({ text, line, wanted }) => {
+    const at = said.find(({ words }) => wanted.every((word) => words.has(word)));
     if (at === undefined) return [];
     const summary = `"${text.slice(0, 120)}": the plan or a task speaks of it: "${at.text.slice(0, 80)}".`;
     return [critical(`constitution.md:${line}`, summary, 'Remove it, or show that it is something else.')];
@@ -169,9 +172,8 @@ function entityDrift({ spec, entities }: Parameters<Pass>[0]): RawFinding[] {
 }
 
 export const inconsistency: Pass = (material) => {
-  const { spec, tasks } = material;
+  const { graph, spec, tasks } = material;
   const found: RawFinding[] = [...foreignFiles(material), ...entityDrift(material)];
-  const graph = graphOf(tasks);
   if (graph.cycle !== undefined) {
     found.push({
       category: 'Inconsistency',

@@ -13,7 +13,9 @@ export const duplication: Pass = ({ spec }) => {
   const found: RawFinding[] = [];
   for (const [index, a] of entries.entries()) {
     for (const b of entries.slice(index + 1)) {
-      const alike = similarity(a.words, b.words);
+      // No more words can be shared than the shorter one has.
+      const most = Math.min(a.words.size, b.words.size) / Math.max(a.words.size, b.words.size);
+      const alike = most < NEAR ? 0 : similarity(a.words, b.words);
       if (alike < NEAR) continue;
       found.push({
         category: 'Duplication',
@@ -85,10 +87,17 @@ function thinRequirements({ spec }: Parameters<Pass>[0]): RawFinding[] {
 function strangeFolders({ plan, tasks }: Parameters<Pass>[0]): RawFinding[] {
   const structure = plan.outline.lines.map(({ text }) => text).join('\n');
   const unknown = new Map<string, string[]>();
+  const known = new Map<string, boolean>();
+  const isKnown = (top: string): boolean => {
+    const before = known.get(top);
+    const isThere = before ?? structure.includes(top);
+    if (before === undefined) known.set(top, isThere);
+    return isThere;
+  };
   for (const { id, paths } of tasks.tasks) {
     for (const path of paths) {
       const top = path.replace(/^\.\//, '').split('/')[0] ?? '';
-      if (!path.includes('/') || structure.includes(top)) continue;
+      if (!path.includes('/') || isKnown(top)) continue;
       const ids = unknown.get(top);
       if (ids === undefined) unknown.set(top, [id]);
       else ids.push(id);

@@ -20,8 +20,10 @@ function stem(word: string): string {
 /** File names and identifiers are taken apart: `userProfile.ts` says user, profile. */
 export function wordsOf(text: string): ReadonlySet<string> {
   const words = new Set<string>();
-  const apart = text.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
-  for (const [word] of apart.matchAll(/[\p{L}\p{N}]{2,40}/gu)) if (!EMPTY.has(word)) words.add(stem(word));
+  const apart = /[a-z0-9][A-Z]/.test(text) ? text.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2') : text;
+  for (const word of apart.toLowerCase().match(/[\p{L}\p{N}]{2,40}/gu) ?? []) {
+    if (!EMPTY.has(word)) words.add(stem(word));
+  }
   return words;
 }
 

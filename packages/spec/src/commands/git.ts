@@ -8,7 +8,6 @@ import { SpecError } from '../errors.ts';
 import { commandMs, type Project } from '../workflow/project.ts';
 import { type Ran, runCommand } from './run.ts';
 
-const TIMEOUT_MS = 10_000;
 const SAFE = [
   'core.fsmonitor=false',
   'core.hooksPath=/dev/null',
@@ -20,18 +19,13 @@ const SAFE = [
   'maintenance.auto=false',
 ];
 
-export async function git(
-  project: Project,
-  args: readonly string[],
-  signal?: AbortSignal,
-  timeoutMs: number = TIMEOUT_MS,
-): Promise<Ran> {
+export async function git(project: Project, args: readonly string[], signal?: AbortSignal): Promise<Ran> {
   return await runCommand(
     { program: 'git', args: [...SAFE.flatMap((setting) => ['-c', setting]), ...args] },
     {
       cwd: project.workspace.path,
       env: project.env,
-      timeoutMs: commandMs(project, timeoutMs),
+      timeoutMs: commandMs(project),
       ...(signal === undefined ? {} : { signal }),
     },
   );

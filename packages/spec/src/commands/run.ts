@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly env: Environment;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Told of its output as it comes. */
+  readonly heard?: (text: string) => void;
 }
 
 export interface Ran {
@@ -98,7 +100,10 @@ function watchLife(
     kill('SIGTERM');
     killer = setTimeout(() => kill('SIGKILL'), GRACE_MS);
   };
-  const timer = setTimeout(() => end(`${program} took longer than ${timeoutMs} ms and was ended.`), timeoutMs);
+  const timer = setTimeout(
+    () => end(`${program} took longer than ${timeoutMs} ms and was ended. Give it more time, or less to do.`),
+    timeoutMs,
+  );
   const abort = (): void => end(`${program} was cancelled.`);
   signal?.addEventListener('abort', abort, { once: true });
   return {
@@ -120,7 +125,7 @@ interface Starting extends RunOptions {
 
 /** Starts a program and waits until it and its output are over. */
 async function runToEnd(path: string, args: readonly string[], starting: Starting): Promise<Ran> {
-  const { cwd, env, program, timeoutMs, signal, watch } = starting;
+  const { cwd, env, heard, program, timeoutMs, signal, watch } = starting;
   return await new Promise((resolve, reject) => {
     const child = spawn(path, args, {
       cwd,
@@ -139,8 +144,15 @@ async function runToEnd(path: string, args: readonly string[], starting: Startin
       life.over();
     };
     let drain: NodeJS.Timeout | undefined;
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    for (const [stream, kept] of [
+      [child.stdout, out],
+      [child.stderr, err],
+    ] as const) {
+      stream.on('data', (chunk: Buffer) => {
+        kept.push(chunk);
+        heard?.(chunk.toString('utf8'));
+      });
+    }
     child.once('error', () => {
       settle();
       reject(new SpecError('command_failed', `${program} could not be started.`));

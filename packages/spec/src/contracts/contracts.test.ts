@@ -82,6 +82,67 @@ type Tag {
 `);
   });
 
+  it('holds together, whatever was said', () => {
+    const awkward = contractSource(
+      'x',
+      [
+        outlineOf(`
+- GET /notes/{id} - one
+- PUT /notes/:note - changes it
+- GET /a-b - first
+- GET /a/b - second
+- GET /broken/{id - no variable
+- GET /{both}/{both}
+- Model: Query { a-b: string, text: String, note: Missing }
+- Model: Empty { }
+- Query: twice: Gone
+- Query: twice(x y): [Empty!]
+- Mutation: give(note: Query!, many: [String!]!): Query
+`),
+      ],
+      parseDataModel('# D\n\n## Entry\n\n- created-at (date): x\n- created_at (date): y\n').entities,
+    );
+    const document = parse(contractText(awkward, 'openapi', true)) as {
+      paths: Record<string, Record<string, { operationId: string; parameters?: { name: string }[] }>>;
+      components: { schemas: object };
+    };
+    expect(Object.keys(document.paths).toSorted()).toEqual(['/a-b', '/a/b', '/notes/{id}', '/{both}/{both}']);
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+    expect(document.paths['/notes/{id}']?.['put']?.parameters).toMatchObject([{ name: 'id' }]);
+    expect(document.paths['/{both}/{both}']?.['get']?.parameters).toHaveLength(1);
+    for (const [, name = ''] of JSON.stringify(document).matchAll(/schemas\/(\w+)/g))
+      expect(document.components.schemas).toHaveProperty(name);
+    expect(contractText(awkward, 'graphql', true)).toBe(`# x
+
+type Query {
+  twice: String
+  getNotesById(id: ID!): String
+  getAB: [String!]!
+  getAB2: [String!]!
+  getByBothByBoth(both: ID!): String
+}
+
+type Mutation {
+  give(note: String!, many: [String!]!): QueryModel
+  putNotesById(id: ID!): String
+}
+
+type Entry {
+  created_at: String!
+}
+
+type QueryModel {
+  text: String!
+  note: String!
+}
+
+type Empty {
+  _empty: Boolean
+}
+`);
+  });
+
   it('is refused when nothing was said', () => {
     const nothing = contractSource('x', [outlineOf('# x\n')], []);
     expect(() => contractText(nothing, 'openapi', true)).toThrowError(/Nothing was found/);

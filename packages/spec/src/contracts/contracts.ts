@@ -1,8 +1,9 @@
-/** Generates the contract of a feature and writes it, inside the workspace only. */
+/** Generates the contract of a feature and writes it, inside the workspace only, and over nothing but what it generated before. */
 import { parseDataModel } from '../grammar/design.ts';
 import { outlineOf } from '../grammar/markdown.ts';
 import { parseSpec } from '../grammar/spec.ts';
 import { artifactPath, featureOf, outputPath, type Project, readArtifact } from '../workflow/project.ts';
+import { writeOutput } from '../workflow/output.ts';
 import { CONTRACT_FILES, type ContractFormat, contractText } from './generate.ts';
 import { contractSource } from './source.ts';
 
@@ -35,13 +36,13 @@ export async function writeContract(
     [spec.outline, ...(plan === undefined ? [] : [outlineOf(plan)])],
     model === undefined ? [] : parseDataModel(model).entities,
   );
-  const content = contractText(source, format, examples);
+  const text = contractText(source, format, examples);
   const path =
     wanted === undefined
       ? `${feature.directory}/contracts/${CONTRACT_FILES[format]}`
       : outputPath(project, wanted, ENDINGS[format]);
-  const { changed } = await project.workspace.change(feature.name, `contract ${format}`, async (draft) =>
-    draft.write(path, content),
-  );
-  return { path, format, endpoints: source.endpoints.length, models: source.models.length, content, changed };
+  const form = format === 'json-schema' ? 'json' : 'comment';
+  const written = await writeOutput(project, { path, text, what: 'contract', form, scope: feature.name });
+  const counts = { endpoints: source.endpoints.length, models: source.models.length };
+  return { path, format, ...counts, content: written.text, changed: written.changed };
 }

@@ -85,7 +85,12 @@ function endpointOf(line: string): Endpoint | undefined {
   const [, name = '', path = '', summary = ''] =
     /\b(GET|POST|PUT|PATCH|DELETE)\s+(\/[\w{}:/.-]{0,200})(?:\s*(?:-|–|—|:)\s*(.{1,300}))?/.exec(line) ?? [];
   if (name === '') return undefined;
-  const clean = path.replaceAll(/:(\w+)/g, '{$1}').replace(/(.)[/.]+$/, '$1');
+  const clean = path
+    .replaceAll(/:(\w+)/g, '{$1}')
+    .replaceAll(/\/{2,}/g, '/')
+    .replace(/(.)[/.:-]+$/, '$1');
+  // Braces that hold no one name are no variable, and a path with such is none.
+  if (/[{}]/.test(clean.replaceAll(/\{\w+\}/g, ''))) return undefined;
   return { method: METHODS[name as keyof typeof METHODS], path: clean, summary: summary.trim() };
 }
 
@@ -95,6 +100,7 @@ export function contractSource(
   entities: readonly Entity[],
 ): ContractSource {
   const endpoints = new Map<string, Endpoint>();
+  const paths = new Map<string, string>();
   const models = new Map<string, Model>();
   const operations: { kind: 'Query' | 'Mutation'; text: string }[] = [];
   for (const { name, fields } of entities) {
@@ -104,8 +110,14 @@ export function contractSource(
   for (const { text } of outlines.flatMap(({ lines }) => lines)) {
     const line = text.replaceAll('**', '').replaceAll('`', '');
     const endpoint = endpointOf(line);
-    const key = endpoint === undefined ? '' : `${endpoint.method} ${endpoint.path}`;
-    if (endpoint !== undefined && !endpoints.has(key)) endpoints.set(key, endpoint);
+    if (endpoint !== undefined) {
+      // Paths that differ in the names of their variables only are one path.
+      const shape = endpoint.path.replaceAll(/\{\w+\}/g, '{}');
+      const path = paths.get(shape) ?? endpoint.path;
+      paths.set(shape, path);
+      const key = `${endpoint.method} ${path}`;
+      if (!endpoints.has(key)) endpoints.set(key, { ...endpoint, path });
+    }
     const model = modelOf(line);
     if (model !== undefined) models.set(model.name, model);
     const [, kind, said = ''] = /\b(Query|Mutation):\s*(\w.{0,300})$/.exec(line) ?? [];

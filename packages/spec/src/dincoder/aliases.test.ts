@@ -278,23 +278,67 @@ describe('the core chain of DinCoder', () => {
         '# Tasks: Old\n\n- [x] T001: Set up (phase: setup, type: backend)\n- [ ] T002: Model (phase: core, depends: T001, T003, priority: high, tags: a b)\n- [ ] T003: Page (phase: core)\n';
       await one.write('.dincoder/specs/001-old/tasks.md', old);
       await one.write('.dincoder/specs/001-old/spec.md', '# Feature Specification: Old\n');
+      await one.write('.dincoder/research.md', '# Research\n\n## Search\n\nFull text.\n');
       expect(await one.call('tasks_filter', { blocker: 'unblocked', status: 'pending' })).toMatchObject({
         tasks: [{ id: 'T003' }],
       });
       expect(await one.call('dincoder_upgrade')).toMatchObject({
         backup: '.dincoder/backup-20260107-120000',
-        moved: [{ from: '.dincoder/specs/001-old', to: 'specs/001-old' }],
+        moved: [
+          { from: '.dincoder/specs/001-old', to: 'specs/001-old' },
+          { from: '.dincoder/research.md', to: 'specs/001-old/research.md' },
+        ],
       });
       expect(await one.read('specs/001-old/tasks.md')).toBe(
         '# Tasks: Old\n\n## Phase 1: Setup\n\n- [X] T001 Set up (type: backend)\n\n## Phase 2: Core\n\n' +
           '- [ ] T002 Model (depends on T001, T003) (priority: high, tags: a b)\n- [ ] T003 Page\n',
       );
       expect(await one.read('.dincoder/backup-20260107-120000/.dincoder/specs/001-old/tasks.md')).toBe(old);
+      expect(await one.read('specs/001-old/research.md')).toBe(
+        '# Research: 001-old\n\n## Research\n\n## Search\n\nFull text.\n',
+      );
       expect(await one.call('dincoder_upgrade')).toMatchObject({ backup: '', moved: [], rewritten: [] });
       await one.call('undo');
       expect(await one.read('.dincoder/specs/001-old/tasks.md')).toBe(old);
+      expect(await one.read('.dincoder/research.md')).toContain('Full text.');
     } finally {
       await one.close();
+    }
+  });
+});
+
+describe('what is generated', () => {
+  it('replaces what it generated before, and no other file of its kind', async () => {
+    const rows: readonly (readonly [name: string, file: string, args: Fields])[] = [
+      ['contracts_generate', 'specs/001-note-keeping/contracts/openapi.yaml', {}],
+      ['contracts_generate', 'api/own.yml', { outputPath: 'api/own.yml' }],
+      ['contracts_generate', 'api/own.gql', { format: 'graphql', outputPath: 'api/own.gql' }],
+      ['contracts_generate', 'api/own.json', { format: 'json-schema', outputPath: 'api/own.json' }],
+      ['metrics_export', 'm.csv', { format: 'csv', outputPath: 'm.csv' }],
+      ['metrics_export', 'm.json', { format: 'json', outputPath: 'm.json' }],
+    ];
+    for (const [name, file, args] of rows) {
+      await at.call(name, args);
+      const made = await at.read(file);
+      // As git may check it out, it is still what was generated.
+      await at.write(file, made.replaceAll(/\r?\n/g, '\r\n'));
+      await at.call(name, args);
+      expect(await at.read(file), file).toBe(made);
+      for (const changed of [made.replace(/\d/, '4711'), `${made}\n`, 'mine\n', '{"name":"mine"}\n']) {
+        await at.write(file, changed);
+        expect(await at.refused(name, args), file).toContain(`${file} is there and is not as it was generated here`);
+        expect(await at.read(file), file).toBe(changed);
+      }
+      // Neither of the two takes the other's.
+      const [own, other] = name === 'metrics_export' ? ['metrics', 'contract'] : ['contract', 'metrics'];
+      await at.write(file, made.replace(`: ${own} sha`, `: ${other} sha`));
+      expect(await at.refused(name, args), file).toContain('(conflict)');
+    }
+    for (const file of ['package.json', 'package-lock.json']) {
+      const before = await at.read(file);
+      await at.refused('metrics_export', { format: 'json', outputPath: file });
+      await at.refused('contracts_generate', { format: 'json-schema', outputPath: file });
+      expect(await at.read(file)).toBe(before);
     }
   });
 });

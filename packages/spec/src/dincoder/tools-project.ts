@@ -71,7 +71,7 @@ const contractsGenerate = tool({
   name: 'contracts_generate',
   title: 'Generate a contract',
   description:
-    'OpenAPI 3.1 (YAML), GraphQL or JSON Schema out of "GET /path - …" and "Model: …" lines of the specification and plan, and of the data model.',
+    'OpenAPI 3.1 (YAML), GraphQL or JSON Schema out of "GET /path - …" and "Model: …" lines of the specification and plan, and of the data model. A file that it did not write, or that was changed since, stays.',
   input: {
     specPath: optional(text('spec.md of the feature.', { maxLength: 4096 })),
     outputPath: optional(
@@ -185,14 +185,12 @@ const branch = tool({
   run: async (project, { branchName, fromBranch }, { signal }) => createBranch(project, branchName, fromBranch, signal),
 });
 
-const VERSION_TIMEOUT_MS = 10_000;
-
 async function versionOf(project: Project, program: string, signal: AbortSignal): Promise<string> {
   const options = { cwd: project.workspace.path, env: project.env };
   if (!(await isInstalled(program, options))) return '';
   const { stdout, stderr } = await runCommand(
     { program, args: ['--version'] },
-    { ...options, timeoutMs: commandMs(project, VERSION_TIMEOUT_MS), signal },
+    { ...options, timeoutMs: commandMs(project), signal },
   );
   return /\d+(?:\.\d+){0,3}/.exec(stdout || stderr)?.[0] ?? 'unknown';
 }

@@ -1,8 +1,9 @@
 /** DinCoder's quality and metrics tools. Commands of the project run as the user of this server, without a shell. */
 import { SpecError } from '../errors.ts';
 import { metricsCsv, metricsMarkdown, type MetricsReport, metricsReport } from '../metrics/report.ts';
-import type { Check } from '../quality/detect.ts';
-import { ALLOWED_LICENCES, checkLicences, type CheckResult, runCheck } from '../quality/run.ts';
+import { ALLOWED_LICENCES, checkLicences } from '../quality/licences.ts';
+import { type CheckResult, runCheck } from '../quality/run.ts';
+import { type Check, CHECKS } from '../quality/tables.ts';
 import { NAMES } from '../tools/results.ts';
 import {
   bool,
@@ -19,12 +20,14 @@ import {
   type Shape,
   str,
   text,
+  whole,
 } from '../tools/shape.ts';
 import { type Tool, tool } from '../tools/tool.ts';
-import { outputPath, type Project } from '../workflow/project.ts';
+import { writeOutput } from '../workflow/output.ts';
+import { COMMAND_MS, MOST_COMMAND_MS, outputPath, type Project } from '../workflow/project.ts';
 
 const RESULT: Shape<CheckResult> = object({
-  check: oneOf('format', 'lint', 'test', 'audit', 'outdated'),
+  check: oneOf(...CHECKS),
   kind: str,
   command: str,
   passed: bool,
@@ -35,18 +38,24 @@ const RESULT: Shape<CheckResult> = object({
 const told = ({ command, passed, exitCode, output }: CheckResult): string =>
   `${passed ? 'Passed' : 'Failed'}: ${command} (exit ${exitCode ?? 'by a signal'})\n\n${output}`;
 
+const TIMEOUT: OptionalShape<number> = optional(
+  whole(`Milliseconds that the command may take. Default ${COMMAND_MS}.`, 1, MOST_COMMAND_MS),
+);
+
+/** What the tools say of the time of a command, where it was said. */
+const timed = (timeoutMs: number | undefined): { readonly timeoutMs?: number } =>
+  timeoutMs === undefined ? {} : { timeoutMs };
+
 function qualityTool(name: string, title: string, description: string, check: Check): Tool {
   return tool({
     name,
     title,
-    description: `${description} The command of the project’s own kind (Node, Python, Rust, Go), with a time limit and a clean environment.`,
+    description: `${description} The command of the project’s own kind (Node, Python, Rust, Go, Java), with a time limit and a clean environment.`,
     runs: true,
-    input: { fix: optional(flag('Change files too. Default false.')) },
+    input: { fix: optional(flag('Change files too. Default false.')), timeoutMs: TIMEOUT },
     output: RESULT,
-    async run(project, { fix = false }, { signal, progress }) {
-      progress(0, 1, `${check} is running`);
-      return await runCheck(project, check, { fix }, signal);
-    },
+    run: async (project, { fix = false, timeoutMs }, { signal, progress }) =>
+      runCheck(project, check, { fix }, { signal, progress, ...timed(timeoutMs) }),
     text: told,
   });
 }
@@ -54,14 +63,12 @@ function qualityTool(name: string, title: string, description: string, check: Ch
 const test = tool({
   name: 'quality_test',
   title: 'Run the tests',
-  description: 'The test command of the project, with CI=true, a time limit of five minutes and a clean environment.',
+  description: 'The test command of the project, with CI=true, a time limit and a clean environment.',
   runs: true,
-  input: { coverage: optional(flag('Measure coverage. Default false.')) },
+  input: { coverage: optional(flag('Measure coverage. Default false.')), timeoutMs: TIMEOUT },
   output: RESULT,
-  async run(project, { coverage = false }, { signal, progress }) {
-    progress(0, 1, 'the tests are running');
-    return await runCheck(project, 'test', { coverage }, signal);
-  },
+  run: async (project, { coverage = false, timeoutMs }, { signal, progress }) =>
+    runCheck(project, 'test', { coverage }, { signal, progress, ...timed(timeoutMs) }),
   text: told,
 });
 
@@ -70,9 +77,10 @@ const depsUpdate = tool({
   title: 'Outdated dependencies',
   description: 'What is outdated; with check: false, what an update would do. Nothing is installed.',
   runs: true,
-  input: { check: optional(flag('Only look. Default true.')) },
+  input: { check: optional(flag('Only look. Default true.')), timeoutMs: TIMEOUT },
   output: RESULT,
-  run: async (project, { check = true }, { signal }) => runCheck(project, 'outdated', { fix: !check }, signal),
+  run: async (project, { check = true, timeoutMs }, { signal, progress }) =>
+    runCheck(project, 'outdated', { fix: !check }, { signal, progress, ...timed(timeoutMs) }),
   text: told,
 });
 
@@ -80,14 +88,20 @@ const licences = tool({
   name: 'quality_license_check',
   title: 'Check licences',
   description:
-    'Licences of all packages of package-lock.json, by SPDX expression. A licence that is not known is not allowed.',
+    'Licences of all packages, by SPDX expression: of Node out of package-lock.json or node_modules, of Python, Rust and Go by pip-licenses, cargo-license, go-licenses. A licence that is not known is not allowed.',
   reads: true,
+  runs: true,
   input: {
     allowedLicenses: optional(list(text('An SPDX id.', { maxLength: 60 }), `Default ${ALLOWED_LICENCES.join(', ')}.`)),
+    timeoutMs: TIMEOUT,
   },
   output: object({ passed: bool, total: num, refused: many(object({ name: str, licence: str })) }),
-  async run(project, { allowedLicenses }) {
-    const { passed, packages } = await checkLicences(project, allowedLicenses);
+  async run(project, { allowedLicenses, timeoutMs }, { signal, progress }) {
+    const { passed, packages } = await checkLicences(
+      project,
+      { signal, progress, ...timed(timeoutMs) },
+      allowedLicenses,
+    );
     const refused = packages.filter(({ allowed }) => !allowed).map(({ name, licence }) => ({ name, licence }));
     return { passed, total: packages.length, refused };
   },
@@ -159,7 +173,8 @@ const metrics = tool({
 const metricsExport = tool({
   name: 'metrics_export',
   title: 'Export metrics',
-  description: 'Writes the metrics to a file in the workspace.',
+  description:
+    'Writes the metrics to a file in the workspace. A file that it did not write, or that was changed since, stays.',
   runs: true,
   input: {
     outputPath: text('A file in the workspace.', { minLength: 1, maxLength: 4096 }),
@@ -171,10 +186,14 @@ const metricsExport = tool({
   async run(project, { outputPath: wanted, format, startDate, endDate }, { signal }) {
     const path = outputPath(project, wanted, [`.${format}`]);
     const report = await reportOf(project, startDate, endDate, signal);
-    const content = format === 'csv' ? metricsCsv(report) : `${JSON.stringify(report, null, 2)}\n`;
-    const { changed } = await project.workspace.change('workspace', 'metrics exported', async (draft) =>
-      draft.write(path, content),
-    );
+    const body = format === 'csv' ? metricsCsv(report) : `${JSON.stringify(report, null, 2)}\n`;
+    const { changed } = await writeOutput(project, {
+      path,
+      text: body,
+      what: 'metrics',
+      form: format,
+      scope: 'workspace',
+    });
     return { path, changed };
   },
 });

@@ -1,13 +1,14 @@
 /** DinCoder's tools of the workflow that read: validation, analysis, texts. */
-import { analyze } from '../analyze/analyze.ts';
-import { type Problem, SpecError } from '../errors.ts';
-import { parsePlan } from '../grammar/plan.ts';
-import { parseSpec } from '../grammar/spec.ts';
-import { parseTasks } from '../grammar/tasks.ts';
+import { coverageOf, percentCovered } from '../analyze/coverage.ts';
+import type { Problem } from '../errors.ts';
+import { parsePlan, type Plan } from '../grammar/plan.ts';
+import { parseSpec, type Spec } from '../grammar/spec.ts';
+import { leftoverProblems } from '../grammar/leftovers.ts';
+import { graphOfText, type TaskGraph } from '../tasks/graph.ts';
 import { PROBLEMS } from '../tools/results.ts';
 import { bool, choice, closed, flag, list, many, num, object, optional, str } from '../tools/shape.ts';
 import { FEATURE, type Tool, tool } from '../tools/tool.ts';
-import { artifactPath, featureOf, type Project, readArtifact, tokensOf } from '../workflow/project.ts';
+import { artifactPath, featureOf, type Project, readArtifact, revisionOf, tokensOf } from '../workflow/project.ts';
 import { tasksProblems } from '../workflow/tasks.ts';
 import { featureOfPath, SPEC_PATH } from './paths.ts';
 
@@ -75,27 +76,63 @@ const specValidate = tool({
 const CHAIN: readonly ('spec' | 'plan' | 'tasks')[] = ['spec', 'plan', 'tasks'];
 
 interface Checked {
-  readonly artifact: string;
+  readonly artifact: 'spec' | 'plan' | 'tasks';
   readonly exists: boolean;
   readonly problems: readonly Problem[];
 }
 
-async function artifactProblems(
+interface Parsed {
+  readonly spec: Spec | undefined;
+  readonly plan: Plan | undefined;
+  readonly graph: TaskGraph | undefined;
+  /** What the template left in the tasks. */
+  readonly leftovers: readonly Problem[];
+}
+
+/** Each artifact that is there, read and parsed once. */
+async function parsedArtifacts(project: Project, feature: { directory: string }): Promise<Parsed> {
+  const parsed = async <T>(
+    artifact: Checked['artifact'],
+    parse: (text: string, tokens: ReadonlySet<string>) => T,
+  ): Promise<T | undefined> => {
+    const source = await project.workspace.read(artifactPath(feature, artifact));
+    return source === undefined ? undefined : parse(source, await tokensOf(project, `${artifact}-template`));
+  };
+  return {
+    spec: await parsed('spec', parseSpec),
+    plan: await parsed('plan', parsePlan),
+    ...(await taskGraph(project, feature)),
+  };
+}
+
+/** The list may be long, and so is read once for all tools. */
+async function taskGraph(
   project: Project,
   feature: { directory: string },
-  artifact: 'spec' | 'plan' | 'tasks',
-): Promise<Checked> {
-  const source = await project.workspace.read(artifactPath(feature, artifact));
-  if (source === undefined) return { artifact, exists: false, problems: [] };
-  const tokens = await tokensOf(project, `${artifact}-template`);
-  if (artifact === 'spec') return { artifact, exists: true, problems: parseSpec(source, tokens).problems };
-  if (artifact === 'plan') return { artifact, exists: true, problems: parsePlan(source, tokens).problems };
-  const spec = await project.workspace.read(artifactPath(feature, 'spec'));
-  return {
-    artifact,
-    exists: true,
-    problems: tasksProblems(parseTasks(source, tokens), spec === undefined ? undefined : parseSpec(spec)),
-  };
+): Promise<Pick<Parsed, 'graph' | 'leftovers'>> {
+  const { workspace } = project;
+  const source = await workspace.read(artifactPath(feature, 'tasks'));
+  if (source === undefined) return { graph: undefined, leftovers: [] };
+  const graph = workspace.derive(source, graphOfText);
+  const tokens = await tokensOf(project, 'tasks-template');
+  const known = new Set(graph.source.problems.map(({ line, message }) => `${line} ${message}`));
+  const leftovers = leftoverProblems(graph.source.outline, 'tasks', tokens);
+  return { graph, leftovers: leftovers.filter(({ line, message }) => !known.has(`${line} ${message}`)) };
+}
+
+function problemsOf(
+  { spec, plan, graph, leftovers }: Parsed,
+  artifact: Checked['artifact'],
+): readonly Problem[] | undefined {
+  if (artifact === 'spec') return spec?.problems;
+  if (artifact === 'plan') return plan?.problems;
+  return graph && [...tasksProblems(graph.source, spec, graph), ...leftovers].toSorted((a, b) => a.line - b.line);
+}
+
+/** Percent of the requirements with a task. */
+function coveredPercent({ spec, plan, graph }: Parsed): number {
+  if (spec === undefined || plan === undefined || graph === undefined) return -1;
+  return percentCovered(coverageOf(spec, graph.tasks));
 }
 
 const artifactsAnalyze = tool({
@@ -116,16 +153,12 @@ const artifactsAnalyze = tool({
   }),
   async run(project, { artifacts = CHAIN, feature: named }) {
     const feature = await featureOf(project, named);
-    const checked: Checked[] = [];
-    for (const artifact of artifacts) checked.push(await artifactProblems(project, feature, artifact));
-    const coverage = await analyze(project, feature.directory).then(
-      ({ metrics }) => metrics.coverage,
-      (error: unknown) => {
-        if (error instanceof SpecError && error.code === 'missing_step') return -1;
-        throw error;
-      },
-    );
-    return { feature: feature.name, artifacts: checked, coverage };
+    const parsed = await parsedArtifacts(project, feature);
+    const checked = artifacts.map((artifact): Checked => {
+      const problems = problemsOf(parsed, artifact);
+      return { artifact, exists: problems !== undefined, problems: problems ?? [] };
+    });
+    return { feature: feature.name, artifacts: checked, coverage: coveredPercent(parsed) };
   },
 });
 
@@ -135,15 +168,15 @@ const artifactsRead = tool({
   description: 'The texts of specification, plan and tasks, and what is left of DinCoder’s own JSON files.',
   reads: true,
   input: { artifactType: choice('Which.', ['spec', 'plan', 'tasks', 'all']), feature: FEATURE },
-  output: object({ feature: str, files: many(object({ path: str, text: str })) }),
+  output: object({ feature: str, files: many(object({ path: str, text: str, revision: str })) }),
   async run(project, { artifactType, feature: named }) {
     const feature = await featureOf(project, named);
     const wanted = artifactType === 'all' ? CHAIN : [artifactType];
-    const files: { path: string; text: string }[] = [];
+    const files: { path: string; text: string; revision: string }[] = [];
     for (const artifact of wanted) {
       for (const path of [artifactPath(feature, artifact), `.dincoder/${artifact}.json`]) {
         const found = await project.workspace.read(path);
-        if (found !== undefined) files.push({ path, text: found });
+        if (found !== undefined) files.push({ path, text: found, revision: revisionOf(found) });
       }
     }
     return { feature: feature.name, files };

@@ -1,9 +1,10 @@
 /**
  * Brings what DinCoder left into today's layout: features of `.dincoder/specs` move to `specs/`, old task lines become today's,
- * a constitution inside a feature becomes the project's. All of it is one change, which `undo` takes back, and every file that
+ * a constitution inside a feature becomes the project's, the research beside the features goes to the newest. All of it is one change, which `undo` takes back, and every file that
  * is moved or rewritten is copied to `.dincoder/backup-…` first.
  */
 import { parseConstitution } from '../grammar/constitution.ts';
+import { appendLines } from '../grammar/edit.ts';
 import { parseTasks, type Task, type Tasks } from '../grammar/tasks.ts';
 import { type Feature, listFeatures, nextFeature } from '../layout/features.ts';
 import { CONSTITUTION, OLD_SPECS, SPECS } from '../layout/paths.ts';
@@ -111,6 +112,36 @@ async function moveFeatures(workspace: Workspace, draft: Draft, backup: string):
   return moved;
 }
 
+const OLD_RESEARCH = '.dincoder/research.md';
+
+/** DinCoder kept one research file for all features: its text goes to the end of the newest feature's. */
+async function moveResearch(
+  workspace: Workspace,
+  draft: Draft,
+  backup: string,
+  moved: Upgraded['moved'],
+): Promise<Upgraded['moved']> {
+  const text = await draft.read(OLD_RESEARCH);
+  const newest = (await listFeatures(workspace)).at(-1);
+  if (text === undefined || newest === undefined) return moved;
+  const directory = moved.find(({ from }) => from === newest.directory)?.to ?? newest.directory;
+  const to = `${directory}/research.md`;
+  const there = (await draft.read(to)) ?? `# Research: ${newest.name}\n`;
+  draft.write(`${backup}/${OLD_RESEARCH}`, text);
+  draft.write(
+    to,
+    appendLines(there, [
+      '',
+      ...text
+        .trim()
+        .split(/\r?\n/)
+        .map((line) => line.replace(/^# /, '## ')),
+    ]),
+  );
+  draft.remove(OLD_RESEARCH);
+  return [...moved, { from: OLD_RESEARCH, to }];
+}
+
 async function rewriteTasks(workspace: Workspace, draft: Draft, backup: string): Promise<string[]> {
   const rewritten: string[] = [];
   const files = (await listFeatures(workspace))
@@ -145,7 +176,8 @@ export async function upgradeProject(project: Project): Promise<Upgraded> {
   const { value, changed } = await workspace.change('workspace', 'upgrade from DinCoder', async (draft) => {
     const rewritten = await rewriteTasks(workspace, draft, backup);
     const constitution = await liftConstitution(workspace, draft);
-    return { moved: await moveFeatures(workspace, draft, backup), rewritten, constitution };
+    const moved = await moveFeatures(workspace, draft, backup);
+    return { moved: await moveResearch(workspace, draft, backup, moved), rewritten, constitution };
   });
   return { ...value, backup: changed.some((path) => path.startsWith(backup)) ? backup : '' };
 }

@@ -1,18 +1,21 @@
 /**
- * Puts an editor's files into a project: a configuration is added to, a command of ours is renewed, a file of somebody else is
- * left alone and told. One change, which `undo` takes back.
+ * Puts an editor's files into a project: a configuration is added to, a command of ours is renewed, what is of somebody else
+ * is left alone and told. One change, which `undo` takes back.
  */
-import { SpecError } from '../errors.ts';
 import { isFields } from '../layout/json.ts';
-import type { Draft } from '../workspace/change.ts';
 import { createWorkspaces } from '../workspace/workspace.ts';
 import { type Editor, type EditorFile, editorFiles, MARK } from './files.ts';
+
+export interface KeptFile {
+  /** From the folder. */
+  readonly path: string;
+  readonly why: string;
+}
 
 export interface Installed {
   /** Paths from the folder. */
   readonly written: readonly string[];
-  /** Files that are somebody else's, and stayed. */
-  readonly kept: readonly string[];
+  readonly kept: readonly KeptFile[];
 }
 
 export interface InstallOptions {
@@ -20,47 +23,76 @@ export interface InstallOptions {
   readonly editor: Editor;
   readonly version: string;
   readonly now: () => number;
+  /** Only says what would be written. */
+  readonly dryRun?: boolean;
 }
 
-function merged(old: string | undefined, { path, key, name, entry }: Extract<EditorFile, { kind: 'json' }>): string {
+/** The text of a file, or why it stays as it is. */
+type Wanted = { readonly text: string } | { readonly why: string };
+
+function merged(old: string, { key, name, entry }: Extract<EditorFile, { kind: 'json' }>): Wanted {
+  const byHand = `Add it by hand, under "${key}": ${JSON.stringify({ [name]: entry })}`;
   let file: unknown = {};
   try {
-    if (old !== undefined && old.trim() !== '') file = JSON.parse(old) as unknown;
+    if (old.trim() !== '') file = JSON.parse(old) as unknown;
   } catch {
-    throw new SpecError(
-      'conflict',
-      `${path} is not plain JSON (comments?). Add the server by hand: ${JSON.stringify({ [name]: entry })}`,
-    );
+    return { why: `it is no plain JSON (comments?). ${byHand}` };
   }
-  const known = isFields(file) ? file : {};
-  const entries = isFields(known[key]) ? known[key] : {};
-  if (JSON.stringify(entries[name]) === JSON.stringify(entry)) return old ?? '';
-  return `${JSON.stringify({ ...known, [key]: { ...entries, [name]: entry } }, null, 2)}\n`;
+  const entries = isFields(file) ? (file[key] ?? {}) : undefined;
+  if (!isFields(file) || !isFields(entries)) return { why: `it holds something else than servers. ${byHand}` };
+  if (!Object.hasOwn(entries, name)) {
+    return { text: `${JSON.stringify({ ...file, [key]: { ...entries, [name]: entry } }, null, 2)}\n` };
+  }
+  if (JSON.stringify(entries[name]) === JSON.stringify(entry)) return { text: old };
+  return { why: `it has a server "${name}" of its own. Ours would be: ${JSON.stringify(entry)}` };
 }
 
-/** Undefined: it is somebody else's. */
-async function textFor(draft: Draft, file: EditorFile): Promise<string | undefined> {
-  const old = await draft.read(file.path);
-  if (file.kind === 'json') return merged(old, file);
-  if (file.kind === 'text')
-    return old === undefined || old.includes(MARK) || old === file.text || file.path.endsWith('plugin.json')
-      ? file.text
-      : undefined;
-  if (old === undefined || old === '') return file.text;
-  return old.split(/\r?\n/).includes(file.head) ? old : `${old.trimEnd()}\n\n${file.text}`;
+function appended(old: string, { taken, text }: Extract<EditorFile, { kind: 'append' }>): Wanted {
+  if (old.replaceAll('\r\n', '\n').includes(text.trimEnd())) return { text: old };
+  if (taken.test(old)) return { why: `what is there cannot be added to. Write by hand:\n${text}` };
+  return { text: old.trim() === '' ? text : `${old.trimEnd()}\n\n${text}` };
 }
 
-/** Throws a SpecError for a folder that is no workspace, and for a configuration that cannot be added to. */
-export async function installEditor({ folder, editor, version, now }: InstallOptions): Promise<Installed> {
-  const workspace = createWorkspaces({ roots: [folder], now }).open();
-  const { value, changed } = await workspace.change('workspace', `install ${editor}`, async (draft) => {
-    const kept: string[] = [];
-    for (const file of editorFiles(editor, version)) {
-      const text = await textFor(draft, file);
-      if (text === undefined) kept.push(file.path);
-      else draft.write(file.path, text);
+function wantedOf(old: string | undefined, file: EditorFile): Wanted {
+  if (file.kind === 'json') return merged(old ?? '', file);
+  if (file.kind === 'append') return appended(old ?? '', file);
+  return old === undefined || old.includes(MARK) ? { text: file.text } : { why: 'it is not one of ours.' };
+}
+
+interface Plan {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly written: readonly string[];
+  readonly kept: readonly KeptFile[];
+}
+
+async function plan(files: readonly EditorFile[], read: (path: string) => Promise<string | undefined>): Promise<Plan> {
+  const texts = new Map<string, string>();
+  const written: string[] = [];
+  const kept: KeptFile[] = [];
+  for (const file of files) {
+    const old = await read(file.path);
+    const wanted = wantedOf(old, file);
+    if ('why' in wanted) kept.push({ path: file.path, why: wanted.why });
+    else if (wanted.text !== old) {
+      texts.set(file.path, wanted.text);
+      written.push(file.path);
     }
-    return kept;
+  }
+  return { texts, written, kept };
+}
+
+/** Throws a SpecError for a folder that is no workspace, and for a file that leads out of it. */
+export async function installEditor({ folder, editor, version, now, dryRun }: InstallOptions): Promise<Installed> {
+  const workspace = createWorkspaces({ roots: [folder], now }).open();
+  const files = editorFiles(editor, version);
+  if (dryRun === true) {
+    const { kept, written } = await plan(files, async (path) => workspace.read(path));
+    return { written, kept };
+  }
+  const { value } = await workspace.change('workspace', `install ${editor}`, async (draft) => {
+    const { kept, texts, written } = await plan(files, async (path) => draft.read(path));
+    for (const [path, text] of texts) draft.write(path, text);
+    return { written, kept };
   });
-  return { written: changed, kept: value };
+  return value;
 }

@@ -51,7 +51,12 @@ export function researchProblems(text: string): Problem[] {
   return [...problems, ...leftoverProblems(outline, 'research')];
 }
 
-const labelPattern = (label: string): RegExp => new RegExp(`^\\s*(?:[-*]\\s+)?\\*{0,2}${label}\\*{0,2}\\s*:`, 'i');
+/** `**Decision**: …`, `- Decision: …`, or a heading `### Decision`. */
+const labelPattern = (label: string): RegExp =>
+  new RegExp(
+    `^(?:\\s*(?:[-*]\\s+)?\\*{0,2}${label}\\*{0,2}\\s*:|#{2,6}\\s+\\*{0,2}${label}(?:\\s+\\d+)?\\*{0,2}\\s*(?::|$))`,
+    'i',
+  );
 
 const NOT_ENTITIES =
   /^(?:entities|relationships?|overview|validation(?: rules)?|state transitions?|notes|indexes|enums?|summary|fields?|attributes?)$/i;

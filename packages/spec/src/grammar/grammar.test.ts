@@ -72,7 +72,7 @@ describe('templates', () => {
     );
     const plan = parsePlan(PLAN_TEMPLATE, templateTokens(PLAN_TEMPLATE));
     expect(new Set(plan.problems.filter(({ severity }) => severity === 'error').map(({ rule }) => rule))).toEqual(
-      new Set(['plan.leftover', 'plan.gate-unjustified']),
+      new Set(['plan.leftover']),
     );
     expect(parseTasks(TASKS_TEMPLATE).tasks).toEqual([]);
     expect(
@@ -158,6 +158,53 @@ describe('old task lines', () => {
       priority: 'high',
       tags: 'a b',
     });
+  });
+});
+
+it('requirements with an id count under any heading of their section', () => {
+  const more =
+    '### Non-Functional Requirements\n\n- **NFR-001**: Notes MUST be kept 10 years.\n- Free words.\n\n### Key Entities';
+  const { requirements, problems } = parseSpec(SPEC.replace('### Key Entities', more));
+  expect([requirements.map(({ id }) => id), rules(problems)]).toEqual([['FR-001', 'FR-002', 'FR-003', 'NFR-001'], []]);
+});
+
+describe('a decision of research', () => {
+  it.each([
+    '**Decision**: x\n**Rationale**: y\n**Alternatives considered**: z\n',
+    '- Decision: x\n- Rationale: y\n- Alternatives: z\n',
+    '### Decision\n\nx\n\n### Rationale\n\ny\n\n### Alternatives Considered\n\nz\n',
+    '### Decision 1: x\n\n**Rationale:** y\n\n**Alternatives considered:** z\n',
+  ])('may be written %j', (text) => {
+    expect(researchProblems(`# Research\n\n## Storage\n\n${text}`)).toEqual([]);
+    const lacking = text.replace(/^.*Rationale.*$/m, '');
+    expect(rules(researchProblems(`# Research\n\n## Storage\n\n${lacking}`)).join()).toContain('research.rationale');
+  });
+
+  it('is not a heading that speaks of decisions', () => {
+    expect(rules(researchProblems('# Research\n\n## Decisions\n\n## Decision log\n')).join()).toContain(
+      'research.decision-missing',
+    );
+  });
+});
+
+describe('the verdict of a gate', () => {
+  it.each([
+    ['- I: PASS, tests are seen to fail first', 'pass'],
+    ['- I: FAIL, though most of it would pass', 'fail'],
+    ['- I: ✅ no violations', 'pass'],
+    ['- I: ❌ it breaks the rule', 'fail'],
+    ['- I: violates the rule', 'fail'],
+    ['**Violations**: none', 'open'],
+    ['- [x] I: one library', 'pass'],
+    ['- [ ] I: one library', 'open'],
+    ['- I: [PASS, or FAIL with a row in Complexity Tracking]', 'open'],
+    ['| I | complies |', 'pass'],
+    ['### I\n\n- looked at twice\n- it fails', 'fail'],
+  ])('%j', (gate, verdict) => {
+    const table = gate.startsWith('|') ? '| a | b |\n|---|---|\n' : '';
+    expect(parsePlan(`# P\n\n## Constitution Check\n\n${table}${gate}\n`).gates.map((one) => one.verdict)).toEqual([
+      verdict,
+    ]);
   });
 });
 

@@ -10,38 +10,42 @@ const LABEL =
   /^(?:P|P\?|Story\??|ID|x|X|~| |US\d+|Gap|Ambiguity|Conflict|Assumption|Completeness|Clarity|Consistency|Coverage|Measurability|Spec §.*|NEEDS CLARIFICATION.*|CLARIFICATION RESOLVED.*)$/;
 const TOKEN = /\[([^[\]\n]{1,200})\](?!\()/g;
 
-function* tokensOf(outline: Outline): Generator<{ token: string; line: number }> {
+interface Token {
+  readonly token: string;
+  readonly line: number;
+}
+
+/** The tokens that are looked for. Lines of one file hold the same few: each is looked at once. */
+function tokensOf(outline: Outline, isWanted: (token: string) => boolean): readonly Token[] {
+  const wanted = new Map<string, boolean>();
+  const found: Token[] = [];
   for (const { text, number } of outline.lines) {
     if (!text.includes('[')) continue;
-    for (const [, token = ''] of text.matchAll(TOKEN)) {
-      if (!LABEL.test(token)) yield { token, line: number };
+    for (const match of text.match(TOKEN) ?? []) {
+      const token = match.slice(1, -1);
+      let isOne = wanted.get(token);
+      if (isOne === undefined) wanted.set(token, (isOne = !LABEL.test(token) && isWanted(token)));
+      if (isOne) found.push({ token, line: number });
     }
   }
+  return found;
 }
 
 /** The tokens a template asks to be replaced. */
 export function templateTokens(template: string): ReadonlySet<string> {
-  return new Set(Array.from(tokensOf(outlineOf(template)), ({ token }) => token));
+  return new Set(tokensOf(outlineOf(template), () => true).map(({ token }) => token));
 }
+
+const CAPITALS = /^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|###-feature(?:-name)?|FEATURE(?: NAME)?|DATE)$/;
 
 /** Tokens in capitals are leftovers whatever the template; those of the template are leftovers word by word. */
 export function leftoverProblems(outline: Outline, kind: string, tokens: ReadonlySet<string> = new Set()): Problem[] {
-  const problems: Problem[] = [];
-  for (const { token, line } of tokensOf(outline)) {
-    if (
-      !tokens.has(token) &&
-      !/^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|###-feature(?:-name)?|FEATURE(?: NAME)?|DATE)$/.test(token)
-    ) {
-      continue;
-    }
-    problems.push({
-      rule: `${kind}.leftover`,
-      line,
-      message: `"[${token}]" is left over from the template. Replace it, or remove the line.`,
-      severity: 'error',
-    });
-  }
-  return problems;
+  return tokensOf(outline, (token) => tokens.has(token) || CAPITALS.test(token)).map(({ token, line }) => ({
+    rule: `${kind}.leftover`,
+    line,
+    message: `"[${token}]" is left over from the template. Replace it, or remove the line.`,
+    severity: 'error',
+  }));
 }
 
 /** The open questions of an artifact: `[NEEDS CLARIFICATION: …]`. */

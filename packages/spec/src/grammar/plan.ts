@@ -8,6 +8,7 @@ import { clarificationMarks, leftoverProblems } from './leftovers.ts';
 import {
   fieldsIn,
   type Heading,
+  headingsIn,
   itemsIn,
   type Outline,
   outlineOf,
@@ -54,24 +55,39 @@ const error = (rule: string, line: number, message: string): Problem => ({
   severity: 'error',
 });
 
+/** How a verdict is written on purpose; the first one counts, whatever else the gate tells of passing and failing. */
+const VERDICT = /❌|✅|✓|\b(?:FAIL|PASS)(?:ED|ES|S)?\b/;
 const FAIL = /❌|\b(?:fail(?:s|ed)?|violat(?:ion|ed|es)|breaks)\b/i;
 const PASS = /✅|✓|\b(?:pass(?:es|ed)?|ok|compl(?:ies|iant)|n\/a|not applicable)\b/i;
 
-function gateOf(text: string, line: number): Gate {
+function gateOf(whole: string, line: number): Gate {
+  // What stands in brackets is to be filled in yet, or the words of a link.
+  const text = whole.replaceAll(/\[[^[\]]{2,}\]/g, '');
   const box = /^\[([ xX])\]/.exec(text)?.[1];
   const ticked = box !== undefined && box !== ' ';
-  if (FAIL.test(text) && !/\bno violations?\b/i.test(text)) return { text, line, verdict: 'fail' };
-  if (PASS.test(text) || ticked) return { text, line, verdict: 'pass' };
-  return { text, line, verdict: 'open' };
+  const said = VERDICT.exec(text)?.[0];
+  if (said !== undefined)
+    return { text: whole, line, verdict: said === '❌' || said.startsWith('FAIL') ? 'fail' : 'pass' };
+  if (FAIL.test(text) && !/\bno violations?\b|\bviolations?\W*none\b/i.test(text))
+    return { text: whole, line, verdict: 'fail' };
+  if (PASS.test(text) || ticked) return { text: whole, line, verdict: 'pass' };
+  return { text: whole, line, verdict: 'open' };
 }
 
 function gatesOf(outline: Outline, section: Heading | undefined): Gate[] {
   if (section === undefined) return [];
-  const items = itemsIn(outline, section.line, section.end).map(({ text, line }) => gateOf(text, line));
-  const rows = tableRowsIn(outline, section.line, section.end).map(({ cells, line }) =>
-    gateOf(cells.join(' | '), line),
+  const headed = headingsIn(outline, section).map(({ title, line, end }) =>
+    gateOf(`${title}: ${proseOf(outline, line, end).replaceAll(/\s+/g, ' ')}`, line),
   );
-  return [...items, ...rows].toSorted((a, b) => a.line - b.line);
+  // Below a heading of its own, items and rows belong to that gate.
+  const end = headed[0] === undefined ? section.end : headed[0].line - 1;
+  const items = itemsIn(outline, section.line, end).map(({ text, line }) => gateOf(text, line));
+  const rows = tableRowsIn(outline, section.line, end).map(({ cells, line }) => gateOf(cells.join(' | '), line));
+  const paragraphs = outline.lines
+    .slice(section.line, end)
+    .filter(({ text, code }) => !code && /^\*\*[^*]+\*\*/.test(text))
+    .map(({ text, number }) => gateOf(text, number));
+  return [...items, ...rows, ...paragraphs, ...headed].toSorted((a, b) => a.line - b.line);
 }
 
 function sectionProblems(outline: Outline): Problem[] {

@@ -71,7 +71,10 @@ const STORY = /^User Story (\d{1,4})\s*[-–—:]\s*(.*?)\s*(?:\(Priority:\s*P(\
 const MOST_MARKS = 3;
 
 function labelled(outline: Outline, from: number, to: number, label: string): string {
-  const at = outline.lines.slice(from, to).findIndex(({ text }) => text.toLowerCase().startsWith(`**${label}**`));
+  const starts = [`**${label}**`, `**${label}:**`];
+  const at = outline.lines
+    .slice(from, to)
+    .findIndex(({ text }) => starts.some((start) => text.toLowerCase().startsWith(start)));
   if (at === -1) return '';
   const rest = outline.lines.slice(from + at, to).map(({ text }) => text);
   const end = rest.findIndex((text, index) => index > 0 && (text.trim() === '' || text.startsWith('**')));
@@ -190,6 +193,18 @@ function requirementsOf(
   return found;
 }
 
+/** Those with an id under another heading of the section, such as "Non-Functional Requirements". Its other bullets are free. */
+function otherRequirements(
+  outline: Outline,
+  functional: Heading | undefined,
+  whole: Heading | undefined,
+): Requirement[] {
+  if (functional === undefined || whole === undefined || functional === whole) return [];
+  return requirementsOf(outline, whole, 'NFR', []).filter(
+    ({ line }) => line < functional.line || line > functional.end,
+  );
+}
+
 function mandatory(outline: Outline, key: string, title: string, problems: Problem[]): Heading | undefined {
   const heading = sectionOf(outline, key);
   if (heading === undefined) problems.push(error('section-missing', 0, `The section "${title}" is missing.`));
@@ -270,7 +285,10 @@ export function parseSpec(text: string, tokens?: ReadonlySet<string>): Spec {
   }
   const functional = sectionOf(outline, 'functional requirements') ?? requirementSection;
   const outcomes = sectionOf(outline, 'measurable outcomes') ?? criteriaSection;
-  const requirements = requirementsOf(outline, functional, 'FR', problems);
+  const requirements = [
+    ...requirementsOf(outline, functional, 'FR', problems),
+    ...otherRequirements(outline, functional, requirementSection),
+  ];
   const criteria = requirementsOf(outline, outcomes, 'SC', problems);
   const marks = clarificationMarks(outline);
   problems.push(...wholeProblems(outline, marks, criteria), ...leftoverProblems(outline, 'spec', tokens));

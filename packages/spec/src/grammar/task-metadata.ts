@@ -13,7 +13,7 @@ export interface TaskTail {
 const DEPENDS = /\(\s*depends on:?\s+([^()]*)\)/i;
 const PAIRS = /\(\s*((?:phase|type|depends|priority|effort|tags)\s*:[^()]*)\)\s*$/i;
 
-const idsIn = (text: string): string[] => Array.from(text.matchAll(/\bT\d{3,5}\b/g), ([id]) => id);
+const idsIn = (text: string | undefined): readonly string[] => text?.match(/\bT\d{3,5}\b/g) ?? [];
 
 function pairsOf(text: string): Map<string, string> {
   const pairs = new Map<string, string>();
@@ -31,14 +31,19 @@ function pairsOf(text: string): Map<string, string> {
 }
 
 const PLAIN: ReadonlyMap<string, string> = new Map();
+const NONE: readonly string[] = [];
 
 export function metadataOf(body: string): TaskTail {
-  if (!body.includes('(')) return { text: body.trim(), dependsOn: [], metadata: PLAIN };
+  if (!body.includes('(')) return { text: body.trim(), dependsOn: NONE, metadata: PLAIN };
   const depends = DEPENDS.exec(body);
   const without = depends === null ? body : body.replace(DEPENDS, '');
-  const pairs = PAIRS.exec(without);
-  const metadata = pairs === null ? new Map<string, string>() : pairsOf(pairs[1] ?? '');
-  const text = (pairs === null ? without : without.slice(0, pairs.index)).replaceAll(/\s{2,}/g, ' ').trim();
-  const dependsOn = [...idsIn(depends?.[1] ?? ''), ...idsIn(metadata.get('depends') ?? '')];
-  return { text, dependsOn: [...new Set(dependsOn)], metadata };
+  // A line that ends otherwise has none, however many parentheses it has.
+  const pairs = without.trimEnd().endsWith(')') ? PAIRS.exec(without) : null;
+  const metadata = pairs === null ? PLAIN : pairsOf(pairs[1] ?? '');
+  const left = pairs === null ? without : without.slice(0, pairs.index);
+  const text = (/\s{2}/.test(left) ? left.replaceAll(/\s{2,}/g, ' ') : left).trim();
+  const named = idsIn(depends?.[1]);
+  const keyed = idsIn(metadata.get('depends'));
+  const dependsOn = named.length + keyed.length === 0 ? NONE : [...new Set([...named, ...keyed])];
+  return { text, dependsOn, metadata };
 }

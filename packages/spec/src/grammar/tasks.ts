@@ -109,8 +109,11 @@ function phaseKind(title: string, number: number): { kind: PhaseKind; story: num
   return { kind, story: undefined };
 }
 
+/** "Phase 1", "Phase N: …", "Phase: …"; not "Phase Dependencies", which every list of spec-kit has. */
+const PHASE = /^phase(?:\s+(?:\d|N\b|\w+\s*[:–—])|\s*:)/i;
+
 function phasesOf(outline: Outline): Phase[] {
-  const found: Heading[] = outline.headings.filter(({ level, title }) => level <= 3 && /^phase\b/i.test(title));
+  const found: Heading[] = outline.headings.filter(({ level, title }) => level <= 3 && PHASE.test(title));
   return found.map(({ title, line, end }, index) => {
     const parts = /^phase\s+([\dN]+[\d.]*)?\s*[:.–—-]?\s*(.*)$/i.exec(title);
     const number = Number.parseInt(parts?.[1] ?? '0', 10) || 0;
@@ -260,28 +263,36 @@ function readTasks(outline: Outline, phases: readonly Phase[], problems: Problem
   return tasks;
 }
 
-/** `tokens` are those of the template, see `templateTokens`. */
-export function parseTasks(text: string, tokens?: ReadonlySet<string>): Tasks {
-  const outline = outlineOf(text);
-  const problems: Problem[] = [];
-  const phases = phasesOf(outline);
-  const tasks = readTasks(outline, phases, problems);
-  const title = outline.headings.find(({ level }) => level === 1)?.title;
+/** What is wrong with a list as a whole, and with its tasks beside each other. */
+function listProblems(outline: Outline, phases: readonly Phase[], tasks: readonly Task[]): Problem[] {
+  const hasTitle = outline.headings.some(({ level }) => level === 1);
   const missing: [boolean, Problem][] = [
-    [title === undefined, error('title', 1, 'The title is missing. Begin with "# Tasks: NAME".')],
+    [!hasTitle, error('title', 1, 'The title is missing. Begin with "# Tasks: NAME".')],
     [phases.length === 0, error('phase-missing', 0, 'There is no phase. Add "## Phase 1: Setup" and the others.')],
     [tasks.length === 0, error('empty-list', 0, 'There is no task. Add lines "- [ ] T001 …".')],
   ];
-  problems.push(
-    ...missing.filter(([isMissing]) => isMissing).map(([, problem]) => problem),
-    ...taskProblems(tasks, phases),
-    ...leftoverProblems(outline, 'tasks', tokens),
-  );
+  return [...missing.filter(([isMissing]) => isMissing).map(([, problem]) => problem), ...taskProblems(tasks, phases)];
+}
+
+/** `tokens` are those of the template, see `templateTokens`. Problems are looked for when they are asked for. */
+export function parseTasks(text: string, tokens?: ReadonlySet<string>): Tasks {
+  const outline = outlineOf(text);
+  const found: Problem[] = [];
+  const phases = phasesOf(outline);
+  const tasks = readTasks(outline, phases, found);
+  let problems: readonly Problem[] | undefined;
   return {
-    title: (title ?? '').replace(/^Tasks:\s*/i, ''),
+    title: (outline.headings.find(({ level }) => level === 1)?.title ?? '').replace(/^Tasks:\s*/i, ''),
     phases,
     tasks,
     outline,
-    problems: problems.toSorted((a, b) => a.line - b.line),
+    get problems() {
+      problems ??= [
+        ...found,
+        ...listProblems(outline, phases, tasks),
+        ...leftoverProblems(outline, 'tasks', tokens),
+      ].toSorted((a, b) => a.line - b.line);
+      return problems;
+    },
   };
 }

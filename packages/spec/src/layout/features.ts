@@ -58,10 +58,15 @@ export async function listFeatures(workspace: Workspace): Promise<readonly Featu
   return features.toSorted(compareFeatures);
 }
 
-async function featureAt(workspace: Workspace, text: string, by: FoundFeature['by']): Promise<FoundFeature> {
+/** A folder as it is named, absolute or relative to the workspace. */
+function partsOf(workspace: Workspace, text: string): Feature {
   const inside = isAbsolute(text) ? relative(workspace.path, text).split(sep).join('/') : text;
   const directory = inside.replace(/^\.\//, '').replace(/\/+$/, '');
-  const name = directory.split('/').at(-1) ?? '';
+  return { name: directory.split('/').at(-1) ?? '', directory };
+}
+
+async function featureAt(workspace: Workspace, text: string, by: FoundFeature['by']): Promise<FoundFeature> {
+  const { name, directory } = partsOf(workspace, text);
   if (!NAME.test(name) || (await workspace.kind(directory)) !== 'folder') {
     const shown = JSON.stringify(text.slice(0, 200));
     throw new SpecError(
@@ -144,6 +149,18 @@ export function shortNameOf(description: string): string {
 
 /** Lower-case letters, digits and single hyphens. */
 export const isShortName = (name: string): boolean => /^[a-z0-9]+(?:-[a-z0-9]+){0,7}$/.test(name) && name.length <= 60;
+
+/** The folder that SPECIFY_FEATURE_DIRECTORY wants for a new feature; undefined when it says nothing. */
+export function wantedFeature(workspace: Workspace, env: Environment): Feature | undefined {
+  const said = env['SPECIFY_FEATURE_DIRECTORY'];
+  if (said === undefined || said === '') return undefined;
+  const { name, directory } = partsOf(workspace, said);
+  if (NAME.test(name)) return { name, directory };
+  throw new SpecError(
+    'invalid_input',
+    `SPECIFY_FEATURE_DIRECTORY names no folder a feature can have: ${JSON.stringify(name)}.`,
+  );
+}
 
 /** The folder of the next feature. */
 export function nextFeature(

@@ -28,7 +28,6 @@ export interface History {
 }
 
 const MOST_COMMITS = 20_000;
-const TIMEOUT_MS = 30_000;
 
 function parseCommits(text: string): Commit[] {
   const authors = new Map<string, number>();
@@ -66,7 +65,6 @@ export async function readHistory(
     project,
     ['log', ...dates, `--max-count=${MOST_COMMITS}`, '--no-ext-diff', '--no-textconv', '--name-only', form],
     signal,
-    TIMEOUT_MS,
   );
   // A repository without a commit has no log.
   const commits = log.code === 0 ? parseCommits(log.stdout) : [];

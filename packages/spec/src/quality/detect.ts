@@ -1,105 +1,87 @@
-/** Which kind of project this is, and the command that formats, lints, tests, audits it. Reads files, runs nothing. */
+/** Which kind of project this is, and the command that checks it. Reads files, runs nothing. */
 import type { Command } from '../commands/run.ts';
 import { fieldsOf, readJson } from '../layout/json.ts';
 import type { Project } from '../workflow/project.ts';
+import {
+  type Check,
+  GO_TABLE,
+  gradleTable,
+  mavenTable,
+  nodeTable,
+  pythonTable,
+  type Runner,
+  RUST_TABLE,
+  type Table,
+  type Wishes,
+} from './tables.ts';
 
-export const CHECKS = ['format', 'lint', 'test', 'audit', 'outdated'] as const;
-export type Check = (typeof CHECKS)[number];
+export interface CheckCommand extends Command {
+  /** It ends with 0 whatever it found: what it lists on stdout is what is wrong. */
+  readonly lists: boolean;
+}
 
 export interface ProjectKind {
-  readonly kind: 'node' | 'python' | 'rust' | 'go';
+  readonly kind: 'node' | 'python' | 'rust' | 'go' | 'java';
+  /** The file that says so. */
+  readonly file: string;
   /** The command for a check; undefined when the project has none. */
-  command(check: Check, options: Wishes): Command | undefined;
+  command(check: Check, wishes: Wishes): CheckCommand | undefined;
 }
 
-interface Wishes {
-  readonly fix: boolean;
-  readonly coverage: boolean;
-}
-type Words = readonly string[] | undefined;
-/** The words of a command for each check. */
-type Table = Readonly<Record<Check, (wishes: Wishes) => Words>>;
-
-const LOCKS: readonly [string, string][] = [
+const LOCKS: readonly [file: string, runner: Runner][] = [
   ['pnpm-lock.yaml', 'pnpm'],
   ['yarn.lock', 'yarn'],
   ['bun.lock', 'bun'],
+  ['bun.lockb', 'bun'],
 ];
 
-function nodeTable(runner: string, scripts: ReadonlySet<string>, dependencies: ReadonlySet<string>): Table {
-  const script = (...names: string[]): Words => {
-    const name = names.find((one) => scripts.has(one));
-    return name === undefined ? undefined : [runner, 'run', name];
-  };
-  // A tool that is not installed is never fetched from a registry.
-  const local = (tool: string, ...args: string[]): Words =>
-    dependencies.has(tool) ? ['npx', '--no-install', tool, ...args] : undefined;
-  const registry = runner === 'pnpm' ? 'pnpm' : 'npm';
-  return {
-    format: ({ fix }) =>
-      fix
-        ? (script('format', 'fmt') ?? local('prettier', '--write', '.'))
-        : (script('format:check', 'fmt:check') ?? local('prettier', '--check', '.')),
-    lint: ({ fix }) =>
-      fix ? (script('lint:fix') ?? local('eslint', '.', '--fix')) : (script('lint') ?? local('eslint', '.')),
-    test: ({ coverage }) => (coverage ? script('test:coverage', 'coverage', 'test') : script('test')),
-    audit: ({ fix }) => (fix ? ['npm', 'audit', 'fix', '--ignore-scripts'] : [registry, 'audit', '--json']),
-    outdated: ({ fix }) =>
-      fix ? ['npm', 'update', '--dry-run', '--ignore-scripts'] : [registry, 'outdated', '--json'],
-  };
-}
-
-const PYTHON: Table = {
-  format: ({ fix }) => ['ruff', 'format', ...(fix ? [] : ['--check']), '.'],
-  lint: ({ fix }) => ['ruff', 'check', ...(fix ? ['--fix'] : []), '.'],
-  test: ({ coverage }) => ['python3', '-m', 'pytest', '-q', ...(coverage ? ['--cov'] : [])],
-  audit: ({ fix }) => ['pip-audit', '--format', 'json', ...(fix ? ['--fix'] : [])],
-  outdated: () => ['python3', '-m', 'pip', 'list', '--outdated', '--format', 'json'],
+const LISTING: Readonly<Partial<Record<ProjectKind['kind'], readonly Check[]>>> = {
+  python: ['outdated'],
+  go: ['format', 'outdated'],
 };
 
-const RUST: Table = {
-  format: ({ fix }) => ['cargo', 'fmt', ...(fix ? [] : ['--check'])],
-  lint: ({ fix }) => ['cargo', 'clippy', ...(fix ? ['--fix', '--allow-dirty'] : []), '--', '-D', 'warnings'],
-  test: () => ['cargo', 'test'],
-  audit: () => ['cargo', 'audit', '--json'],
-  outdated: () => ['cargo', 'outdated', '--format', 'json'],
-};
-
-const GO: Table = {
-  format: ({ fix }) => ['gofmt', fix ? '-w' : '-l', '.'],
-  lint: () => ['go', 'vet', './...'],
-  test: ({ coverage }) => ['go', 'test', ...(coverage ? ['-cover'] : []), './...'],
-  audit: () => ['govulncheck', '-json', './...'],
-  outdated: () => ['go', 'list', '-m', '-u', '-json', 'all'],
-};
-
-const kindOf = (kind: ProjectKind['kind'], table: Table): ProjectKind => ({
+const kindOf = (kind: ProjectKind['kind'], file: string, table: Table): ProjectKind => ({
   kind,
-  command(check, options) {
-    const [program, ...args] = table[check](options) ?? [];
-    return program === undefined ? undefined : { program, args };
+  file,
+  command(check, wishes) {
+    const [program, ...args] = table[check](wishes) ?? [];
+    const lists = !wishes.fix && LISTING[kind]?.includes(check) === true;
+    return program === undefined ? undefined : { program, args, lists };
   },
 });
 
+async function nodeKind({ workspace }: Project): Promise<ProjectKind | undefined> {
+  const manifest = await readJson(workspace, 'package.json');
+  if (manifest === undefined) return undefined;
+  let runner: Runner = 'npm';
+  for (const [file, name] of LOCKS) if ((await workspace.kind(file)) === 'file') runner = name;
+  if (runner === 'yarn' && (await workspace.kind('.yarnrc.yml')) === 'file') runner = 'yarn-berry';
+  const dependencies = { ...fieldsOf(manifest['dependencies']), ...fieldsOf(manifest['devDependencies']) };
+  const scripts = new Set(Object.keys(fieldsOf(manifest['scripts'])));
+  return kindOf('node', 'package.json', nodeTable(runner, scripts, new Set(Object.keys(dependencies))));
+}
+
+/** What says which kind it is, in order of weight; the table is made of the text of that file. */
+const OTHERS: readonly [file: string, kind: ProjectKind['kind'], table: (text: string) => Table][] = [
+  ['pyproject.toml', 'python', (text) => pythonTable(text, 'pyproject.toml')],
+  ['requirements.txt', 'python', (text) => pythonTable(text, 'requirements.txt')],
+  ['Cargo.toml', 'rust', () => RUST_TABLE],
+  ['go.mod', 'go', () => GO_TABLE],
+  ['pom.xml', 'java', mavenTable],
+  ['build.gradle', 'java', gradleTable],
+  ['build.gradle.kts', 'java', gradleTable],
+];
+
+/** What a folder is looked through for, for people. */
+export const KNOWN_FILES: string = ['package.json', ...OTHERS.map(([file]) => file)].join(', ');
+
 /** Undefined for a folder that is none of them. */
 export async function detectProject(project: Project): Promise<ProjectKind | undefined> {
-  const { workspace } = project;
-  const manifest = await readJson(workspace, 'package.json');
-  if (manifest !== undefined) {
-    let runner = 'npm';
-    for (const [file, name] of LOCKS) if ((await workspace.kind(file)) === 'file') runner = name;
-    const dependencies = { ...fieldsOf(manifest['dependencies']), ...fieldsOf(manifest['devDependencies']) };
-    return kindOf(
-      'node',
-      nodeTable(runner, new Set(Object.keys(fieldsOf(manifest['scripts']))), new Set(Object.keys(dependencies))),
-    );
+  const node = await nodeKind(project);
+  if (node !== undefined) return node;
+  for (const [file, kind, table] of OTHERS) {
+    const text = await project.workspace.read(file);
+    if (text !== undefined) return kindOf(kind, file, table(text));
   }
-  const others: [string, ProjectKind['kind'], Table][] = [
-    ['pyproject.toml', 'python', PYTHON],
-    ['requirements.txt', 'python', PYTHON],
-    ['Cargo.toml', 'rust', RUST],
-    ['go.mod', 'go', GO],
-  ];
-  for (const [file, kind, table] of others) if ((await workspace.kind(file)) === 'file') return kindOf(kind, table);
   return undefined;
 }

@@ -1,9 +1,9 @@
-/** Runs a check of the project and says how it went. The exit code decides, never a text in the output. */
-import { runCommand } from '../commands/run.ts';
+/** Runs a check of the project and says how it went. The exit code decides, and for tools that only list, whether they list. */
+import { type Ran, runCommand } from '../commands/run.ts';
 import { SpecError } from '../errors.ts';
-import { fieldsOf, readJson, textOf } from '../layout/json.ts';
 import { commandMs, type Project } from '../workflow/project.ts';
-import { type Check, detectProject } from './detect.ts';
+import { type CheckCommand, detectProject, KNOWN_FILES, type ProjectKind } from './detect.ts';
+import type { Check, Wishes } from './tables.ts';
 
 export interface CheckResult {
   readonly check: Check;
@@ -15,119 +15,80 @@ export interface CheckResult {
   readonly output: string;
 }
 
-const TIMEOUTS_MS: Readonly<Record<Check, number>> = {
-  format: 60_000,
-  lint: 60_000,
-  test: 300_000,
-  audit: 60_000,
-  outdated: 60_000,
-};
+/** How a check is carried out. */
+export interface Running {
+  readonly signal: AbortSignal;
+  /** Milliseconds; the usual time of a command when left out. */
+  readonly timeoutMs?: number;
+  /** Told of what it writes, once a second at most. */
+  readonly progress: (done: number, total?: number, message?: string) => void;
+}
+
 const SHOWN_CHARACTERS = 20_000;
+const TELL_EVERY_MS = 1000;
+const MESSAGE_CHARACTERS = 200;
+
+/** A SpecError `missing_step` when the folder is no project of a known kind. */
+export async function knownKind(project: Project): Promise<ProjectKind> {
+  const found = await detectProject(project);
+  if (found !== undefined) return found;
+  throw new SpecError(
+    'missing_step',
+    `This is no project of Node, Python, Rust, Go or Java: the workspace has none of ${KNOWN_FILES}. Name its folder as workspacePath.`,
+  );
+}
+
+export function noCommand({ kind, file }: ProjectKind, check: Check, { fix }: Wishes): SpecError {
+  const how =
+    kind === 'node'
+      ? `Add a script to package.json, or the tool to its devDependencies.`
+      : `Name a tool for it in ${file}${fix ? ', or leave fix out' : ''}.`;
+  return new SpecError(
+    'missing_step',
+    `This project has no command for ${check}${fix ? ' that changes files' : ''}. ${how}`,
+  );
+}
+
+/** Runs a command of the project in its folder, telling what it writes. */
+export async function runTelling(project: Project, command: CheckCommand, running: Running): Promise<Ran> {
+  const { progress, signal, timeoutMs } = running;
+  let heard = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  progress(heard, undefined, `${command.program} is running`);
+  return await runCommand(command, {
+    cwd: project.workspace.path,
+    env: project.env,
+    timeoutMs: commandMs(project, timeoutMs),
+    signal,
+    heard(text) {
+      heard += 1;
+      const now = project.workspace.now();
+      const line = text.trim().split('\n').at(-1)?.trim() ?? '';
+      if (line === '' || now - toldAt < TELL_EVERY_MS) return;
+      toldAt = now;
+      progress(heard, undefined, line.slice(0, MESSAGE_CHARACTERS));
+    },
+  });
+}
 
 /** A SpecError `missing_step` when the project has no such command, `command_failed` when it did not end. */
 export async function runCheck(
   project: Project,
   check: Check,
-  options: { readonly fix?: boolean; readonly coverage?: boolean },
-  signal: AbortSignal,
+  { fix = false, coverage = false }: Partial<Wishes>,
+  running: Running,
 ): Promise<CheckResult> {
-  const found = await detectProject(project);
-  if (found === undefined) {
-    throw new SpecError(
-      'missing_step',
-      'This is no project of Node, Python, Rust or Go: it has no package.json, pyproject.toml, Cargo.toml or go.mod.',
-    );
-  }
-  const command = found.command(check, { fix: options.fix === true, coverage: options.coverage === true });
-  if (command === undefined) {
-    throw new SpecError(
-      'missing_step',
-      `This project has no command to ${check}. Add a script "${check}" to package.json.`,
-    );
-  }
-  const ran = await runCommand(command, {
-    cwd: project.workspace.path,
-    env: project.env,
-    timeoutMs: commandMs(project, TIMEOUTS_MS[check]),
-    signal,
-  });
-  const output = `${ran.stdout}${ran.stderr === '' ? '' : `\n${ran.stderr}`}`.trim();
-  // gofmt -l succeeds with the files it would change.
-  const listed = command.program === 'gofmt' && options.fix !== true && ran.stdout.trim() !== '';
+  const found = await knownKind(project);
+  const command = found.command(check, { fix, coverage });
+  if (command === undefined) throw noCommand(found, check, { fix, coverage });
+  const { code, stdout, stderr } = await runTelling(project, command, running);
+  const output = `${stdout}${stderr === '' ? '' : `\n${stderr}`}`.trim();
   return {
     check,
     kind: found.kind,
     command: [command.program, ...command.args].join(' '),
-    passed: ran.code === 0 && !listed,
-    exitCode: ran.code,
+    passed: code === 0 && !(command.lists && stdout.trim() !== ''),
+    exitCode: code,
     output: output.length > SHOWN_CHARACTERS ? `…${output.slice(-SHOWN_CHARACTERS)}` : output,
   };
-}
-
-export interface Licences {
-  readonly passed: boolean;
-  readonly packages: readonly { readonly name: string; readonly licence: string; readonly allowed: boolean }[];
-}
-
-export const ALLOWED_LICENCES: readonly string[] = [
-  'MIT',
-  'Apache-2.0',
-  'BSD-3-Clause',
-  'BSD-2-Clause',
-  'ISC',
-  '0BSD',
-  'Unlicense',
-  'CC0-1.0',
-];
-/** How DinCoder wrote them. */
-const SHORT: Readonly<Record<string, string>> = { 'BSD-3': 'BSD-3-Clause', 'BSD-2': 'BSD-2-Clause' };
-const MOST_PACKAGES = 5000;
-
-/** SPDX expressions of `OR`, `AND` and parentheses; what cannot be read is not allowed. */
-function isAllowedLicence(expression: string, allowed: ReadonlySet<string>): boolean {
-  const tokens = expression.match(/\(|\)|[^\s()]+/g) ?? [];
-  let at = 0;
-  const term = (): boolean => {
-    const token = tokens[at];
-    at += 1;
-    if (token !== '(') return token !== undefined && allowed.has(token);
-    const inner = either();
-    at += 1;
-    return inner;
-  };
-  const both = (): boolean => {
-    let result = term();
-    while (tokens[at]?.toUpperCase() === 'AND') {
-      at += 1;
-      result = term() && result;
-    }
-    return result;
-  };
-  const either = (): boolean => {
-    let result = both();
-    while (tokens[at]?.toUpperCase() === 'OR') {
-      at += 1;
-      result = both() || result;
-    }
-    return result;
-  };
-  const result = either();
-  return result && at === tokens.length;
-}
-
-/** The licences of all packages that package-lock.json names, as their own manifests say. Unknown ones are not allowed. */
-export async function checkLicences(project: Project, wanted: readonly string[] = ALLOWED_LICENCES): Promise<Licences> {
-  const lock = await readJson(project.workspace, 'package-lock.json');
-  if (lock === undefined)
-    throw new SpecError('missing_step', 'There is no package-lock.json to read the packages from.');
-  const allowed = new Set(wanted.map((name) => SHORT[name] ?? name));
-  const packages = Object.entries(fieldsOf(lock['packages']))
-    .filter(([path, entry]) => path !== '' && fieldsOf(entry)['link'] !== true)
-    .slice(0, MOST_PACKAGES)
-    .map(([path, entry]) => {
-      const licence = textOf(fieldsOf(entry)['license']) ?? 'UNKNOWN';
-      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      return { name, licence, allowed: isAllowedLicence(licence, allowed) };
-    });
-  return { passed: packages.every((one) => one.allowed), packages };
 }

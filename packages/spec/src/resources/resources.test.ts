@@ -1,4 +1,6 @@
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testProject, type TestProject, writeSample } from '../testing/project.ts';
@@ -46,14 +48,37 @@ describe('resources', () => {
       'spec://templates/..%2F..%2Fsecret',
       'spec://features/001-note-keeping/constitution',
     ];
-    for (const uri of uris)
-      await expect(at.client.readResource(uri), uri).rejects.toThrow(/no |not_found|climbs|NUL|outside/i);
+    for (const uri of uris) {
+      const absent = { code: -32002, message: 'Resource not found.', data: { uri } };
+      await expect(at.client.readResource(uri), uri).rejects.toMatchObject(absent);
+    }
+  });
+
+  it.each([
+    ['session', -32002],
+    ['stateless', -32602],
+  ] as const)('that are not there are not found, by the code of the %s era', async (era, code) => {
+    const one = await testProject({ era });
+    try {
+      const uris = ['constitution', 'features/001-a/plan', 'features/001-a/checklists/ux', 'templates/none'];
+      for (const uri of uris.map((path) => `spec://${path}`)) {
+        await expect(one.client.readResource(uri), uri).rejects.toMatchObject({ code, data: { uri } });
+      }
+      // What is there and cannot be read is another thing.
+      await one.write('.specify/memory/constitution.md', '\u0000'.repeat(4 * 1024 * 1024 + 1));
+      await expect(one.client.readResource('spec://constitution')).rejects.toMatchObject({
+        code: -32603,
+        message: expect.stringContaining('larger than') as string,
+      });
+    } finally {
+      await one.close();
+    }
   });
 
   it('of a changed file are told by name', () => {
-    expect(resourcesAt('.specify/memory/constitution.md')).toEqual(['spec://constitution']);
-    expect(resourcesAt('specs/001-a/tasks.md')).toEqual(['spec://features/001-a/tasks', 'spec://features']);
-    expect(resourcesAt('specs\\001-a\\checklists\\ux.md')).toEqual(['spec://features/001-a/checklists/ux']);
+    expect(resourcesAt('.specify/memory/constitution.md')).toEqual(['constitution']);
+    expect(resourcesAt('specs/001-a/tasks.md')).toEqual(['features/001-a/tasks', 'features']);
+    expect(resourcesAt('specs\\001-a\\checklists\\ux.md')).toEqual(['features/001-a/checklists/ux']);
     expect(resourcesAt('specs/001-a/.tasks.md.1-0.tmp')).toEqual([]);
     expect(resourcesAt('.specify/.sallyport/undo/x.json')).toEqual([]);
   });
@@ -66,14 +91,16 @@ describe('a changed file', () => {
     const fresh = await testProject();
     const watching = watchFiles(fresh.folder, (uri) => {
       seen.add(uri);
-      if (seen.has('spec://features/001-a/plan') && seen.has('spec://constitution')) told.resolve();
+      if (seen.has('features/001-a/plan') && seen.has('constitution')) told.resolve();
     });
     // A watch may begin a little after it was asked for, so the files are written until they are seen.
     let count = 0;
     const writing = setInterval(() => {
       count += 1;
-      void fresh.write('specs/001-a/plan.md', String(count));
-      void fresh.write('.specify/memory/constitution.md', String(count));
+      for (const path of ['specs/001-a/plan.md', '.specify/memory/constitution.md']) {
+        mkdirSync(join(fresh.folder, path, '..'), { recursive: true });
+        writeFileSync(join(fresh.folder, path), String(count));
+      }
     }, 50);
     try {
       await told.promise;
@@ -82,7 +109,66 @@ describe('a changed file', () => {
       watching.close();
       await fresh.close();
     }
-    expect([...seen].toSorted()).toEqual(['spec://constitution', 'spec://features', 'spec://features/001-a/plan']);
+    expect([...seen].toSorted()).toEqual(['constitution', 'features', 'features/001-a/plan']);
+  });
+});
+
+describe('further roots', () => {
+  it('have their resources under their names: listed, completed, read, and told of', async () => {
+    const base = await mkdtemp(join(tmpdir(), 'spec-roots-'));
+    const [other, twin] = [join(base, 'shop'), join(base, 'b/shop')];
+    for (const folder of [other, twin]) await mkdir(join(folder, 'specs/001-carts'), { recursive: true });
+    await writeFile(join(other, 'specs/001-carts/plan.md'), 'plan of shop');
+    await writeFile(join(twin, 'specs/001-carts/plan.md'), 'plan of its twin');
+    const one = await testProject({}, { others: [other, twin] });
+    const watching = one.watch();
+    const uri = 'spec://roots/shop-2/features/001-carts/plan';
+    let writing: NodeJS.Timeout | undefined;
+    try {
+      const listed: string[] = [];
+      for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+        const page = await one.client.request('resources/list', cursor === undefined ? {} : { cursor });
+        listed.push(...(page['resources'] as { uri: string }[]).map((each) => each.uri));
+        cursor = page['nextCursor'] as string | undefined;
+      }
+      expect(listed).toEqual(expect.arrayContaining(['spec://roots/shop/constitution', uri]));
+      expect((await one.client.readResource(uri))[0]).toMatchObject({ uri, text: 'plan of its twin' });
+      expect((await one.client.readResource('spec://roots/shop/features/001-carts/plan'))[0]?.['text']).toBe(
+        'plan of shop',
+      );
+      for (const none of [
+        'spec://features/001-carts/plan',
+        'spec://roots/b/features',
+        'spec://roots/..%2Fshop/features',
+      ])
+        await expect(one.client.readResource(none), none).rejects.toMatchObject({ code: -32002 });
+      const asked = { ref: { type: 'ref/resource', uri: 'spec://roots/{root}/features/{feature}/{artifact}' } };
+      const complete = async (argument: { name: string; value: string }, root: string): Promise<unknown> =>
+        await one.client.request('completion/complete', { ...asked, argument, context: { arguments: { root } } });
+      const roots = { completion: { values: ['shop', 'shop-2'] } };
+      expect(await complete({ name: 'root', value: 'sh' }, '')).toMatchObject(roots);
+      expect(await complete({ name: 'feature', value: '0' }, 'shop-2')).toMatchObject({
+        completion: { values: ['001-carts'] },
+      });
+      await one.client.request('resources/subscribe', { uri });
+      let count = 0;
+      writing = setInterval(() => {
+        count += 1;
+        writeFileSync(join(other, 'specs/001-carts/plan.md'), String(count));
+        writeFileSync(join(twin, 'specs/001-carts/plan.md'), String(count));
+      }, 50);
+      expect((await one.client.untilNotice('notifications/resources/updated')).params).toMatchObject({ uri });
+    } finally {
+      clearInterval(writing);
+      watching.close();
+      await one.close();
+      await rm(base, { recursive: true, force: true });
+    }
+  });
+
+  it('are not there when there is one', async () => {
+    const { resourceTemplates } = await at.client.request('resources/templates/list', {});
+    expect(JSON.stringify(resourceTemplates)).not.toContain('spec://roots');
   });
 });
 

@@ -10,17 +10,17 @@ export interface Watching {
   close(): void;
 }
 
-/** The resources that a file of the workspace is, by its path from the workspace. */
+/** The resources that a file of the workspace is, by its path from the workspace: what comes behind the base of their URIs. */
 export function resourcesAt(path: string): readonly string[] {
   const inside = path.replaceAll('\\', '/');
-  if (inside === '.specify/memory/constitution.md') return ['spec://constitution'];
+  if (inside === '.specify/memory/constitution.md') return ['constitution'];
   const [, feature, rest = ''] = /^specs\/([^/]+)\/(.+)$/.exec(inside) ?? [];
-  if (feature === undefined) return inside === '.specify/feature.json' ? ['spec://features'] : [];
+  if (feature === undefined) return inside === '.specify/feature.json' ? ['features'] : [];
   const artifact = ARTIFACT_NAMES.find((name) => ARTIFACTS[name] === rest);
-  if (artifact !== undefined) return [`spec://features/${feature}/${artifact}`, 'spec://features'];
+  if (artifact !== undefined) return [`features/${feature}/${artifact}`, 'features'];
   const [, folder, name] = /^(checklists|contracts)\/([A-Za-z0-9][\w.-]*)$/.exec(rest) ?? [];
   if (name === undefined) return [];
-  return [`spec://features/${feature}/${folder}/${folder === 'checklists' ? name.replace(/\.md$/, '') : name}`];
+  return [`features/${feature}/${folder}/${folder === 'checklists' ? name.replace(/\.md$/, '') : name}`];
 }
 
 /** How long changes are gathered, so that a save of several steps is told once. */
@@ -29,17 +29,17 @@ const GATHER_MS = 100;
 const FOLDERS: readonly string[] = ['specs', '.specify'];
 
 /** Begins at once; folders that come later are watched when they come. */
-export function watchFiles(workspace: string, changed: (uri: string) => void): Watching {
+export function watchFiles(workspace: string, changed: (resource: string) => void): Watching {
   const watchers = new Map<string, FSWatcher>();
   const gathered = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
     timer = undefined;
-    for (const uri of gathered) changed(uri);
+    for (const resource of gathered) changed(resource);
     gathered.clear();
   };
   const tell = (path: string): void => {
-    for (const uri of resourcesAt(path)) gathered.add(uri);
+    for (const resource of resourcesAt(path)) gathered.add(resource);
     if (gathered.size > 0) timer ??= setTimeout(flush, GATHER_MS).unref();
   };
   const begin = (folder: string, recursive: boolean, seen: (name: string) => void): void => {

@@ -2,6 +2,7 @@
  * What DinCoder's environment names say of the HTTP face, by its documents: ENABLE_AUTH, API_KEY, ALLOWED_ORIGINS,
  * ORIGIN_WHITELIST, RATE_LIMIT_ENABLED, RATE_LIMIT_WINDOW, RATE_LIMIT_MAX, PORT, MCP_HOST, SESSION_TIMEOUT, LOG_LEVEL. A key
  * that is set is always asked for; a value that cannot be used stops the start. HOST is not read: shells set it to other ends.
+ * Nor are TRANSPORT_MODE, MODE and START_SERVER: sessions and their absence are both served, always.
  */
 import { SpecError } from '../errors.ts';
 import type { Environment } from '../layout/features.ts';
@@ -19,6 +20,9 @@ export interface ServingSettings {
 }
 
 const LEAST_KEY = 32;
+/** What a header carries: several of them arrive joined by a comma. */
+const KEY = /^[\x21-\x2b\x2d-\x7e]+$/;
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\\\s]+$/i;
 const DEFAULT_PORT = 8123;
 const DEFAULT_WINDOW_MS = 60_000;
 const DEFAULT_MAX = 100;
@@ -50,23 +54,41 @@ function originsOf(env: Environment): string[] {
   const origins = said.map((origin) => origin.trim()).filter((origin) => origin !== '');
   if (origins.includes('*'))
     refuse('ALLOWED_ORIGINS', 'may not be "*": name the origins, such as https://*.example.com.');
+  const wrong = origins.find((origin) => !ORIGIN.test(origin));
+  if (wrong !== undefined) {
+    const how = 'scheme and host, such as https://example.com, and nothing after the port';
+    refuse('ALLOWED_ORIGINS', `has ${JSON.stringify(wrong)}, which is no origin: write ${how}.`);
+  }
   return [...new Set(origins)];
 }
 
+const LEVELS: ReadonlyMap<string, ServingSettings['logLevel']> = new Map([
+  ['', 'info'],
+  ['trace', 'debug'],
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warn', 'warn'],
+  ['warning', 'warn'],
+  ['error', 'error'],
+]);
+
 function levelOf(env: Environment): ServingSettings['logLevel'] {
-  const said = env['LOG_LEVEL']?.toLowerCase() ?? '';
-  if (said === 'debug' || said === 'trace') return 'debug';
-  if (said === 'warn' || said === 'warning') return 'warn';
-  return said === 'error' ? 'error' : 'info';
+  const level = LEVELS.get(env['LOG_LEVEL']?.toLowerCase() ?? '');
+  return level ?? refuse('LOG_LEVEL', 'must be debug, info, warn or error.');
+}
+
+function keyOf(env: Environment): string | undefined {
+  const key = env['API_KEY'];
+  if (key === undefined || key === '') return undefined;
+  if (key.length < LEAST_KEY)
+    refuse('API_KEY', `must have at least ${LEAST_KEY} characters: \`openssl rand -base64 32\` makes one.`);
+  if (!KEY.test(key)) refuse('API_KEY', 'must be printable ASCII without spaces and commas: it is sent in a header.');
+  return key;
 }
 
 /** Throws a SpecError `invalid_input` that names the variable. */
 export function settingsOf(env: Environment): ServingSettings {
-  const key = env['API_KEY'];
-  const apiKey = key === undefined || key === '' ? undefined : key;
-  if (apiKey !== undefined && apiKey.length < LEAST_KEY) {
-    refuse('API_KEY', `must have at least ${LEAST_KEY} characters: \`openssl rand -base64 32\` makes one.`);
-  }
+  const apiKey = keyOf(env);
   if (flagOf(env, 'ENABLE_AUTH', false) && apiKey === undefined)
     refuse('ENABLE_AUTH', 'is true, but API_KEY is not set.');
   const host = env['MCP_HOST'];

@@ -100,10 +100,10 @@ describe('over HTTP', () => {
   let serving: ServingSpec;
   let lines: string;
 
-  const start = async (allowConfig: boolean): Promise<void> => {
+  const start = async (allowConfig: boolean, roots: readonly string[] = [root]): Promise<void> => {
     lines = '';
     serving = await serveSpec({
-      roots: [root],
+      roots,
       version: '0',
       env: { PATH: process.env['PATH'] },
       now: Date.now,
@@ -202,6 +202,24 @@ describe('over HTTP', () => {
     expect((await inSession(''))[0]).toBe(404);
     expect((await inSession(config({ workspacePath: 'beside' })))[0]).toBe(404);
     expect(lines).not.toContain('config=');
+  });
+
+  it('P3-12 P3-06 a URL sees nothing of the other folders that may be worked in', async () => {
+    const second = join(base, 'root-evil');
+    await mkdir(join(second, '.specify', 'memory'), { recursive: true });
+    await writeFile(join(second, '.specify/memory/constitution.md'), '# Constitution of the second\n');
+    await start(true, [root, second]);
+    const uri = 'spec://roots/root-evil/constitution';
+    const first = config({ workspacePath: root });
+    expect(await ask('', 'resources/read', { uri })).toContain('of the second');
+    for (const query of [first, config({ workspacePath: 'inner' })]) {
+      expect(await ask(query, 'resources/read', { uri })).not.toContain('of the second');
+      expect(await ask(query, 'resources/list', {})).not.toContain('root-evil');
+      const answer = await ask(query, 'tools/call', { name: 'workflow_status', arguments: { workspacePath: second } });
+      expect(answer).toContain('outside_workspace');
+    }
+    const own = await ask(config({ workspacePath: second }), 'resources/read', { uri: 'spec://constitution' });
+    expect(own).toContain('of the second');
   });
 
   it('P3-12 a URL that means another folder hears nothing of the first', async () => {

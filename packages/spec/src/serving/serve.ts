@@ -6,6 +6,7 @@ import { createLog, isLoopbackHost, serve, ServeError, type Serving, type ServeO
 import { apiKey } from '@sallyport/server/auth';
 import { SpecError } from '../errors.ts';
 import { createSpecServer, type SpecServerOptions } from '../server.ts';
+import { addCall, type ToolCall, type ToolCount } from './calls.ts';
 import { METRICS_TYPE, metricsText } from './metrics.ts';
 import type { ServingSettings } from './environment.ts';
 
@@ -13,11 +14,13 @@ import type { ServingSettings } from './environment.ts';
 export interface HttpFace extends ServingSettings {
   /** PEM, or the paths of files with it. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** A proxy in front speaks TLS: plain HTTP beyond this machine is meant. */
-  readonly behindProxy?: boolean;
+  /** Addresses and networks (CIDR) of proxies in front that speak TLS: their word on who calls is taken. */
+  readonly proxies?: readonly string[];
+  /** Where clients reach it, when that is not its own address. */
+  readonly publicUrl?: string;
 }
 
-export interface ServeSpecOptions extends SpecServerOptions {
+export interface ServeSpecOptions extends Omit<SpecServerOptions, 'onCall'> {
   /** Without them: stdio. */
   readonly http?: HttpFace;
   /** Lines of the log, each with its line break. */
@@ -35,27 +38,47 @@ export interface ServingSpec {
   destroy(): Promise<void>;
 }
 
-/** Whoever opens it to the network says so twice: with a key, and with TLS or a proxy that speaks it. */
-function refuseOpen({ host, apiKey: key, tls, behindProxy }: HttpFace): void {
-  if (isLoopbackHost(host)) return;
+const isOpen = ({ host, proxies = [], publicUrl }: HttpFace): boolean =>
+  !isLoopbackHost(host) || proxies.length > 0 || publicUrl !== undefined;
+
+/** Whoever opens it to the network says so with a key, with TLS or a proxy that speaks it, and with its name there. */
+function refuseOpen(face: HttpFace): void {
+  const { host, apiKey: key, tls, proxies = [], publicUrl } = face;
+  if (publicUrl !== undefined) checkPublic(publicUrl);
+  if (!isOpen(face)) return;
   if (key === undefined) {
-    throw new SpecError(
-      'gate',
-      `${host} is reachable from the network, and API_KEY is not set. Set it, or listen on 127.0.0.1.`,
-    );
+    const how = 'Set it, or listen on 127.0.0.1 without a proxy and a public URL.';
+    throw new SpecError('gate', `${host} is meant to be reached from the network, and API_KEY is not set. ${how}`);
   }
-  if (tls !== undefined || behindProxy === true) return;
-  const how = 'Give --tls-cert and --tls-key, put a TLS proxy in front and say --behind-proxy, or listen on 127.0.0.1.';
-  throw new SpecError('gate', `${host} is reachable from the network, and the key would be sent in the open. ${how}`);
+  if (tls === undefined && proxies.length === 0 && !isLoopbackHost(host)) {
+    const how =
+      'Give --tls-cert and --tls-key, put a TLS proxy in front and name its address with --behind-proxy, or listen on 127.0.0.1.';
+    throw new SpecError('gate', `${host} is reachable from the network, and the key would be sent in the open. ${how}`);
+  }
+  if (publicUrl === undefined && ANY_HOST.has(host)) {
+    const how = 'Say with --public-url which name that is: requests for other names are refused.';
+    throw new SpecError('gate', `${host} is every address of this machine, and clients reach it by a name. ${how}`);
+  }
 }
 
-function httpOptions(face: HttpFace, serving: () => Serving | undefined): ServeOptions {
-  const { host, port, apiKey: key, origins, rate, sessionIdleMs, tls, behindProxy } = face;
+const ANY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+function checkPublic(text: string): void {
+  const url = URL.parse(text);
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))) return;
+  throw new SpecError('invalid_input', `${JSON.stringify(text)} is no public URL: write https:// and the name.`);
+}
+
+/** `metrics`: the text at `/metrics`. */
+function httpOptions(face: HttpFace, metrics: () => string): ServeOptions {
+  const { host, port, apiKey: key, origins, rate, sessionIdleMs, tls, proxies = [], publicUrl } = face;
   refuseOpen(face);
   return {
     http: { host, port },
     ...(tls === undefined ? {} : { https: tls }),
-    ...(behindProxy === true ? { plainBehindProxy: true } : {}),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    plainBehindProxy: proxies.length > 0,
+    trustProxy: proxies,
     origins,
     sessions: { idleMs: sessionIdleMs },
     limits: { rate: rate === false ? false : { perAddress: rate } },
@@ -65,8 +88,7 @@ function httpOptions(face: HttpFace, serving: () => Serving | undefined): ServeO
         path: '/metrics',
         auth: 'required',
         handle: (_request, response) => {
-          const stats = serving()?.stats();
-          response.writeHead(200, { 'Content-Type': METRICS_TYPE }).end(stats === undefined ? '' : metricsText(stats));
+          response.writeHead(200, { 'Content-Type': METRICS_TYPE }).end(metrics());
         },
       },
     ],
@@ -75,16 +97,23 @@ function httpOptions(face: HttpFace, serving: () => Serving | undefined): ServeO
 
 /** Rejects with a SpecError for folders and settings that cannot be used. */
 export async function serveSpec({ http, log, ...options }: ServeSpecOptions): Promise<ServingSpec> {
-  const spec = createSpecServer(options);
+  const tools = new Map<string, ToolCount>();
+  const counted = http === undefined ? {} : { onCall: (call: ToolCall): void => addCall(tools, call) };
+  const spec = createSpecServer({ ...options, ...counted });
   const lines = createLog({ write: log, now: options.now, level: http?.logLevel ?? 'warn' });
   const known: { serving?: Serving } = {};
-  const transports =
-    http === undefined ? { stdio: true } : { ...httpOptions(http, () => known.serving), query: spec.query };
+  const metrics = (): string => (known.serving === undefined ? '' : metricsText(known.serving.stats(), tools));
+  const transports = http === undefined ? { stdio: true } : { ...httpOptions(http, metrics), query: spec.query };
   const serving = await serve(spec.server, { ...transports, log: lines, now: options.now }).catch((error: unknown) => {
     if (error instanceof ServeError) throw new SpecError('invalid_input', error.message);
     throw error;
   });
   known.serving = serving;
+  if (http !== undefined && isOpen(http) && http.origins.some((origin) => origin.includes('*'))) {
+    lines('warn', 'pages of every origin that a wildcard stands for may call from the network', {
+      origins: http.origins,
+    });
+  }
   const watching = spec.watch();
   const closed = serving.closed.then(() => {
     watching.close();

@@ -1,10 +1,9 @@
-import { mkdtemp, readFile, realpath, rm, writeFile, mkdir } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../commands/run.ts';
-import { installEditor } from '../editors/install.ts';
 import { settingsOf } from './environment.ts';
 import { serveSpec } from './serve.ts';
 
@@ -59,6 +58,14 @@ describe("P3-01 DinCoder's environment names", () => {
     { RATE_LIMIT_MAX: 'many' },
     { ENABLE_AUTH: 'perhaps' },
     { API_KEY: 'short' },
+    { API_KEY: `${KEY} ${KEY}` },
+    { API_KEY: `${KEY}\n` },
+    { ALLOWED_ORIGINS: 'example.com' },
+    { ORIGIN_WHITELIST: 'https://example.com/' },
+    { LOG_LEVEL: 'loud' },
+    { SESSION_TIMEOUT: '999' },
+    { RATE_LIMIT_WINDOW: '0' },
+    { RATE_LIMIT_ENABLED: 'no' },
   ])('stop the start when they cannot be meant: %j', (env) => {
     expect(() => settingsOf(env)).toThrowError(expect.objectContaining({ code: 'invalid_input' }) as Error);
   });
@@ -68,7 +75,13 @@ describe('over HTTP', () => {
   it.each([
     [{ MCP_HOST: '0.0.0.0' }, {}, /API_KEY is not set/],
     [{ MCP_HOST: '0.0.0.0', API_KEY: KEY }, {}, /in the open/],
-    [{ MCP_HOST: '0.0.0.0' }, { behindProxy: true }, /API_KEY is not set/],
+    [{ MCP_HOST: '0.0.0.0' }, { proxies: ['127.0.0.1'] }, /API_KEY is not set/],
+    [{}, { proxies: ['127.0.0.1'] }, /API_KEY is not set/],
+    [{}, { publicUrl: 'https://spec.test' }, /API_KEY is not set/],
+    [{ MCP_HOST: '0.0.0.0', API_KEY: KEY }, { proxies: ['127.0.0.1'] }, /--public-url/],
+    [{ API_KEY: KEY }, { publicUrl: 'http://spec.test' }, /is no public URL/],
+    [{ API_KEY: KEY }, { publicUrl: 'spec.test' }, /is no public URL/],
+    [{ API_KEY: KEY }, { proxies: ['proxy.test'] }, /neither an address nor a network/],
   ])('is not opened to the network by %j %j', async (env, more, why) => {
     const http = { ...settingsOf({ PORT: '0', ...env }), ...more };
     const serving = serveSpec({ roots: [folder], version: '0', env: {}, now: Date.now, http, log: () => undefined });
@@ -183,38 +196,5 @@ describe('a command', () => {
     await expect(runCommand({ program: 'planted', args: [] }, options())).rejects.toMatchObject({
       code: 'command_failed',
     });
-  });
-});
-
-describe('the files of editors', () => {
-  it('are added to what is there, once, and leave what is somebody else’s', async () => {
-    await mkdir(join(folder, '.cursor/commands'), { recursive: true });
-    await writeFile(
-      join(folder, '.cursor/mcp.json'),
-      JSON.stringify({ mcpServers: { mine: { command: 'x' } }, other: 1 }),
-    );
-    await writeFile(join(folder, '.cursor/commands/speckit.plan.md'), 'my own');
-    const install = async (): ReturnType<typeof installEditor> =>
-      installEditor({ folder, editor: 'cursor', version: '1', now: () => 0 });
-    expect(await install()).toMatchObject({ kept: ['.cursor/commands/speckit.plan.md'] });
-    expect(JSON.parse(await readFile(join(folder, '.cursor/mcp.json'), 'utf8'))).toEqual({
-      mcpServers: { mine: { command: 'x' }, spec: { command: 'sallyport', args: ['spec'] } },
-      other: 1,
-    });
-    expect(await install()).toMatchObject({ written: [] });
-    await mkdir(join(folder, '.codex'));
-    await writeFile(join(folder, '.codex/config.toml'), 'model = "x"\n');
-    await installEditor({ folder, editor: 'codex', version: '1', now: () => 0 });
-    expect(await readFile(join(folder, '.codex/config.toml'), 'utf8')).toBe(
-      'model = "x"\n\n[mcp_servers.spec]\ncommand = "sallyport"\nargs = ["spec"]\n',
-    );
-    await mkdir(join(folder, '.vscode'));
-    await writeFile(join(folder, '.vscode/mcp.json'), '{ // comment\n}');
-    await expect(installEditor({ folder, editor: 'vscode', version: '1', now: () => 0 })).rejects.toMatchObject({
-      code: 'conflict',
-    });
-    expect((await installEditor({ folder, editor: 'claude-code', version: '1', now: () => 0 })).written).toContain(
-      '.claude/plugins/sallyport-spec/.claude-plugin/plugin.json',
-    );
   });
 });

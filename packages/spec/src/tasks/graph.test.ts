@@ -12,6 +12,19 @@ const tick = (text: string, ...done: string[]): string =>
   done.reduce((all, id) => all.replace(`- [ ] ${id}`, `- [x] ${id}`), text);
 
 describe('what can be begun', () => {
+  it('is told of a phase that comes after the polish, and of headings that are no phases', () => {
+    const text = `${TASKS}\n## Phase 6: Documentation\n\n- [ ] T010 Write docs/guide.md\n\n## Dependencies\n\n### Phase Dependencies\n\n- Setup first\n`;
+    expect([graph(text).cycle, graph(text).phases.map(({ number }) => number)]).toEqual([
+      undefined,
+      [1, 2, 3, 4, 5, 6],
+    ]);
+    const all = Array.from({ length: 8 }, (_, index) => `T00${index + 1}`);
+    expect(ids(graph(tick(text, ...all)).ready)).toEqual(['T009']);
+    expect(ids(graph(tick(text, ...all, 'T009')).ready)).toEqual(['T010']);
+    for (const title of ['Phase N: Polish', 'Phase Final – Polish', 'Phase 3.1: Setup', 'Phase: Setup', 'Phase 2'])
+      expect(parseTasks(`# Tasks: x\n\n## ${title}\n\n- [ ] T001 x\n`).phases, title).toHaveLength(1);
+  });
+
   it('follows phases, order, [P] and what tasks name', () => {
     expect(ids(graph(TASKS).ready)).toEqual(['T001']);
     expect(ids(graph(tick(TASKS, 'T001')).ready)).toEqual(['T002']);

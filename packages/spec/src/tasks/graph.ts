@@ -5,9 +5,11 @@
  *
  * Steps and phases are nodes of their own between the tasks, so the graph stays as large as the file and no larger.
  */
-import type { Phase, Task, Tasks } from '../grammar/tasks.ts';
+import { parseTasks, type Phase, type Task, type Tasks } from '../grammar/tasks.ts';
 
 export interface TaskGraph {
+  /** What it was made of. */
+  readonly source: Tasks;
   readonly tasks: readonly Task[];
   readonly phases: readonly Phase[];
   readonly byId: ReadonlyMap<string, Task>;
@@ -45,8 +47,10 @@ function phasesBefore(phase: Phase, phases: readonly Phase[]): Phase[] {
   if (phase.kind === 'other') return earlier;
   const rank = RANK[phase.kind];
   if (phase.kind === 'convergence') return earlier;
+  // One of no known kind that comes later waits for this one.
   const lower = phases.filter(
-    (other) => other.index !== phase.index && other.kind !== 'convergence' && RANK[other.kind] < rank,
+    ({ index, kind }) =>
+      kind !== 'convergence' && RANK[kind] < rank && (kind === 'other' ? index < phase.index : index !== phase.index),
   );
   return [...lower, ...earlier.filter((other) => other.kind === 'other' && RANK[other.kind] >= rank)];
 }
@@ -98,19 +102,30 @@ function nodesOf({ tasks, phases }: Tasks): Map<string, Node> {
   return nodes;
 }
 
-/** Nodes in an order in which each comes after what it waits for; those on or behind a cycle are missing. */
-function sorted(nodes: ReadonlyMap<string, Node>): Node[] {
+/** Who waits for each node, and for how many it waits itself. */
+function arrowsOf(nodes: ReadonlyMap<string, Node>): {
+  readonly followers: ReadonlyMap<string, readonly string[]>;
+  readonly waiting: Map<string, number>;
+} {
   const waiting = new Map<string, number>();
   const followers = new Map<string, string[]>();
   for (const { key, after } of nodes.values()) {
-    const known = after.filter((name) => nodes.has(name));
-    waiting.set(key, known.length);
-    for (const name of known) {
+    let known = 0;
+    for (const name of after) {
+      if (!nodes.has(name)) continue;
+      known += 1;
       const list = followers.get(name);
       if (list === undefined) followers.set(name, [key]);
       else list.push(key);
     }
+    waiting.set(key, known);
   }
+  return { followers, waiting };
+}
+
+/** Nodes in an order in which each comes after what it waits for; those on or behind a cycle are missing. */
+function sorted(nodes: ReadonlyMap<string, Node>): Node[] {
+  const { followers, waiting } = arrowsOf(nodes);
   const order: Node[] = [];
   for (const node of nodes.values()) if (waiting.get(node.key) === 0) order.push(node);
   // The list grows while it is walked: what comes free is put at its end.
@@ -217,6 +232,7 @@ export function graphOf(tasks: Tasks): TaskGraph {
   const canBegin = ({ id }: Task): boolean =>
     nodes.get(id)?.after.every((key) => !nodes.has(key) || isDone(key)) === true;
   return {
+    source: tasks,
     tasks: tasks.tasks,
     phases: tasks.phases,
     byId: new Map(tasks.tasks.map((task) => [task.id, task])),
@@ -230,3 +246,6 @@ export function graphOf(tasks: Tasks): TaskGraph {
     edges: (shown) => drawnEdges(nodes, order, shown),
   };
 }
+
+/** For `derive` of a workspace. */
+export const graphOfText = (text: string): TaskGraph => graphOf(parseTasks(text));

@@ -30,9 +30,9 @@ export interface TaskHit {
 /** Longest word or query whose likeness is measured. */
 const MOST_LETTERS = 64;
 
-/** Levenshtein's distance, in one row. */
-function distance(a: string, b: string): number {
-  const row = Array.from({ length: b.length + 1 }, (_, index) => index);
+/** Levenshtein's distance, in `row`, which is as long as the longest word and one more. */
+function distance(a: string, b: string, row: Uint8Array): number {
+  for (let index = 0; index <= b.length; index += 1) row[index] = index;
   for (let i = 0; i < a.length; i += 1) {
     let diagonal = i;
     row[0] = i + 1;
@@ -46,12 +46,10 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** How alike two words are, 0 to 1; below `least`, which is not enough anyway, it may say 0 without a look. */
-function wordLikeness(part: string, word: string, least: number): number {
-  const longer = Math.max(part.length, word.length);
-  if (1 - Math.abs(part.length - word.length) / longer < least) return 0;
-  return 1 - distance(part, word) / longer;
-}
+/** The most alike that two words of these lengths can be, 0 to 1. */
+const mostLikeness = (a: string, b: string): number => Math.min(a.length, b.length) / Math.max(a.length, b.length);
+/** Words that are less alike than this are not alike at all. */
+const LEAST_LIKENESS = 0.3;
 
 /** Likeness of a text, 0 to 100. Words are measured once, however many texts they stand in. */
 function likenessOf(query: string): (text: string) => number {
@@ -60,14 +58,17 @@ function likenessOf(query: string): (text: string) => number {
     .filter((word) => word !== '')
     .map((part) => part.slice(0, MOST_LETTERS));
   const measured = parts.map(() => new Map<string, number>());
+  const row = new Uint8Array(MOST_LETTERS + 1);
   return (text) => {
-    const words = text.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
+    const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
     let sum = 0;
     for (const [index, part] of parts.entries()) {
       let best = 0;
-      for (const word of words) {
+      for (const whole of words) {
+        const word = whole.length > MOST_LETTERS ? whole.slice(0, MOST_LETTERS) : whole;
+        if (mostLikeness(part, word) <= Math.max(best, LEAST_LIKENESS)) continue;
         const known = measured[index]?.get(word);
-        const score = known ?? wordLikeness(part, word.slice(0, MOST_LETTERS), 0.3);
+        const score = known ?? 1 - distance(part, word, row) / Math.max(part.length, word.length);
         if (known === undefined) measured[index]?.set(word, score);
         best = Math.max(best, score);
       }
@@ -107,25 +108,29 @@ function textScore(search: TaskSearch): Score {
   };
 }
 
-function textsOf(graph: TaskGraph, task: Task, fields: readonly string[]): string[] {
-  const all = fields.includes('all');
-  const texts: [string, string][] = [
-    ['description', `${task.id} ${task.text}`],
-    ['phase', task.metadata.get('phase') ?? phaseTitle(graph, task)],
-    ['type', typeOf(task)],
-    ['tags', tagsOf(task).join(' ')],
-  ];
-  return texts.filter(([field, text]) => text !== '' && (all || fields.includes(field))).map(([, text]) => text);
-}
+type Field = Exclude<(typeof SEARCH_FIELDS)[number], 'all'>;
+
+const TEXTS: Readonly<Record<Field, (graph: TaskGraph, task: Task) => string>> = {
+  description: (_graph, { id, text }) => `${id} ${text}`,
+  phase: (graph, task) => task.metadata.get('phase') ?? phaseTitle(graph, task),
+  type: (_graph, task) => typeOf(task),
+  tags: (_graph, task) => tagsOf(task).join(' '),
+};
+const FIELDS: readonly Field[] = ['description', 'phase', 'type', 'tags'];
 
 /** Best first; a SpecError `invalid_input` for a pattern that is none. */
 export function searchTasks(graph: TaskGraph, search: TaskSearch): readonly TaskHit[] {
   if (search.query.trim() === '') throw new SpecError('invalid_input', 'The query is empty.');
   const score =
     search.useRegex === true ? patternScore(search.query, search.caseSensitive === true) : textScore(search);
-  const fields = search.searchFields ?? ['description'];
+  const wanted = search.searchFields ?? ['description'];
+  const fields = FIELDS.filter((field) => wanted.includes('all') || wanted.includes(field));
+  const best = (task: Task): number => {
+    const texts = fields.map((field) => TEXTS[field](graph, task)).filter((text) => text !== '');
+    return texts.reduce((most, text) => Math.max(most, score(text)), 0);
+  };
   return graph.tasks
-    .map((task) => ({ task, score: Math.max(0, ...textsOf(graph, task, fields).map(score)) }))
+    .map((task) => ({ task, score: best(task) }))
     .filter((hit) => hit.score > 0)
     .toSorted((a, b) => b.score - a.score || Number(a.task.id.slice(1)) - Number(b.task.id.slice(1)))
     .slice(0, search.limit ?? 10);

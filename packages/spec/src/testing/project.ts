@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connectInMemory, type InMemoryClient, type InMemoryOptions } from '@sallyport/server/testing';
+import type { Watching } from '../resources/watch.ts';
 import { createSpecServer } from '../server.ts';
 import { CONSTITUTION, DATA_MODEL, PLAN, RESEARCH, SPEC, TASKS } from './sample.ts';
 
@@ -11,6 +12,8 @@ export type Fields = Record<string, unknown>;
 export interface TestProject {
   readonly folder: string;
   readonly client: InMemoryClient;
+  /** Begins to tell of changed files. */
+  readonly watch: () => Watching;
   /** The structured result; throws when the tool refused. */
   readonly call: (name: string, args?: Fields) => Promise<Fields>;
   /** The words of the refusal; throws when it did not refuse. */
@@ -22,10 +25,19 @@ export interface TestProject {
 
 const NOW: number = Date.UTC(2026, 0, 7, 12);
 
-export async function testProject(options: InMemoryOptions = {}): Promise<TestProject> {
+/** `others` are further roots, which stay when it is closed. */
+export async function testProject(
+  options: InMemoryOptions = {},
+  {
+    others = [],
+    env: more = {},
+  }: { others?: readonly string[]; env?: Readonly<Record<string, string>> | undefined } = {},
+): Promise<TestProject> {
   const folder = await mkdtemp(join(tmpdir(), 'spec-'));
-  const env = { PATH: process.env['PATH'], HOME: folder, CANARY_SECRET: 'canary-4711-canary' };
-  const { server } = createSpecServer({ roots: [folder], version: '0.0.0', env, now: () => NOW });
+  const env = { PATH: process.env['PATH'], HOME: folder, CANARY_SECRET: 'canary-4711-canary', ...more };
+  const roots = [folder, ...others];
+  const spec = createSpecServer({ roots, version: '0.0.0', env, now: () => NOW });
+  const { server } = spec;
   const client = await connectInMemory(server, options);
   const raw = async (name: string, args: Fields = {}): Promise<{ failed: boolean; text: string; value: Fields }> => {
     const { isError, content, structuredContent } = await client.callTool(name, args as never);
@@ -34,6 +46,7 @@ export async function testProject(options: InMemoryOptions = {}): Promise<TestPr
   return {
     folder,
     client,
+    watch: () => spec.watch(),
     async call(name, args) {
       const { failed, text, value } = await raw(name, args);
       if (failed) throw new Error(`${name}: ${text}`);

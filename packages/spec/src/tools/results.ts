@@ -37,7 +37,7 @@ export const SPEC_WRITTEN: Shape<SpecWritten> = object({
   feature: str,
   directory: str,
   path: str,
-  checklist: object({ total: num, checked: num }),
+  checklist: object({ total: num, checked: num, before: num }),
   questions: many(object({ question: str, line: num })),
   problems: PROBLEMS,
   changed: NAMES,

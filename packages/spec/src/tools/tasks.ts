@@ -1,7 +1,6 @@
 /** Working with a list of tasks: tick, filter, search, count, draw. Names and arguments are DinCoder's. */
-import { parseTasks } from '../grammar/tasks.ts';
 import { drawTasks, DRAWINGS } from '../tasks/draw.ts';
-import { graphOf, type TaskGraph } from '../tasks/graph.ts';
+import { graphOfText, type TaskGraph } from '../tasks/graph.ts';
 import { searchTasks, SEARCH_FIELDS } from '../tasks/search.ts';
 import { PRESETS, selectTasks, SORTS } from '../tasks/select.ts';
 import { barOf, type Count, statsOf, type TaskStats } from '../tasks/stats.ts';
@@ -31,7 +30,7 @@ const TASKS_PATH: OptionalShape<string> = optional(
 
 async function graphAt(project: Project, path: string | undefined, feature: string | undefined): Promise<TaskGraph> {
   const file = await taskFile(project, path, feature);
-  return graphOf(parseTasks(await textOfTasks(project.workspace, file)));
+  return project.workspace.derive(await textOfTasks(project.workspace, file), graphOfText);
 }
 
 const TICKED: Shape<Ticked> = object({

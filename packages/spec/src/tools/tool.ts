@@ -95,11 +95,10 @@ export function addTools(server: McpServer, tools: readonly Tool[], open: OpenPr
         const path = params['workspacePath'];
         const project = open(context, typeof path === 'string' ? path : undefined);
         const answer = await run(project, params as never, context);
-        const structuredContent: unknown = JSON.parse(JSON.stringify(answer.value));
-        return {
-          content: [{ type: 'text', text: answer.text ?? JSON.stringify(structuredContent, null, 2) }],
-          structuredContent,
-        };
+        const json = JSON.stringify(answer.value, null, 2);
+        // Without members that are undefined, as its schema wants it.
+        const structuredContent: unknown = JSON.parse(json);
+        return { content: [{ type: 'text', text: answer.text ?? json }], structuredContent };
       } catch (error) {
         throw told(error);
       }

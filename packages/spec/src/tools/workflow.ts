@@ -8,7 +8,22 @@ import { createFeature, useFeature, writeSpec } from '../workflow/specify.ts';
 import { projectStatus } from '../workflow/status.ts';
 import { writeTasks } from '../workflow/tasks.ts';
 import { HOOK, NAMES, PROBLEMS, SPEC_WRITTEN } from './results.ts';
-import { bool, choice, closed, fileText, list, many, map, num, object, oneOf, optional, str, text } from './shape.ts';
+import {
+  bool,
+  choice,
+  closed,
+  fileText,
+  list,
+  many,
+  map,
+  num,
+  object,
+  oneOf,
+  optional,
+  type OptionalShape,
+  str,
+  text,
+} from './shape.ts';
 import { FEATURE, type Tool, tool } from './tool.ts';
 
 const status = tool({
@@ -54,7 +69,7 @@ const begin = tool({
     template: optional(
       object({ name: str, content: str, layers: many(object({ source: str, path: optional(str), strategy: str })) }),
     ),
-    context: many(object({ path: str, text: str })),
+    context: many(object({ path: str, text: str, revision: str })),
     before: many(HOOK),
     after: many(HOOK),
   }),
@@ -75,13 +90,22 @@ const begin = tool({
   },
 });
 
+const BASED_ON: OptionalShape<string> = optional(
+  text(
+    'The revision of the text this one builds on, as step_begin or artifacts_read tells: refused when it was changed since.',
+    {
+      maxLength: 64,
+    },
+  ),
+);
+
 const constitution = tool({
   name: 'constitution_write',
   title: 'Write the constitution',
   description:
     'Writes .specify/memory/constitution.md after checking sections, version rise and dates; puts the sync report on top. ' +
     'Begin with step_begin {step: "constitution"}.',
-  input: { content: fileText('The whole constitution, without sync report.') },
+  input: { content: fileText('The whole constitution, without sync report.'), basedOn: BASED_ON },
   output: object({
     path: str,
     version: str,
@@ -93,7 +117,7 @@ const constitution = tool({
     changed: bool,
     problems: PROBLEMS,
   }),
-  run: async (project, { content }) => writeConstitution(project, content),
+  run: async (project, { content, basedOn }) => writeConstitution(project, content, basedOn),
 });
 
 const feature = tool({
@@ -128,9 +152,9 @@ const spec = tool({
   title: 'Write the specification',
   description:
     'Replaces spec.md of a feature after checking its grammar, and ticks what can be told of its requirements checklist.',
-  input: { content: fileText('The whole specification.'), feature: FEATURE },
+  input: { content: fileText('The whole specification.'), basedOn: BASED_ON, feature: FEATURE },
   output: SPEC_WRITTEN,
-  run: async (project, params) => writeSpec(project, params.content, params.feature),
+  run: async (project, params) => writeSpec(project, params.content, params.feature, params.basedOn),
 });
 
 const plan = tool({
@@ -145,6 +169,7 @@ const plan = tool({
     dataModel: optional(fileText('data-model.md: entities with fields.')),
     quickstart: optional(fileText('quickstart.md.')),
     contracts: optional(map(fileText('A contract.'), 'Files in contracts/ by name, such as {"openapi.yaml": "…"}.')),
+    basedOn: BASED_ON,
     feature: FEATURE,
   },
   output: object({
@@ -155,7 +180,7 @@ const plan = tool({
     problems: PROBLEMS,
     changed: NAMES,
   }),
-  run: async (project, { feature: named, ...files }) => writePlan(project, files, named),
+  run: async (project, { basedOn, feature: named, ...files }) => writePlan(project, files, named, basedOn),
 });
 
 const checklist = tool({
@@ -184,7 +209,7 @@ const tasks = tool({
   description:
     'Replaces tasks.md after checking every line, label, dependency and story. Refused when a story has no task, tasks wait for ' +
     'each other, or work that was done is missing.',
-  input: { content: fileText('The whole tasks.md.'), feature: FEATURE },
+  input: { content: fileText('The whole tasks.md.'), basedOn: BASED_ON, feature: FEATURE },
   output: object({
     feature: str,
     path: str,
@@ -194,7 +219,7 @@ const tasks = tool({
     problems: PROBLEMS,
     changed: NAMES,
   }),
-  run: async (project, params) => writeTasks(project, params.content, params.feature),
+  run: async (project, params) => writeTasks(project, params.content, params.feature, params.basedOn),
 });
 
 export const WORKFLOW_TOOLS: readonly Tool[] = [

@@ -2,7 +2,7 @@
 import { type Hook, hooksFor } from '../layout/hooks.ts';
 import { type Artifact, ARTIFACT_NAMES, CONSTITUTION } from '../layout/paths.ts';
 import { type Layer, resolveTemplate } from '../layout/templates.ts';
-import { artifactPath, featureOf, type Project, readArtifact } from './project.ts';
+import { artifactPath, featureOf, type Project, readArtifact, revisionOf } from './project.ts';
 import { type Step, STEP_RULES, type StepRules } from './rules.ts';
 
 export interface Beginning extends Omit<StepRules, 'template'> {
@@ -10,7 +10,7 @@ export interface Beginning extends Omit<StepRules, 'template'> {
   /** Undefined for steps without a feature. */
   readonly feature: string | undefined;
   readonly template: { readonly name: string; readonly content: string; readonly layers: readonly Layer[] } | undefined;
-  readonly context: readonly { readonly path: string; readonly text: string }[];
+  readonly context: readonly { readonly path: string; readonly text: string; readonly revision: string }[];
   readonly before: readonly Hook[];
   readonly after: readonly Hook[];
 }
@@ -28,8 +28,9 @@ const NEEDS: Readonly<Partial<Record<Step, readonly Artifact[]>>> = {
 };
 const READS: Readonly<Partial<Record<Step, readonly Artifact[]>>> = {
   ...NEEDS,
+  plan: ['spec', 'plan', 'research', 'data-model', 'quickstart'],
   checklist: ['spec', 'plan', 'tasks'],
-  tasks: ['spec', 'plan', 'research', 'data-model', 'quickstart'],
+  tasks: ['spec', 'plan', 'research', 'data-model', 'quickstart', 'tasks'],
   implement: ARTIFACT_NAMES,
 };
 
@@ -43,10 +44,10 @@ async function contextOf(project: Project, step: Step, directory: string | undef
       }
     }
   }
-  const texts: { path: string; text: string }[] = [];
+  const texts: { path: string; text: string; revision: string }[] = [];
   for (const path of paths) {
     const text = await project.workspace.read(path);
-    if (text !== undefined) texts.push({ path, text });
+    if (text !== undefined) texts.push({ path, text, revision: revisionOf(text) });
   }
   return texts;
 }

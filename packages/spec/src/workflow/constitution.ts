@@ -6,7 +6,7 @@ import { type Problem, refuseErrors } from '../errors.ts';
 import { type Constitution, parseConstitution, withoutSyncReport } from '../grammar/constitution.ts';
 import { CONSTITUTION, dayOf } from '../layout/paths.ts';
 import { resolveTemplate } from '../layout/templates.ts';
-import type { Project } from './project.ts';
+import { type Project, refuseStale } from './project.ts';
 
 export type Bump = 'none' | 'patch' | 'minor' | 'major';
 
@@ -140,13 +140,18 @@ function agreed(text: string | undefined): Constitution | undefined {
 }
 
 /** Throws a SpecError `grammar` with line and rule when the text must not be written. */
-export async function writeConstitution(project: Project, content: string): Promise<ConstitutionWritten> {
+export async function writeConstitution(
+  project: Project,
+  content: string,
+  basedOn?: string,
+): Promise<ConstitutionWritten> {
   const text = withoutSyncReport(content).replace(/\s*$/, '\n');
   const after = parseConstitution(text);
   refuseErrors(CONSTITUTION, after.problems);
   const today = dayOf(project.workspace.now());
   const { value, changed } = await project.workspace.change('workspace', 'constitution', async (draft) => {
     const old = await draft.read(CONSTITUTION);
+    refuseStale(CONSTITUTION, old, basedOn);
     const before = agreed(old);
     const difference = differenceOf(before ?? parseConstitution(''), after);
     const same = before !== undefined && withoutSyncReport(old ?? '') === text;

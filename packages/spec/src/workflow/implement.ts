@@ -4,8 +4,8 @@
  */
 import { parseChecklist } from '../grammar/checklist.ts';
 import { parsePlan } from '../grammar/plan.ts';
-import { parseTasks, type Task } from '../grammar/tasks.ts';
-import { graphOf } from '../tasks/graph.ts';
+import type { Task } from '../grammar/tasks.ts';
+import { graphOfText } from '../tasks/graph.ts';
 import { featureOf, type Project, readArtifact } from './project.ts';
 
 export interface GateRow {
@@ -104,16 +104,15 @@ async function ignoreFiles(project: Project, planText: string): Promise<Implemen
 
 export async function implementNext(project: Project, named?: string, limit = 20): Promise<ImplementNext> {
   const feature = await featureOf(project, named);
-  const tasks = parseTasks(await readArtifact(project.workspace, feature, 'tasks'));
+  const graph = project.workspace.derive(await readArtifact(project.workspace, feature, 'tasks'), graphOfText);
   const gate = await checklistGate(project, feature.directory);
-  const graph = graphOf(tasks);
   return {
     feature: feature.name,
     gate,
     passed: gate.every(({ passed }) => passed),
-    next: graph.ready.slice(0, limit).map((task) => viewOf(task, tasks.phases)),
-    done: tasks.tasks.filter(({ status }) => status === 'completed').length,
-    total: tasks.tasks.length,
+    next: graph.ready.slice(0, limit).map((task) => viewOf(task, graph.phases)),
+    done: graph.tasks.filter(({ status }) => status === 'completed').length,
+    total: graph.tasks.length,
     ignoreFiles: await ignoreFiles(project, await readArtifact(project.workspace, feature, 'plan')),
   };
 }
@@ -160,13 +159,16 @@ export async function missingFiles(
 
 export async function verifyImplementation(project: Project, named?: string): Promise<ImplementVerified> {
   const feature = await featureOf(project, named);
-  const tasks = parseTasks(await readArtifact(project.workspace, feature, 'tasks'));
-  const open = tasks.tasks.filter(({ status }) => status !== 'completed');
-  const missing = await missingFiles(project, tasks.tasks);
+  const { phases, tasks } = project.workspace.derive(
+    await readArtifact(project.workspace, feature, 'tasks'),
+    graphOfText,
+  );
+  const open = tasks.filter(({ status }) => status !== 'completed');
+  const missing = await missingFiles(project, tasks);
   return {
     feature: feature.name,
     complete: open.length === 0 && missing.length === 0,
-    open: open.slice(0, 200).map((task) => viewOf(task, tasks.phases)),
+    open: open.slice(0, 200).map((task) => viewOf(task, phases)),
     missingFiles: missing,
   };
 }

@@ -1,7 +1,6 @@
 /** Open tasks as a list of issues. Makes none: it speaks to no network, and says so when the remote is not GitHub. */
 import { SpecError } from '../errors.ts';
-import { parseTasks } from '../grammar/tasks.ts';
-import { graphOf } from '../tasks/graph.ts';
+import { graphOfText } from '../tasks/graph.ts';
 import { featureOf, type Project, readArtifact } from './project.ts';
 
 export interface Issue {
@@ -53,14 +52,13 @@ export async function tasksToIssues(
 ): Promise<IssueList> {
   const repository = await gitHubRepository(project);
   const feature = await featureOf(project, named);
-  const tasks = parseTasks(await readArtifact(project.workspace, feature, 'tasks'));
-  const graph = graphOf(tasks);
+  const graph = project.workspace.derive(await readArtifact(project.workspace, feature, 'tasks'), graphOfText);
   const taken = new Set(existingTitles.flatMap((title) => title.match(/\bT\d{3,}\b/g) ?? []));
-  const open = tasks.tasks.filter(({ status }) => status !== 'completed');
+  const open = graph.tasks.filter(({ status }) => status !== 'completed');
   const issues = open
     .filter(({ id }) => !taken.has(id))
     .map((task) => {
-      const phase = tasks.phases[task.phase]?.title;
+      const phase = graph.phases[task.phase]?.title;
       const waits = graph.blockers(task).slice(0, 20);
       const lines = [
         task.text,

@@ -7,7 +7,7 @@ import { parseConstitution } from '../grammar/constitution.ts';
 import { parseDataModel, researchProblems } from '../grammar/design.ts';
 import { parsePlan, type Plan } from '../grammar/plan.ts';
 import { CONSTITUTION, isPlainName } from '../layout/paths.ts';
-import { artifactPath, featureOf, type Project, readArtifact, type Reader, tokensOf } from './project.ts';
+import { artifactPath, featureOf, type Project, readArtifact, type Reader, refuseStale, tokensOf } from './project.ts';
 
 export interface PlanFiles {
   readonly plan: string;
@@ -97,7 +97,12 @@ function checkDesign(directory: string, files: PlanFiles): Problem[] {
 }
 
 /** Throws a SpecError: `missing_step` without a specification, `grammar` with line and rule for the rest. */
-export async function writePlan(project: Project, files: PlanFiles, named?: string): Promise<PlanWritten> {
+export async function writePlan(
+  project: Project,
+  files: PlanFiles,
+  named?: string,
+  basedOn?: string,
+): Promise<PlanWritten> {
   const feature = await featureOf(project, named);
   await readArtifact(project.workspace, feature, 'spec');
   const path = artifactPath(feature, 'plan');
@@ -106,6 +111,7 @@ export async function writePlan(project: Project, files: PlanFiles, named?: stri
   refuseErrors(path, problems);
   problems.push(...checkDesign(feature.directory, files));
   const { value, changed } = await project.workspace.change(feature.name, 'plan', async (draft) => {
+    refuseStale(path, await draft.read(path), basedOn);
     draft.write(path, files.plan);
     if (files.research !== undefined) draft.write(artifactPath(feature, 'research'), files.research);
     if (files.dataModel !== undefined) draft.write(artifactPath(feature, 'data-model'), files.dataModel);

@@ -1,4 +1,5 @@
 /** What every step works with: the workspace, the environment that names a feature, and the artifacts of one feature. */
+import { createHash } from 'node:crypto';
 import { isAbsolute, relative } from 'node:path';
 import { SpecError } from '../errors.ts';
 import { templateTokens } from '../grammar/leftovers.ts';
@@ -26,8 +27,14 @@ const MADE_BY: Readonly<Record<Artifact, string>> = {
   quickstart: 'plan_write',
 };
 
-/** How long a command may take. */
-export const commandMs = ({ longestMs = Infinity }: Project, usualMs: number): number => Math.min(usualMs, longestMs);
+/** How long any command may take when its call says nothing. */
+export const COMMAND_MS = 30_000;
+/** The most that a call may say. */
+export const MOST_COMMAND_MS = 600_000;
+
+/** How long a command may take: what its call says, or the usual, and no longer than `longestMs`. */
+export const commandMs = ({ longestMs = Infinity }: Project, wantedMs: number = COMMAND_MS): number =>
+  Math.min(wantedMs, longestMs);
 
 export const featureOf = async (project: Project, named?: string): Promise<FoundFeature> =>
   findFeature(project.workspace, project.env, named);
@@ -50,6 +57,18 @@ export async function readArtifact(
   const text = await reader.read(path);
   if (text !== undefined) return text;
   throw new SpecError('missing_step', `${path} does not exist yet. Make it first: ${MADE_BY[artifact]}.`);
+}
+
+/** What tells a text from any other, short enough for a model to hand back. */
+export const revisionOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** Throws a SpecError `conflict` when the text that is there is not the one that a new text builds on. */
+export function refuseStale(path: string, there: string | undefined, basedOn: string | undefined): void {
+  if (basedOn === undefined || (there !== undefined && revisionOf(there) === basedOn)) return;
+  throw new SpecError(
+    'conflict',
+    `${path} was changed since revision ${basedOn}. Read it again, and work your change into what is there.`,
+  );
 }
 
 /** A path a client names, absolute or relative, as one relative to the workspace; what it leads to is checked where it is used. */

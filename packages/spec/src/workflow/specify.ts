@@ -10,18 +10,20 @@ import {
   numberingOf,
   pointerText,
   shortNameOf,
+  wantedFeature,
 } from '../layout/features.ts';
 import { dayOf, POINTER } from '../layout/paths.ts';
 import { resolveTemplate } from '../layout/templates.ts';
 import type { Draft } from '../workspace/change.ts';
-import { artifactPath, featureOf, type Project, readArtifact, tokensOf } from './project.ts';
+import { artifactPath, featureOf, type Project, readArtifact, refuseStale, tokensOf } from './project.ts';
 import { type ChecklistCount, tickRequirements } from './requirements-check.ts';
 
 export interface SpecWritten {
   readonly feature: string;
   readonly directory: string;
   readonly path: string;
-  readonly checklist: ChecklistCount;
+  /** `before`: how many were ticked before. */
+  readonly checklist: ChecklistCount & { readonly before: number };
   /** Open questions: `[NEEDS CLARIFICATION: …]`. */
   readonly questions: readonly { readonly question: string; readonly line: number }[];
   readonly problems: readonly Problem[];
@@ -83,7 +85,7 @@ async function putSpec(
     feature: feature.name,
     directory: feature.directory,
     path,
-    checklist: ticked.after,
+    checklist: { ...ticked.after, before: ticked.before.checked },
     questions: spec.marks,
     problems: spec.problems,
   };
@@ -104,9 +106,14 @@ export async function createFeature(project: Project, wanted: NewFeature): Promi
   const numbering = wanted.numbering ?? (await numberingOf(project.workspace));
   const { value, changed } = await project.workspace.change('workspace', `feature ${shortName}`, async (draft) => {
     const now = project.workspace.now();
-    const feature = nextFeature(await listFeatures(project.workspace), shortName, numbering, now);
-    if ((await project.workspace.kind(feature.directory)) !== undefined) {
-      throw new SpecError('conflict', `${feature.directory} exists already. Choose another short name.`);
+    const wantedOne = wantedFeature(project.workspace, project.env);
+    const feature = wantedOne ?? nextFeature(await listFeatures(project.workspace), shortName, numbering, now);
+    // The folder that the environment names may be there, without a specification.
+    const there = wantedOne === undefined ? feature.directory : artifactPath(feature, 'spec');
+    if ((await project.workspace.kind(there)) !== undefined) {
+      const how =
+        wantedOne === undefined ? 'Choose another short name.' : 'SPECIFY_FEATURE_DIRECTORY says so: use spec_write.';
+      throw new SpecError('conflict', `${there} exists already. ${how}`);
     }
     const template = await resolveTemplate(project.workspace, 'spec-template');
     const text =
@@ -119,12 +126,19 @@ export async function createFeature(project: Project, wanted: NewFeature): Promi
 }
 
 /** Replaces the specification of a feature; a SpecError `grammar` names line and rule when it must not. */
-export async function writeSpec(project: Project, content: string, named?: string): Promise<SpecWritten> {
+export async function writeSpec(
+  project: Project,
+  content: string,
+  named?: string,
+  basedOn?: string,
+): Promise<SpecWritten> {
   const feature = await featureOf(project, named);
-  refuseErrors(artifactPath(feature, 'spec'), parseSpec(content, await tokensOf(project, 'spec-template')).problems);
-  const { value, changed } = await project.workspace.change(feature.name, 'specification', async (draft) =>
-    putSpec(project, draft, feature, content),
-  );
+  const path = artifactPath(feature, 'spec');
+  refuseErrors(path, parseSpec(content, await tokensOf(project, 'spec-template')).problems);
+  const { value, changed } = await project.workspace.change(feature.name, 'specification', async (draft) => {
+    refuseStale(path, await draft.read(path), basedOn);
+    return await putSpec(project, draft, feature, content);
+  });
   return { ...value, changed };
 }
 

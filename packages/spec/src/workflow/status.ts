@@ -2,7 +2,7 @@
 import { countTasks } from '../grammar/tasks.ts';
 import { SpecError } from '../errors.ts';
 import { type Feature, findFeature, listFeatures } from '../layout/features.ts';
-import { type Artifact, ARTIFACT_NAMES, CONSTITUTION } from '../layout/paths.ts';
+import { type Artifact, ARTIFACT_NAMES, ARTIFACTS, CONSTITUTION } from '../layout/paths.ts';
 import { artifactPath, type Project } from './project.ts';
 import type { Step } from './rules.ts';
 
@@ -41,9 +41,14 @@ async function readable<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function featureStatus(project: Project, feature: Feature): Promise<FeatureStatus> {
+/** The artifacts of a feature that are there. */
+export async function artifactsOf(project: Project, feature: Feature): Promise<readonly Artifact[]> {
   const names = new Set((await project.workspace.list(feature.directory)).map(({ name }) => name));
-  const artifacts = ARTIFACT_NAMES.filter((artifact) => names.has(artifactPath({ directory: '' }, artifact).slice(1)));
+  return ARTIFACT_NAMES.filter((artifact) => names.has(ARTIFACTS[artifact]));
+}
+
+async function featureStatus(project: Project, feature: Feature): Promise<FeatureStatus> {
+  const artifacts = await artifactsOf(project, feature);
   const text = artifacts.includes('tasks')
     ? await readable(project.workspace.read(artifactPath(feature, 'tasks')))
     : undefined;

@@ -2,9 +2,18 @@
 import { type Problem, refuseErrors, SpecError } from '../errors.ts';
 import { parseSpec, type Spec } from '../grammar/spec.ts';
 import { parseTasks, type Tasks, type TaskStatus } from '../grammar/tasks.ts';
-import { graphOf } from '../tasks/graph.ts';
+import { graphOf, graphOfText, type TaskGraph } from '../tasks/graph.ts';
 import { listFeatures } from '../layout/features.ts';
-import { artifactPath, featureOf, insidePath, type Project, readArtifact, type Reader, tokensOf } from './project.ts';
+import {
+  artifactPath,
+  featureOf,
+  insidePath,
+  type Project,
+  readArtifact,
+  type Reader,
+  refuseStale,
+  tokensOf,
+} from './project.ts';
 
 export interface TasksWritten {
   readonly feature: string;
@@ -54,16 +63,15 @@ export function storyProblems(tasks: Tasks, spec: Spec): Problem[] {
   return problems;
 }
 
-function cycleProblems(tasks: Tasks): Problem[] {
-  const { cycle, byId } = graphOf(tasks);
+function cycleProblems({ cycle, byId }: TaskGraph): Problem[] {
   if (cycle === undefined) return [];
   const line = byId.get(cycle[0] ?? '')?.line ?? 0;
   return [error('cycle', line, `These tasks wait for each other: ${cycle.join(' → ')}. Phases and order count too.`)];
 }
 
 /** All problems of a list of tasks, with or without its specification. */
-export function tasksProblems(tasks: Tasks, spec: Spec | undefined): Problem[] {
-  return [...tasks.problems, ...(spec === undefined ? [] : storyProblems(tasks, spec)), ...cycleProblems(tasks)];
+export function tasksProblems(tasks: Tasks, spec: Spec | undefined, graph: TaskGraph = graphOf(tasks)): Problem[] {
+  return [...tasks.problems, ...(spec === undefined ? [] : storyProblems(tasks, spec)), ...cycleProblems(graph)];
 }
 
 /** Tasks that were done must stay in the list, done. */
@@ -77,7 +85,12 @@ function lostWork(before: Tasks, after: Tasks): Problem[] {
 }
 
 /** Throws a SpecError: `missing_step` without specification or plan, `grammar` with line and rule. */
-export async function writeTasks(project: Project, content: string, named?: string): Promise<TasksWritten> {
+export async function writeTasks(
+  project: Project,
+  content: string,
+  named?: string,
+  basedOn?: string,
+): Promise<TasksWritten> {
   const feature = await featureOf(project, named);
   const path = artifactPath(feature, 'tasks');
   const spec = parseSpec(await readArtifact(project.workspace, feature, 'spec'));
@@ -87,6 +100,7 @@ export async function writeTasks(project: Project, content: string, named?: stri
   refuseErrors(path, problems);
   const { changed } = await project.workspace.change(feature.name, 'tasks', async (draft) => {
     const old = await draft.read(path);
+    refuseStale(path, old, basedOn);
     if (old !== undefined) refuseErrors(path, lostWork(parseTasks(old), tasks));
     draft.write(path, content);
   });
@@ -184,7 +198,7 @@ export async function markTasks(
   const wanted = expandIds(ids);
   const { value, changed } = await project.workspace.change(target.scope, `tasks ${status}`, async (draft) => {
     const text = await textOfTasks(draft, target);
-    const byId = new Map(parseTasks(text).tasks.map((task) => [task.id, task]));
+    const { byId } = project.workspace.derive(text, graphOfText);
     const missing = wanted.filter((id) => !byId.has(id));
     if (missing.length > 0 && (strict || missing.length === wanted.length)) {
       throw new SpecError('not_found', `${path} has no ${missing.slice(0, 20).join(', ')}. Nothing was changed.`);
@@ -204,11 +218,10 @@ export async function markTasks(
     }
     const marked = lines.join('\n');
     draft.write(path, marked);
-    const after = parseTasks(marked);
+    // What is asked next is mostly about this text.
+    const after = project.workspace.derive(marked, graphOfText);
     const done = after.tasks.filter((task) => task.status === 'completed').length;
-    const next = graphOf(after)
-      .ready.slice(0, 10)
-      .map(({ id }) => id);
+    const next = after.ready.slice(0, 10).map(({ id }) => id);
     return { ticked, already, missing, done, total: after.tasks.length, next };
   });
   return { feature: target.feature, ...value, changed };

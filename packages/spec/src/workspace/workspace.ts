@@ -6,6 +6,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { SpecError } from '../errors.ts';
 import { change, type Changed, type Draft, lastScope, undoChange } from './change.ts';
+import { createDerive, type Derive } from './derive.ts';
 import { type Entry, kindOf, listFolder, readFileInside } from './files.ts';
 import { openRoot, type Root } from './folder.ts';
 import { restrictedReason } from './restricted.ts';
@@ -15,6 +16,8 @@ export interface Workspace {
   readonly path: string;
   readonly now: () => number;
   read(path: string): Promise<string | undefined>;
+  /** What is made of a text, kept for large texts that come again. */
+  readonly derive: Derive;
   list(path: string): Promise<readonly Entry[]>;
   kind(path: string): Promise<Entry['kind'] | undefined>;
   change<T>(
@@ -44,10 +47,11 @@ export interface WorkspacesOptions {
   readonly platform?: NodeJS.Platform;
 }
 
-function openWorkspace(root: Root, now: () => number): Workspace {
+function openWorkspace(root: Root, now: () => number, derive: Derive): Workspace {
   return {
     path: root.path,
     now,
+    derive,
     read: async (path) => readFileInside(root, path),
     list: async (path) => listFolder(root, path),
     kind: async (path) => kindOf(root, path),
@@ -89,9 +93,10 @@ const isInside = (root: string, path: string): boolean => {
 
 /** Throws a SpecError when a root is missing, no folder, or one of the system's. */
 export function createWorkspaces({ roots, now, platform = process.platform }: WorkspacesOptions): Workspaces {
-  const real = roots.map((root) => refuseRestricted(realFolder(root), platform));
+  const real = [...new Set(roots.map((root) => refuseRestricted(realFolder(root), platform)))];
   const [first] = real;
   if (first === undefined) throw new SpecError('invalid_input', 'Name at least one folder to work in.');
+  const derive = createDerive();
   const workspaces: Workspaces = {
     roots: real,
     within(path) {
@@ -99,7 +104,7 @@ export function createWorkspaces({ roots, now, platform = process.platform }: Wo
       return createWorkspaces({ roots: [path], now, platform });
     },
     open(path) {
-      if (path === undefined || path === '') return openWorkspace(openRoot(first), now);
+      if (path === undefined || path === '') return openWorkspace(openRoot(first), now, derive);
       if (path.includes('\0')) throw new SpecError('outside_workspace', 'The workspace path contains a NUL character.');
       const folder = realPathOr(resolve(first, path));
       // Outside, whether there is such a folder is nobody's business.
@@ -109,7 +114,7 @@ export function createWorkspaces({ roots, now, platform = process.platform }: Wo
           'This workspace is not among the folders this server may work in. Start it with that folder as --workspace.',
         );
       }
-      return openWorkspace(openRoot(refuseRestricted(realFolder(folder), platform)), now);
+      return openWorkspace(openRoot(refuseRestricted(realFolder(folder), platform)), now, derive);
     },
   };
   return workspaces;

@@ -26,6 +26,7 @@ export function settings(name: string, more: Partial<InterceptorSettings> = {}):
     name,
     target: { kind: 'http', url: `https://${name}.test/`, headers: {} },
     phases: ['before-call', 'after-call', 'list'],
+    kinds: ['tool', 'prompt', 'resource'],
     timeoutMs: 1000,
     onError: 'closed',
     maxBytes: 10_000,
@@ -48,10 +49,12 @@ export function open(all: readonly InterceptorSettings[], reply: Reply): Opened 
     open: ({ name }) => {
       made.life.push(`open ${name}`);
       return {
-        ask: async (text) => {
+        ask: async (text, _timeoutMs, signal) => {
           const question = JSON.parse(text) as JsonObject;
           made.asked.push({ name, question });
-          return JSON.stringify(await reply(question, name));
+          const gone = Promise.withResolvers<never>();
+          signal?.addEventListener('abort', () => gone.reject(signal.reason as Error));
+          return JSON.stringify(await Promise.race([reply(question, name), gone.promise]));
         },
         warm: () => undefined,
         renew: () => void made.life.push(`renew ${name}`),
@@ -84,8 +87,11 @@ export function callOf(args: JsonValue | undefined, target: Partial<Target> = {}
   const params = { name: 'shown', ...(args !== undefined && { arguments: args }) };
   const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params } as const;
   const principal = { issuer: 'i', subject: 's', roles: ['dev'] };
-  const exchange = { message, text: JSON.stringify(message), era: 'session', principal } as unknown as Exchange;
-  return { exchange, target: { server: 'up', kind: 'tool', canonicalId: 'up__t', original: 't', ...target } };
+  const exchange = { message, text: JSON.stringify(message), era: 'session', principal, onCancel: () => undefined };
+  return {
+    exchange: exchange as unknown as Exchange,
+    target: { server: 'up', kind: 'tool', canonicalId: 'up__t', original: 't', ...target },
+  };
 }
 
 export function bytesAnswer(result: JsonObject): Extract<Answer, { kind: 'result' }> {

@@ -1,11 +1,11 @@
 /** For tests: a collection of records as several processes share it. */
 
-import { createMemoryRecords } from '../../browser/testing/memory-records.ts';
+import { createMemoryRecords } from '../../memory-records.ts';
 import type { Records } from '../../records.ts';
 
 export interface TestRecords extends Records {
   /** All that is stored, as text. */
-  dump(): string;
+  dump(): Promise<string>;
   /** Every request fails. */
   broken: boolean;
 }
@@ -20,7 +20,7 @@ export function createTestRecords(now: () => number): TestRecords {
   };
   const made: TestRecords = {
     broken: false,
-    dump: () => JSON.stringify([...memory.all]),
+    dump: async () => JSON.stringify(await memory.list()),
     get: (key) => later(() => memory.get(key)),
     put: (key, value, options) => later(() => memory.put(key, value, options)),
     putIf: (key, expected, value, options) => later(() => memory.putIf(key, expected, value, options)),

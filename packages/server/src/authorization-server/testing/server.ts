@@ -112,6 +112,8 @@ export class TestServer implements AsyncDisposable {
       clientIdMetadata: false,
       accessTokenMs: 3_600_000,
       refreshTokenMs: 30 * 86_400_000,
+      signInMs: 60 * 86_400_000,
+      present: ({ principal }) => Promise.resolve(principal),
       failures: createFailureLimit(60, now),
       fetch: () => Promise.reject(new Error('nothing is fetched in this test')),
       addressOf: (request: IncomingMessage) => (request.headers['x-address'] as string | undefined) ?? '192.0.2.1',

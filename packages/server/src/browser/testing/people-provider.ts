@@ -26,6 +26,8 @@ export interface PeopleProvider extends AsyncDisposable {
   person: Person;
   /** From now on, whoever comes refuses to sign in. */
   refuses: boolean;
+  /** Nothing that was issued is good any more. */
+  forget(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,9 +47,10 @@ export async function openPeopleProvider(redirectUris: readonly string[]): Promi
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const key = { ...(await exportJWK(privateKey)), kid: 'one', alg: 'RS256', use: 'sig' };
   const state: { person: Person; refuses: boolean } = { person: { subject: 'alice' }, refuses: false };
+  const artifacts = new Map<string, Artifact>();
   const provider = new Provider(
     issuer,
-    configuration(redirectUris, key, () => state.person),
+    configuration({ redirectUris, key, person: () => state.person, adapter: createAdapters(artifacts) }),
   );
   const answer = provider.callback();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -83,6 +86,7 @@ export async function openPeopleProvider(redirectUris: readonly string[]): Promi
     set refuses(refuses: boolean) {
       state.refuses = refuses;
     },
+    forget: async () => artifacts.clear(),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -99,14 +103,32 @@ interface Context {
   };
 }
 
-function configuration(redirectUris: readonly string[], key: object, person: () => Person): object {
+interface Setting {
+  readonly redirectUris: readonly string[];
+  readonly key: object;
+  readonly person: () => Person;
+  readonly adapter: (kind: string) => object;
+}
+
+function configuration({ adapter, key, person, redirectUris }: Setting): object {
   return {
-    adapter: createAdapters(),
+    adapter,
     jwks: { keys: [key] },
     cookies: { keys: ['a key of this test alone'] },
     claims: { openid: ['sub', 'roles', 'groups', 'name'] },
     conformIdTokenClaims: false,
-    clients: [{ client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: redirectUris }],
+    clients: [
+      {
+        client_id: CLIENT.clientId,
+        client_secret: CLIENT.clientSecret,
+        redirect_uris: redirectUris,
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+    ],
+    issueRefreshToken: () => true,
+    expiresWithSession: () => false,
+    // A token that is shown twice ends all that came of it.
+    rotateRefreshToken: true,
     pkce: { required: () => true },
     features: { devInteractions: { enabled: false } },
     interactions: { url: (_context: unknown, { uid }: { readonly uid: string }) => `/interaction/${uid}` },
@@ -123,7 +145,7 @@ function configuration(redirectUris: readonly string[], key: object, person: () 
       await grant.save();
       return grant;
     },
-    ttl: { Session: 600, Grant: 600, Interaction: 600, AccessToken: 300, IdToken: 300 },
+    ttl: { Session: 600, Grant: 600, Interaction: 600, AccessToken: 300, IdToken: 300, RefreshToken: 600 },
     renderError: (context: { body: string }, _out: unknown, error: Error) => {
       context.body = `the provider failed: ${error.message}`;
     },
@@ -137,8 +159,7 @@ interface Artifact {
 }
 
 /** Where a provider keeps what it issued, of each kind. */
-function createAdapters(): (kind: string) => object {
-  const artifacts = new Map<string, Artifact>();
+function createAdapters(artifacts: Map<string, Artifact>): (kind: string) => object {
   return (kind) => ({
     upsert: async (id: string, payload: Artifact) => void artifacts.set(`${kind} ${id}`, payload),
     find: async (id: string) => artifacts.get(`${kind} ${id}`),

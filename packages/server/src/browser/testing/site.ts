@@ -16,7 +16,7 @@ import type { Principal } from '../../exchange.ts';
 import { createBrowser, type Browser, type BrowserOptions } from '../create.ts';
 import { html } from '../html.ts';
 import type { BrowserEvent } from '../types.ts';
-import { createMemoryRecords } from './memory-records.ts';
+import { createMemoryRecords } from '../../memory-records.ts';
 
 /** A certificate of its own making for `localhost`, and its key. */
 export interface Certificate {

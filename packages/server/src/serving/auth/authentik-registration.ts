@@ -15,7 +15,7 @@ import { OAuthError } from '../../authorization-server/oauth-error.ts';
 import { tooMany } from '../../authorization-server/token-endpoint.ts';
 import type { Handler } from '../../browser/types.ts';
 import type { PublicRoute } from '../../http/arrival.ts';
-import { createMemoryRecords } from '../memory-records.ts';
+import { createMemoryRecords } from '../../memory-records.ts';
 import type { AuthentikOptions, AuthentikRegistration } from './authentik-options.ts';
 import { base } from './presets.ts';
 import type { AuthParts } from './provider.ts';

@@ -12,7 +12,7 @@ import { principalKey, type Principal } from '../../exchange.ts';
 import type { PublicRoute } from '../../http/arrival.ts';
 import type { Records } from '../../records.ts';
 import { badOption } from '../errors.ts';
-import { createMemoryRecords } from '../memory-records.ts';
+import { createMemoryRecords } from '../../memory-records.ts';
 import type { OidcProvider } from './presets.ts';
 import type { AuthParts, AuthProvider } from './provider.ts';
 

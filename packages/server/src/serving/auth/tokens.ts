@@ -110,7 +110,11 @@ async function keysOf(settings: JwtSettings, parts: AuthParts): Promise<KeySet> 
   const { createRemoteKeySet, createStaticKeySet } = await import('../../auth/jwks.ts');
   const { issuer, jwks, publicKeys = [] } = settings;
   if (typeof jwks === 'object' || (jwks === undefined && publicKeys.length > 0)) {
-    return createStaticKeySet({ publicKeys, ...(jwks !== undefined && { jwks }) });
+    try {
+      return createStaticKeySet({ publicKeys, ...(jwks !== undefined && { jwks }) });
+    } catch (error) {
+      throw new ServeError('bad_option', `jwt: ${(error as Error).message} It`, { cause: error });
+    }
   }
   const find = jwks === undefined ? await discovered(settings, parts, 'jwks_uri') : () => Promise.resolve(jwks);
   return createRemoteKeySet({

@@ -15,6 +15,8 @@ export interface Asked {
   readonly cert?: string;
   readonly key?: string;
   readonly localAddress?: string;
+  /** Of TLS. */
+  readonly maxVersion?: 'TLSv1.2';
 }
 
 export interface Answered {

@@ -1,8 +1,8 @@
 /** Keywords on single values: types, numbers, texts, fixed values (JSON Schema 2020-12 Validation §6.1 to §6.3). */
 
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { numberOf, pricedText, type Family, type Making } from './making.ts';
-import { canonical, SchemaError, type Check } from './run.ts';
+import { canonicalJson, SchemaError, type Check } from './run.ts';
 
 const TYPES: Readonly<Record<string, (value: JsonValue) => boolean>> = {
   string: (value) => typeof value === 'string',
@@ -54,7 +54,7 @@ function fixedCheck(schema: JsonObject): Check | undefined {
 
 function oneOf(values: readonly JsonValue[]): Check {
   const plain = new Set(values.filter((value) => !isComposed(value)));
-  const composed = new Set(values.filter(isComposed).map((value) => canonical(value)));
+  const composed = new Set(values.filter(isComposed).map((value) => canonicalJson(value)));
   const shown = values.slice(0, MAX_SHOWN).map((value) => JSON.stringify(value).slice(0, MAX_SHOWN_LENGTH));
   const expected = `expected ${shown.join(' or ')}${values.length > MAX_SHOWN ? ' or another of its values' : ''}`;
   return (value, run) => {

@@ -5,7 +5,7 @@
  * not understood, and said so.
  */
 
-import { isObject, type JsonValue } from '@sallyport/wire';
+import { isObject, type JsonValue } from '../json.ts';
 import { logic } from './logic.ts';
 import type { CompilePattern, Making, Pattern } from './making.ts';
 import { baseIn, openDocument, type Document, type Place, type Schema } from './names.ts';

@@ -3,7 +3,7 @@
  * is not inside is an error (JSON Schema 2020-12 §8.2, MCP 2026-07-28 "JSON Schema").
  */
 
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { SchemaError } from './run.ts';
 
 export interface Dialect {

@@ -3,7 +3,7 @@
  * a server and a value from a client; neither may make the other's check endless.
  */
 
-import type { JsonValue } from '@sallyport/wire';
+import type { JsonValue } from '../json.ts';
 
 /** A schema that cannot be checked by; the message says why, in words for the operator. */
 export class SchemaError extends Error {
@@ -110,9 +110,9 @@ export function addSeen(to: Seen | undefined, from: Seen | undefined): void {
 }
 
 /** The same text for equal values; the order of members is nothing. */
-export function canonical(value: JsonValue | undefined): string {
+export function canonicalJson(value: JsonValue | undefined): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map((element) => canonical(element)).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map((element) => canonicalJson(element)).join(',')}]`;
   const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
 }

@@ -1,6 +1,6 @@
 /** Keywords on objects and lists, and what looks at the rest of them (JSON Schema 2020-12 Core §10.3, §11, Validation §6.4, §6.5). */
 
-import { isObject, type JsonObject, type JsonValue } from '@sallyport/wire';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { numberOf, pricedText, type Family, type Making } from './making.ts';
 import { SchemaError, type Check, type Run } from './run.ts';
 

@@ -1,6 +1,6 @@
 /** Keywords that put schemas together, and references (JSON Schema 2020-12 Core §8.2.3, §10.2). */
 
-import type { JsonObject, JsonValue } from '@sallyport/wire';
+import type { JsonObject, JsonValue } from '../json.ts';
 import type { Family, Making } from './making.ts';
 import { addSeen, newSeen, SchemaError, type Check, type Problem, type Run, type Seen } from './run.ts';
 

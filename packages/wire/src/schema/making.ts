@@ -1,8 +1,8 @@
 /** What the compiler of schemas gives to the families of keywords, and what they share. */
 
-import type { JsonObject, JsonValue } from '@sallyport/wire';
+import type { JsonObject, JsonValue } from '../json.ts';
 import type { Dialect } from './names.ts';
-import { canonical, SchemaError, type Check, type Run } from './run.ts';
+import { canonicalJson, SchemaError, type Check, type Run } from './run.ts';
 
 /** Says whether a pattern is found in a text, in time linear to it. */
 export interface Pattern {
@@ -28,7 +28,7 @@ export type Family = (schema: JsonObject, making: Making) => readonly Check[];
 
 /** Equal for equal values, and paid for by its length. */
 export function pricedText(value: JsonValue, spend: (steps: number) => void): string {
-  const text = canonical(value);
+  const text = canonicalJson(value);
   spend(text.length >> 5);
   return text;
 }
