@@ -14,7 +14,10 @@ import type { RawHttp } from './raw-http.ts';
 
 const RAW_SERVER = new URL('raw-server.ts', import.meta.url).pathname;
 const MiB = 1024 * 1024;
+/** Where something hangs. */
 const timeout = { connect: '300ms', call: '300ms', max: '600ms' };
+/** Where it is something else that ends a call, however busy the machine is. */
+const patience = { connect: '20s', call: '20s', max: '20s' };
 
 async function call(started: Started, name: string, args: Record<string, unknown> = {}): Promise<Message> {
   return await stateless(started.url).call('tools/call', { name, arguments: args });
@@ -70,8 +73,10 @@ describe('a server that cannot be spoken to is missing from the lists, and the o
       mcpServers: { bad: { url: bad.url, timeout, tools: {} }, good: { url: good.url } },
       limits: { listDeadline: '150ms' },
     });
-    const list = await stateless(started.url).call('tools/list');
-    expect(names(list)).toEqual(['good__fine']);
+    const client = stateless(started.url);
+    // On a busy machine the good one too may take longer than a list may.
+    await expect.poll(async () => names(await client.call('tools/list')), { timeout: 15_000 }).toEqual(['good__fine']);
+    const list = await client.call('tools/list');
     expect(missing(list)).toEqual([{ server: 'bad', reason: expect.stringMatching(/^It /) as string }]);
     expect(JSON.stringify(list)).not.toMatch(/127\.0\.0\.1|ECONN|http/);
   });
@@ -101,7 +106,7 @@ describe('a server that cannot be spoken to is missing from the lists, and the o
       limits: { listDeadline: '100ms' },
     });
     const client = stateless(started.url);
-    expect(names(await client.call('tools/list'))).toEqual(['up__fine']);
+    await expect.poll(async () => names(await client.call('tools/list')), { timeout: 15_000 }).toEqual(['up__fine']);
     const prompts = await client.call('prompts/list');
     expect(prompts.result?.['prompts']).toEqual([]);
     expect(missing(prompts)).toEqual([{ server: 'up', reason: 'It has not given its list of prompts.' }]);
@@ -133,7 +138,7 @@ function flood(response: ServerResponse, before: string, after: string): void {
 }
 
 describe('a call of a server that is up', () => {
-  const cases: readonly [string, (response: ServerResponse, id: unknown) => void, object][] = [
+  const cases: readonly [string, (response: ServerResponse, id: unknown) => void, { code: number; data?: object }][] = [
     ['resets', (response) => response.destroy(), { code: -31001, data: { reason: 'down' } }],
     ['hangs', () => undefined, { code: -31002 }],
     [
@@ -209,7 +214,8 @@ describe('a call of a server that is up', () => {
 
   it.each(cases)('REL-04 that %s fails with a bounded error, and the next one works', async (_how, onCall, error) => {
     await using server = await broken(onCall);
-    await using started = await startGateway({ mcpServers: { up: { url: server.url, timeout } } });
+    const time = error.code === -31002 ? timeout : patience;
+    await using started = await startGateway({ mcpServers: { up: { url: server.url, timeout: time } } });
     expect(await call(started, 'up__raw')).toMatchObject({ error });
     expect(textOf(await call(started, 'up__number', { n: 7 }))).toBe('7');
     expect(started.gateway.rooms.upstreams.legs('up').map((leg) => leg.inFlight)).toEqual([0]);
@@ -292,7 +298,8 @@ describe('the last known catalogue', () => {
     {
       await using _ = await serveRaw({ era: 'stateless', tools: [{ name: 'x', inputSchema: {} }] }, undefined, port);
       await using started = await startGateway(configuration(url), options);
-      expect(names(await stateless(started.url).call('tools/list'))).toEqual(['up__x']);
+      const client = stateless(started.url);
+      await expect.poll(async () => names(await client.call('tools/list')), { timeout: 15_000 }).toEqual(['up__x']);
       await expect.poll(() => started.gateway.rooms.catalog.snapshot('up')?.unread).toEqual([]);
     }
     {

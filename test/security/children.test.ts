@@ -114,6 +114,8 @@ describe.each(['standard', 'limited', 'none'])(
         const gateway = {
           CANARY,
           SALLYPORT_MASTER_KEY: MASTER_KEY,
+          // A state has one key.
+          SALLYPORT_HOME: join(home.path, 'state-of-this-key'),
           AWS_SECRET_ACCESS_KEY: CANARY,
           NPM_TOKEN: CANARY,
           NODE_OPTIONS: '--no-deprecation',

@@ -190,6 +190,7 @@ describe('the door', () => {
     ['the key holds a blank', [], { API_KEY: `${KEY} ${KEY}` }, 3],
     ['an origin is none', [], { ALLOWED_ORIGINS: 'https://a.test/' }, 3],
     ['a certificate has no key', ['--tls-cert', 'x.crt'], {}, 2],
+    ['a certificate is not there', ['--tls-cert', 'x.crt', '--tls-key', 'x.key'], {}, 3],
   ] as const)('P3-01 P3-03/04 does not start when %s', async (_why, flags, env, code) => {
     const { command, args } = site.program();
     const options = { env: { ...site.env, ...env }, cwd: site.base, timeoutMs: 20_000 };
@@ -197,5 +198,14 @@ describe('the door', () => {
     expect([ended.timedOut, ended.code]).toEqual([false, code]);
     expect(ended.stderr).not.toMatch(/listens on|\n\s+at /);
     expect(ended.stderr).not.toContain(KEY);
+  });
+
+  it('says which port is taken', async () => {
+    await using served = await serveHttp(site);
+    const { port } = new URL(served.url);
+    const { command, args } = site.program();
+    const options = { env: site.env, cwd: site.base, timeoutMs: 20_000 };
+    const ended = await run(command, [...args, '--http', '--port', port], options);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(`port ${port} is taken on 127.0.0.1`)]);
   });
 });

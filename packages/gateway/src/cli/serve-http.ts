@@ -6,6 +6,7 @@ import { announceDaemon, thisProcess } from '../wiring/daemon.ts';
 import type { Log } from '../telemetry/index.ts';
 import { boundedLog, logBehind, LOG_MAX_BYTES, logPaths } from './daemon-log.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { listenProblem } from './listen-problem.ts';
 import { note } from './output.ts';
 import { gatewayFor, openLog, type Serving } from './serve-gateway.ts';
 import { onHangup, untilSignal } from './signals.ts';
@@ -13,6 +14,7 @@ import { count } from './text.ts';
 import { enabledNames, welcome } from './welcome.ts';
 
 const STDERR = 2;
+const TAKEN_BY = ': perhaps by a gateway in the background (`sallyport status` tells)';
 
 export async function serveHttp(serving: Serving): Promise<void> {
   const { config, file, context } = serving;
@@ -44,7 +46,7 @@ export async function serveHttp(serving: Serving): Promise<void> {
     await Promise.race([stop.asked, gateway.lockedDown]);
     log('info', 'stopping: calls under way may end', { within: `${config.limits.drainMs / 1000} s` });
   } catch (error) {
-    throw listenProblem(error, config);
+    throw listenProblem(error, config.listen, TAKEN_BY);
   } finally {
     await takeBack?.();
     await gateway.close();
@@ -74,19 +76,4 @@ function sayReady({ config, context, file }: Serving, log: Log, { url, key, stat
 function refuseOpenListener(config: Config): void {
   const problem = openListener(config);
   if (problem !== undefined) throw new CliError(problem, exitCodes.configuration);
-}
-
-function listenProblem(error: unknown, { listen }: Config): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE') {
-    return new CliError(
-      `port ${listen.port} is taken on ${listen.host}: perhaps by a gateway in the background (\`sallyport status\` tells). Choose another with --port`,
-      exitCodes.failed,
-    );
-  }
-  if (code === 'EACCES')
-    return new CliError(`port ${listen.port} needs more rights: choose one above 1023`, exitCodes.failed);
-  if (code === 'EADDRNOTAVAIL')
-    return new CliError(`this machine has no address ${listen.host}`, exitCodes.configuration);
-  return error;
 }

@@ -7,6 +7,7 @@ import type { Editor, HttpFace, Installed, ServingSpec } from '@sallyport/spec';
 import type { Command } from 'commander';
 import { globalsOf, type CliContext } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { listenProblem } from './listen-problem.ts';
 import { note, printResult } from './output.ts';
 
 interface SpecOptions {
@@ -105,6 +106,7 @@ async function serve(context: CliContext, options: SpecOptions): Promise<void> {
   const roots = foldersOf(context, options.workspace);
   const { serveSpec, settingsOf, SpecError } = await import('@sallyport/spec');
   try {
+    const http = options.http ? { ...settingsOf(context.env), ...face } : undefined;
     const serving = await serveSpec({
       roots,
       version: context.version,
@@ -112,7 +114,9 @@ async function serve(context: CliContext, options: SpecOptions): Promise<void> {
       now: context.now,
       allowConfig: options.allowConfig,
       log: (line) => context.stderr.write(line.endsWith('\n') ? line : `${line}\n`),
-      ...(options.http && { http: { ...settingsOf(context.env), ...face } }),
+      ...(http && { http }),
+    }).catch((error: unknown) => {
+      throw http === undefined || error instanceof SpecError ? error : startProblem(error, http);
     });
     if (serving.url !== undefined) context.stderr.write(`sallyport spec listens on ${serving.url}\n`);
     await untilOver(context, serving);
@@ -121,6 +125,14 @@ async function serve(context: CliContext, options: SpecOptions): Promise<void> {
     const isFolder = error.code === 'not_found' || error.code === 'restricted';
     throw new CliError(isFolder ? `${roots.join(', ')}: ${error.message}` : error.message, exitCodes.configuration);
   }
+}
+
+/** A file of TLS that cannot be read, or a place where nobody can listen, in words. */
+function startProblem(error: unknown, http: HttpFace): unknown {
+  if (error instanceof Error && 'path' in error && 'code' in error) {
+    return new CliError(`${String(error.path)} cannot be read (${String(error.code)})`, exitCodes.configuration);
+  }
+  return listenProblem(error, http);
 }
 
 /** The first interrupt lets what is under way end, the second cuts it. */

@@ -32,6 +32,7 @@ describe('a server that went away', () => {
 describe('recordedLaunch', () => {
   it('records what was started, and what cages it, once it is prepared', async () => {
     const events: unknown[] = [];
+    const later = Promise.withResolvers<string>();
     const child = { command: '/no/such/program', args: ['s3cret'], cwd: '/', env: {} };
     const prepared = { ...child, release: () => Promise.resolve() };
     let sandbox: string | undefined;
@@ -40,11 +41,21 @@ describe('recordedLaunch', () => {
         sandbox = 'strict: in a container of podman (here:1)';
         return Promise.resolve(prepared);
       },
-      { server: 'one', principal: undefined, sandbox: () => sandbox, record: (event) => events.push(event) },
+      {
+        server: 'one',
+        principal: undefined,
+        programs: { of: async () => ({ later: later.promise }) },
+        sandbox: () => sandbox,
+        record: (event) => events.push(event),
+      },
     );
     expect(await launch(child)).toBe(prepared);
     const facts = { command: '/no/such/program', sandbox: 'strict: in a container of podman (here:1)' };
     expect(events).toEqual([expect.objectContaining({ action: 'server.start', server: 'one', facts })]);
+    later.resolve('abc');
+    await later.promise;
+    const program = { command: '/no/such/program', executableHash: 'abc' };
+    expect(events[1]).toMatchObject({ action: 'server.program', server: 'one', facts: program });
   });
 });
 

@@ -1,13 +1,12 @@
 /** What happens in the rooms, as the audit trail is told it. Each function turns one kind of news into its record. */
 
-import { createHash, hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { hash } from 'node:crypto';
 import { constants } from 'node:os';
 import type { Launch } from '@sallyport/client';
 import type { Principal, Session } from '@sallyport/server';
 import { createCallerRecords, type CallerRecords } from '../audit/callers.ts';
 import type { Audit, AuditEvent, RecordEvent } from '../audit/index.ts';
+import type { Programs } from '../audit/programs.ts';
 import type { ReloadResult } from '../config/reload.ts';
 import { LOCAL } from './local.ts';
 import type { LoginEvent } from '../logins/index.ts';
@@ -52,25 +51,34 @@ export function adminEvent(
   return { type: 'admin_actions', action, decision, principal, ...more };
 }
 
-/** Programs of more bytes are not read at a start for their hash. */
-const MAX_HASHED_BYTES = 16 * 1024 * 1024;
-
 export interface RecordedLaunch {
   readonly server: string;
   readonly principal: AuditEvent['principal'];
   /** One line, once it was started: its level and what enforces it. */
   readonly sandbox: () => string | undefined;
+  readonly programs: Pick<Programs, 'of'>;
   readonly record: RecordEvent;
 }
 
-/** The same launch; it is recorded with the command, its hash where that is cheap, and its sandbox. */
-export function recordedLaunch(launch: Launch, { server, principal, record, sandbox }: RecordedLaunch): Launch {
+/**
+ * The same launch; it is recorded with the command, its hash and its sandbox. The hash of a large program has a record of its own, when it
+ * is known.
+ */
+export function recordedLaunch(
+  launch: Launch,
+  { server, principal, programs, record, sandbox }: RecordedLaunch,
+): Launch {
   return async (child) => {
     const prepared = await launch(child);
-    const executableHash = await hashOf(child.command);
+    const { command } = child;
+    const { hash: executableHash, later } = await programs.of(command);
+    const base = { type: 'server_access', decision: 'allow', server, principal } as const;
     const known = executableHash !== undefined && { executableHash };
-    const facts = { command: child.command, ...known, sandbox: sandbox() };
-    record({ type: 'server_access', action: 'server.start', decision: 'allow', server, principal, facts });
+    record({ ...base, action: 'server.start', facts: { command, ...known, sandbox: sandbox() } });
+    void later?.then((found) => {
+      if (found === undefined) return;
+      record({ ...base, action: 'server.program', facts: { command, executableHash: found } });
+    });
     return prepared;
   };
 }
@@ -112,19 +120,6 @@ export function outageEvent(server: string, how: 'begins' | 'ends'): AuditEvent 
     server,
     reason: isOver ? 'It answers again.' : 'It failed so often in a row that it is left alone for a while.',
   };
-}
-
-/** SHA-256 of a program, hexadecimal; undefined: it is large, or not there. */
-async function hashOf(path: string): Promise<string | undefined> {
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_HASHED_BYTES) return undefined;
-    const digest = createHash('sha256');
-    for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
-    return digest.digest('hex');
-  } catch {
-    return undefined;
-  }
 }
 
 /** What happened at the sign-in pages or the authorization server. */

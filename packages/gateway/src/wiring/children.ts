@@ -1,6 +1,7 @@
 /** What the children of servers are started with: what their command would fetch is there first, then they are caged. */
 
 import type { Launch } from '@sallyport/client';
+import { createPrograms } from '../audit/programs.ts';
 import { recordedLaunch } from './audit-events.ts';
 import type { Instance, SandboxSettings } from '../call.ts';
 import { createInstalls, type ProgramStatus } from '../installs/index.ts';
@@ -10,7 +11,7 @@ import type { UpstreamServer } from '../upstream/index.ts';
 export interface Children {
   launch(owner: Pick<UpstreamServer, 'name' | 'isolation' | 'sandbox'>, instance: Instance | undefined): Launch;
   program(server: string): ProgramStatus;
-  /** Nothing is installed any more. */
+  /** Nothing is installed or read any more. */
   close(): void;
 }
 
@@ -29,6 +30,7 @@ export function createChildren(options: RoomOptions, strict: () => boolean): Chi
     log,
     now,
   });
+  const programs = createPrograms();
   return {
     launch: ({ name, isolation, sandbox: settings = NOTHING_WRITTEN }, instance) => {
       // Nobody comes back to what was a session's.
@@ -38,9 +40,13 @@ export function createChildren(options: RoomOptions, strict: () => boolean): Chi
         return await sandboxes.launch({ server: name, settings, home, revealed })(ready);
       };
       const sandbox = (): string | undefined => sandboxes.status(name)?.summary;
-      return recordedLaunch(launch, { server: name, principal: instance?.principal, record: audit.record, sandbox });
+      const { record } = audit;
+      return recordedLaunch(launch, { server: name, principal: instance?.principal, programs, record, sandbox });
     },
     program: (server) => installs.status(server),
-    close: () => installs.close(),
+    close: () => {
+      programs.close();
+      installs.close();
+    },
   };
 }
