@@ -201,8 +201,8 @@ describe('the door', () => {
   });
 
   it('says which port is taken', async () => {
-    await using served = await serveHttp(site);
-    const { port } = new URL(served.url);
+    await using first = await serveHttp(site);
+    const { port } = new URL(first.url);
     const { command, args } = site.program();
     const options = { env: site.env, cwd: site.base, timeoutMs: 20_000 };
     const ended = await run(command, [...args, '--http', '--port', port], options);
